@@ -1,0 +1,152 @@
+"""The captured, trainable graph."""
+
+import copy
+import dataclasses
+import hashlib
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import fx, nn
+
+from paredown.errors import InputError
+from paredown.graph import mode
+from paredown.graph.structure import Structure, flatten
+
+__all__ = ["InputSpec", "Network", "module_path"]
+
+
+@dataclasses.dataclass(frozen=True)
+class InputSpec:
+    """One flat input: its name, element type and shape; a named entry is a dimension that may vary."""
+
+    name: str
+    dtype: torch.dtype
+    shape: tuple[int | str, ...]
+
+
+class Network(nn.Module):
+    """A user's model as a graph that can be called, trained, cut, quantized, stored and lowered.
+
+    The parameters and buffers carry the names they have in the user's model. ``network.graph_module`` is a
+    ``torch.fx.GraphModule`` over flat tensors (placeholders in, one tuple out); its parameters *are* this module's
+    parameters. Calling the network takes and returns the user's own nesting.
+
+    Attributes:
+        graph_module: the graph, with pre-decomposition ATen operators.
+        inputs: one `InputSpec` per placeholder, in order.
+        in_structure: nesting of ``(args, kwargs)``.
+        out_structure: nesting of the result.
+        example: flat example inputs (batch of two), on the CPU.
+        lost: what capturing in eval mode dropped (stochastic depth, dropout inside attention, auxiliary heads).
+
+    """
+
+    def __init__(
+        self,
+        graph_module: fx.GraphModule,
+        inputs: tuple[InputSpec, ...],
+        in_structure: Structure,
+        out_structure: Structure,
+        example: tuple[torch.Tensor, ...],
+        lost: tuple[str, ...] = (),
+    ) -> None:
+        super().__init__()
+        self.__dict__["graph_module"] = graph_module
+        self._adopt(graph_module)
+        self.inputs = inputs
+        self.in_structure = in_structure
+        self.out_structure = out_structure
+        self.__dict__["example"] = example
+        self.lost = lost
+        self.training = False
+        mode.set_mode(graph_module, training=False)
+
+    graph_module: fx.GraphModule
+    example: tuple[torch.Tensor, ...]
+
+    def _adopt(self, graph_module: fx.GraphModule) -> None:
+        # The very dictionaries are shared: whatever moves, replaces or names a parameter does so for both.
+        self._parameters = graph_module._parameters
+        self._buffers = graph_module._buffers
+        self._modules = graph_module._modules
+        self._non_persistent_buffers_set = graph_module._non_persistent_buffers_set
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the graph on the user's inputs.
+
+        Raises:
+            InputError: the inputs are not nested as the example was.
+
+        """
+        tensors, structure = flatten((args, kwargs))
+        if len(tensors) != len(self.inputs) or structure != self.in_structure:
+            tensors = self.arrange(*args, **kwargs)
+        return self.out_structure.build(self.graph_module(*tensors))
+
+    def arrange(self, *args: Any, **kwargs: Any) -> list[torch.Tensor]:
+        """Flat tensors in the order of `inputs`, whatever way the caller nests them.
+
+        Positional, keyword and dict forms of the same named inputs are accepted.
+
+        Raises:
+            InputError: a named input is missing, or there are too many.
+
+        """
+        tensors, structure = flatten((args, kwargs))
+        if len(tensors) == len(self.inputs):
+            by_name = dict(zip([leaf.rpartition(".")[2] for leaf in structure.leaves()], tensors, strict=True))
+            names = [spec.name for spec in self.inputs]
+            return [by_name[name] for name in names] if set(by_name) == set(names) else tensors
+        want = ", ".join(f"{spec.name}{list(spec.shape)}" for spec in self.inputs)
+        msg = f"The network was called with {len(tensors)} tensors; it takes {len(self.inputs)}: {want}."
+        raise InputError(msg)
+
+    def train(self, mode_: bool = True) -> "Network":  # noqa: FBT001, FBT002 (the signature of torch)
+        """Switch every operator that carries a mode (batch norm, dropout, attention dropout)."""
+        mode.set_mode(self.graph_module, training=mode_)
+        self.training = mode_
+        for module in self.modules():
+            module.training = mode_
+        return self
+
+    def copy(self) -> "Network":
+        """An independent copy: no storage is shared, tied parameters stay tied."""
+        twin = Network(
+            copy.deepcopy(self.graph_module),
+            self.inputs,
+            self.in_structure,
+            self.out_structure,
+            self.example,
+            self.lost,
+        )
+        return twin.train(self.training)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Network":
+        return self.copy()
+
+    def nodes(self) -> Iterator[fx.Node]:
+        """Nodes of the graph in order of execution."""
+        return iter(self.graph_module.graph.nodes)
+
+    def recompile(self) -> "Network":
+        """Check the graph and make its code anew after nodes were changed; returns the network itself."""
+        self.graph_module.graph.lint()
+        self.graph_module.recompile()
+        self._adopt(self.graph_module)
+        return self
+
+    def fingerprint(self) -> str:
+        """SHA-256 (hex) of graph, parameters and buffers: equal networks, equal fingerprint, in every process."""
+        digest = hashlib.sha256()
+        for node in self.graph_module.graph.nodes:
+            digest.update(f"{node.op} {node.name} {node.target} {node.args} {node.kwargs}\n".encode())
+        for name, tensor in self.state_dict().items():
+            digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+            digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
+        return digest.hexdigest()
+
+
+def module_path(node: fx.Node) -> str:
+    """Dotted path of the user's module that made a node, as in ``model.named_modules()``; empty at the root."""
+    return str(node.meta.get("paredown_path", ""))
