@@ -1,0 +1,97 @@
+"""A small CNN on Fashion-MNIST: train it, then find the smallest file within half a point.
+
+    python examples/fashion_mnist.py DATA --time "10 min" --out runs/fashion
+
+``DATA`` holds ``fashion-mnist/{train,t10k}-{images-idx3,labels-idx1}-ubyte.gz``.
+"""
+
+import argparse
+import gzip
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+import paredown
+from paredown import targets
+
+NEEDED = tuple(
+    f"fashion-mnist/{part}-{kind}-ubyte.gz" for part in ("train", "t10k") for kind in ("images-idx3", "labels-idx1")
+)
+
+
+def network() -> nn.Sequential:
+    """Three convolutions with batch norm: 28×28 grey images in, ten classes out."""
+
+    def stage(inputs: int, outputs: int, stride: int) -> list[nn.Module]:
+        return [nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU()]
+
+    body = [*stage(1, 32, 1), *stage(32, 64, 2), *stage(64, 128, 2), *stage(128, 128, 1)]
+    return nn.Sequential(*body, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(0.2), nn.Linear(128, 10))
+
+
+def read(data: Path, part: str) -> tuple[Tensor, Tensor]:
+    """One official split as ``[n, 1, 28, 28]`` in 0…1, standardised, and labels ``[n]``."""
+    images = gzip.open(data / f"fashion-mnist/{part}-images-idx3-ubyte.gz").read()
+    labels = gzip.open(data / f"fashion-mnist/{part}-labels-idx1-ubyte.gz").read()
+    pixels = torch.from_numpy(np.frombuffer(images, np.uint8, offset=16).reshape(-1, 1, 28, 28).copy())
+    return (pixels.float() / 255 - 0.286) / 0.353, torch.from_numpy(
+        np.frombuffer(labels, np.uint8, offset=8).copy()
+    ).long()
+
+
+def train(model: nn.Module, images: Tensor, labels: Tensor, epochs: int) -> nn.Module:
+    """Plain training, as any user would have done before coming here."""
+    torch.manual_seed(0)
+    model = model.train().to(memory_format=torch.channels_last)
+    steps = epochs * (len(images) // 128)
+    optimizer = torch.optim.SGD(model.parameters(), 0.1, momentum=0.9, nesterov=True, weight_decay=5e-4)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.1, total_steps=steps)
+    for epoch in range(epochs):
+        for batch in torch.randperm(len(images))[: len(images) // 128 * 128].split(128):
+            with torch.autocast("cpu", torch.bfloat16):
+                loss = F.cross_entropy(model(images[batch]).float(), labels[batch])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            schedule.step()
+        print(f"epoch {epoch + 1} of {epochs}: loss {loss.item():.3f}")
+    return model.eval().to(memory_format=torch.contiguous_format)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path, help="folder with the data")
+    parser.add_argument("--epochs", type=int, default=3, help="of the training before (default: %(default)s)")
+    parser.add_argument("--time", default="10 min", help="how long to search (default: %(default)s)")
+    parser.add_argument("--drop", default="0.5 pt", help="accuracy that may be lost (default: %(default)s)")
+    parser.add_argument("--out", type=Path, default=Path("runs/fashion"), help="run directory (default: %(default)s)")
+    options = parser.parse_args()
+    missing = [name for name in NEEDED if not (options.data / name).is_file()]
+    if missing:
+        sys.exit(f"{options.data} lacks {', '.join(missing)}. Name the folder that holds {', '.join(NEEDED)}.")
+    images, labels = read(options.data, "train")
+    task = paredown.Task(
+        train(network(), images, labels, options.epochs),
+        data=paredown.Data(train=(images, labels), judge=read(options.data, "t10k"), batch_size=128),
+        loss=F.cross_entropy,
+        score=paredown.scores.accuracy,
+        name="Fashion-MNIST",
+    )
+    run = paredown.compress(
+        task,
+        budget=paredown.Budget(latency="40%", size="25%", drop=options.drop),
+        target=targets.OnnxRuntime(threads=1),
+        time=options.time,
+        out=options.out,
+    )
+    print(run.verdict)
+    run.best.save(options.out / "best.onnx")
+    run.report(options.out / "report.html")
+
+
+if __name__ == "__main__":
+    main()
