@@ -40,7 +40,7 @@ class Augmented(Dataset[tuple[Tensor, Tensor]]):
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
         top, left, flip = torch.randint(0, 9, (3,)).tolist()
         image = self.padded[index, :, top : top + 32, left : left + 32]
-        return (image.flip(-1) if flip > 4 else image), self.labels[index]  # noqa: PLR2004
+        return (image.flip(-1) if flip > 4 else image), self.labels[index]
 
 
 def read(path: Path) -> tuple[Tensor, Tensor]:

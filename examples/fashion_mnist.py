@@ -35,12 +35,11 @@ def network() -> nn.Sequential:
 
 def read(data: Path, part: str) -> tuple[Tensor, Tensor]:
     """One official split as ``[n, 1, 28, 28]`` in 0…1, standardised, and labels ``[n]``."""
-    images = gzip.open(data / f"fashion-mnist/{part}-images-idx3-ubyte.gz").read()
-    labels = gzip.open(data / f"fashion-mnist/{part}-labels-idx1-ubyte.gz").read()
+    images = gzip.decompress((data / f"fashion-mnist/{part}-images-idx3-ubyte.gz").read_bytes())
+    labels = gzip.decompress((data / f"fashion-mnist/{part}-labels-idx1-ubyte.gz").read_bytes())
     pixels = torch.from_numpy(np.frombuffer(images, np.uint8, offset=16).reshape(-1, 1, 28, 28).copy())
-    return (pixels.float() / 255 - 0.286) / 0.353, torch.from_numpy(
-        np.frombuffer(labels, np.uint8, offset=8).copy()
-    ).long()
+    targets = torch.from_numpy(np.frombuffer(labels, np.uint8, offset=8).copy()).long()
+    return (pixels.float() / 255 - 0.286) / 0.353, targets
 
 
 def train(model: nn.Module, images: Tensor, labels: Tensor, epochs: int) -> nn.Module:
