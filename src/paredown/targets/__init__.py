@@ -1,1 +1,6 @@
+"""Runtimes: where a network becomes a file, and a file runs. Importing this does not import torch."""
 
+from paredown.targets.onnxruntime import OnnxRuntime
+from paredown.targets.target import Artifact, Lowering, Port, Session, Target
+
+__all__ = ["Artifact", "Lowering", "OnnxRuntime", "Port", "Session", "Target"]

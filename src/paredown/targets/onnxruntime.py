@@ -1,0 +1,131 @@
+"""ONNX Runtime on the CPU."""
+
+import dataclasses
+import importlib.metadata
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from paredown.errors import LoweringError
+from paredown.targets import parity
+from paredown.targets.target import Artifact, Lowering, Port, Session, Target, write_atomically
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from paredown.graph.capabilities import Capabilities
+    from paredown.graph.network import Network
+
+__all__ = ["OnnxRuntime"]
+
+_EXTRA = "Install it with `pip install paredown[onnx]`."
+
+
+@dataclasses.dataclass(frozen=True)
+class OnnxRuntime(Target):
+    """ONNX Runtime, CPU execution provider.
+
+    A session runs operators one after the other with ``threads`` threads inside an operator, so that a measurement
+    does not depend on how many cores the machine happens to have. Threads of one session spin while they wait (the
+    runtime's default); with one thread there is nobody to wait for.
+
+    Attributes:
+        threads: threads inside an operator.
+        batch: examples per inference that latency is measured with.
+
+    """
+
+    name: ClassVar[str] = "ONNX Runtime"
+    suffix: ClassVar[str] = ".onnx"
+
+    @property
+    def capabilities(self) -> "Capabilities":
+        """What the CPU kernels do."""
+        from paredown.graph.capabilities import Capabilities  # noqa: PLC0415 (targets import without torch)
+
+        return Capabilities(
+            name=self.name,
+            int8_operators=frozenset({"aten.conv2d.default", "aten.linear.default"}),
+            formats=frozenset({"float32", "int8", "uint8"}),
+        )
+
+    def lower(self, network: "Network", path: str | os.PathLike[str]) -> Artifact:
+        """Write an ``.onnx`` file; see `Target.lower`."""
+        _require("onnx", "onnxscript", "onnxruntime")
+        from paredown.targets.onnx_model import onnx_model  # noqa: PLC0415 (targets import without torch)
+
+        model = onnx_model(network)
+
+        def write(partial: Path) -> Lowering:
+            partial.write_bytes(model.data)
+            with self.open(partial) as session:
+                parity.check(network, session, quantized=model.quantized > 0, where=self.name)
+            return Lowering(quantized=model.quantized)
+
+        return write_atomically(path, write, self)
+
+    def open(self, path: str | os.PathLike[str]) -> Session:
+        """Open an ``.onnx`` file; imports onnxruntime and NumPy only."""
+        _require("onnxruntime")
+        return _OnnxSession(Path(path), self.threads)
+
+    def version(self) -> str:
+        """Name and version of the installed runtime."""
+        _require("onnxruntime")
+        import onnxruntime  # noqa: PLC0415 (an extra)
+
+        return f"onnxruntime {onnxruntime.__version__}"
+
+
+def _require(*packages: str) -> None:
+    for package in packages:
+        try:
+            importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError as error:
+            msg = f"The target OnnxRuntime needs the package {package!r}, which is not installed here. {_EXTRA}"
+            raise LoweringError(msg) from error
+
+
+class _OnnxSession(Session):
+    def __init__(self, path: Path, threads: int, optimised: Path | None = None) -> None:
+        import onnxruntime  # noqa: PLC0415 (an extra)
+
+        if not path.is_file():
+            msg = f"{path} was given to ONNX Runtime; there is no such file. Lower the network to it first."
+            raise LoweringError(msg)
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
+        options.log_severity_level = 3
+        if optimised is not None:
+            options.optimized_model_filepath = str(optimised)
+        try:
+            self._session: Any = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        except Exception as error:
+            msg = f"ONNX Runtime {onnxruntime.__version__} cannot open {path}: {error}"
+            raise LoweringError(msg) from error
+        self.inputs = tuple(_port(value) for value in self._session.get_inputs())
+        self.outputs = tuple(_port(value) for value in self._session.get_outputs())
+
+    def run(self, feeds: "Sequence[npt.NDArray[Any]]") -> "list[np.ndarray[Any, Any]]":
+        named = {port.name: array for port, array in zip(self.inputs, feeds, strict=True)}
+        results: list[np.ndarray[Any, Any]] = self._session.run(None, named)
+        return results
+
+    def close(self) -> None:
+        self._session = None
+
+
+_DTYPES = {
+    "tensor(float)": "float32",
+    "tensor(double)": "float64",
+}
+
+
+def _port(value: Any) -> Port:
+    kind = str(value.type)
+    dtype = _DTYPES.get(kind, kind.removeprefix("tensor(").removesuffix(")"))
+    return Port(value.name, dtype, tuple(dim if isinstance(dim, int) else None for dim in value.shape))

@@ -1,0 +1,172 @@
+"""What a runtime on a device is to Paredown: lower a network into a file, open a file, say what runs fast."""
+
+import abc
+import dataclasses
+import hashlib
+import os
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
+
+from paredown.errors import LoweringError
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from paredown.graph.capabilities import Capabilities
+    from paredown.graph.network import Network
+
+__all__ = ["Artifact", "Lowering", "Port", "Session", "Target"]
+
+
+class Port(NamedTuple):
+    """One input or output of a file: name, NumPy element type, shape (None where a dimension may vary)."""
+
+    name: str
+    dtype: str
+    shape: tuple[int | None, ...]
+
+
+class Session(abc.ABC):
+    """A file opened by its runtime in this process.
+
+    Attributes:
+        inputs: one port per tensor that `run` takes, in order.
+        outputs: one port per tensor that `run` returns, in order.
+
+    """
+
+    inputs: tuple[Port, ...]
+    outputs: tuple[Port, ...]
+
+    @abc.abstractmethod
+    def run(self, feeds: Sequence["npt.NDArray[Any]"]) -> list["np.ndarray[Any, Any]"]:
+        """One inference; arrays in the order of `inputs`, results in the order of `outputs`."""
+
+    @abc.abstractmethod
+    def close(self) -> None:
+        """Let go of the runtime's memory and threads."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+@dataclasses.dataclass(frozen=True)
+class Lowering:
+    """What became of the network on its way into the file.
+
+    Attributes:
+        operators: how often each operator occurs in the graph as the runtime optimised it.
+        quantized: number of nodes that the network computes in 8 bits.
+        unfused: for each of these that the runtime nevertheless computes in float, one line naming node, operator and
+            the user's module.
+
+    """
+
+    operators: Mapping[str, int] = dataclasses.field(default_factory=lambda: MappingProxyType({}))
+    quantized: int = 0
+    unfused: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class Artifact:
+    """A file and the target that made it.
+
+    Attributes:
+        path: where the file is.
+        target: the target that lowered it and opens it.
+        sha256: hex digest of the file's bytes.
+        lowering: what the runtime made of the network.
+
+    """
+
+    path: Path
+    target: "Target"
+    sha256: str
+    lowering: Lowering = dataclasses.field(default_factory=Lowering)
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes on disk."""
+        return self.path.stat().st_size
+
+
+@dataclasses.dataclass(frozen=True)
+class Target(abc.ABC):
+    """A runtime and how it is run; the dataclass fields are the settings, so targets encode to JSON.
+
+    Attributes:
+        threads: threads per inference; pinned, never the machine's default.
+        batch: examples per inference that latency is measured with. Files take any batch.
+
+    """
+
+    threads: int = 1
+    batch: int = 1
+    name: ClassVar[str]
+    suffix: ClassVar[str]
+
+    def __post_init__(self) -> None:
+        for setting in ("threads", "batch"):
+            value = getattr(self, setting)
+            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+                msg = f"{setting}={value!r} was given; it is a whole number from 1 up. Type {setting}=1."
+                raise LoweringError(msg)
+
+    @property
+    @abc.abstractmethod
+    def capabilities(self) -> "Capabilities":
+        """Operators, number formats and channel multiples that run fast here."""
+
+    @abc.abstractmethod
+    def lower(self, network: "Network", path: str | os.PathLike[str]) -> Artifact:
+        """Write the file, after the runtime has given the network's own outputs with it.
+
+        The file appears under its name only when it is whole and agrees with ``network.eval()`` at batch 1, 3 and
+        that of the example. The same network gives the same bytes.
+
+        Raises:
+            LoweringError: the target has no words for an operator; the message names node and module.
+            ParityError: file and network do not agree; no file is left.
+
+        """
+
+    @abc.abstractmethod
+    def open(self, path: str | os.PathLike[str]) -> Session:
+        """Open a file for inference with this target's threads; imports the runtime only.
+
+        Raises:
+            LoweringError: the file is missing or is not one of this runtime's, or the runtime is not installed.
+
+        """
+
+    @abc.abstractmethod
+    def version(self) -> str:
+        """Name and version of the runtime, for example ``onnxruntime 1.31.1``."""
+
+
+def write_atomically(path: str | os.PathLike[str], write: Callable[[Path], Lowering], target: Target) -> Artifact:
+    """Let `write` make and check a file under a temporary name in the same directory, then rename it.
+
+    Raises:
+        LoweringError: the directory cannot be written, or whatever `write` raises; no file is left.
+
+    """
+    final = Path(path)
+    partial = final.with_name(f".{final.stem}.{uuid.uuid4().hex[:8]}.partial{final.suffix}")
+    try:
+        lowering = write(partial)
+        digest = hashlib.sha256(partial.read_bytes()).hexdigest()
+        partial.replace(final)
+    except OSError as error:
+        msg = f"{final} cannot be written: {error}. Give a path in a directory that exists and can be written."
+        raise LoweringError(msg) from error
+    finally:
+        partial.unlink(missing_ok=True)
+    return Artifact(final, target, digest, lowering)
