@@ -1,0 +1,120 @@
+"""Files named by the SHA-256 of their content."""
+
+import hashlib
+import os
+import secrets
+from pathlib import Path
+
+from paredown.errors import CorruptError
+from paredown.search.ledger.trouble import explained
+
+__all__ = ["Blobs"]
+
+
+class Blobs:
+    """Content-addressed files below ``<run>/blobs``: written aside, synced, renamed.
+
+    A name is the hash and the suffix, ``3f….onnx``. A file that exists is complete.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._run = directory
+        self._root = directory / "blobs"
+
+    def path(self, name: str) -> Path:
+        """Where a blob lies (whether or not it is there)."""
+        return self._root / name[:2] / name
+
+    def has(self, name: str) -> bool:
+        """Whether the file is there; its content is checked by `open`."""
+        return self.path(name).is_file()
+
+    def put(self, content: bytes, suffix: str = "") -> str:
+        """Store bytes; returns the name.
+
+        Raises:
+            LedgerError: the disk is full or the directory cannot be written; nothing half-written stays.
+
+        """
+        name = hashlib.sha256(content).hexdigest() + suffix
+        if self.has(name):
+            return name
+        aside = self.aside(suffix)
+        with explained(self._run, aside):
+            try:
+                aside.write_bytes(content)
+            except OSError:
+                aside.unlink(missing_ok=True)
+                raise
+        return self.adopt(aside, name)
+
+    def aside(self, suffix: str = "") -> Path:
+        """A fresh path on the same file system, to be filled and given to `adopt`."""
+        folder = self._run / "aside"
+        with explained(self._run, folder):
+            folder.mkdir(parents=True, exist_ok=True)
+        return folder / f"{secrets.token_hex(8)}{suffix}"
+
+    def adopt(self, file: Path, name: str = "") -> str:
+        """Move a finished file in; returns its name. The file is synced before it gets its final name.
+
+        Raises:
+            LedgerError: the disk is full or the directory cannot be written; the file is removed.
+
+        """
+        name = name or digest(file) + file.suffix
+        final = self.path(name)
+        with explained(self._run, final):
+            try:
+                _sync(file)
+                final.parent.mkdir(parents=True, exist_ok=True)
+                file.replace(final)
+                _sync(final.parent)
+            except OSError:
+                file.unlink(missing_ok=True)
+                raise
+        return name
+
+    def open(self, name: str) -> Path:
+        """Path of a blob whose content was checked against its name.
+
+        Raises:
+            CorruptError: the file is missing or holds something else.
+
+        """
+        path = self.path(name)
+        if not path.is_file():
+            msg = (
+                f"{path} is missing. The ledger names it. Go on without it: paredown resume {self._run} makes it anew."
+            )
+            raise CorruptError(msg)
+        found = digest(path)
+        if found != name.partition(".")[0]:
+            msg = (
+                f"{path} holds {found[:12]}… where its name promises {name[:12]}…: it was changed after it was written. "
+                f"Delete it and run: paredown resume {self._run}"
+            )
+            raise CorruptError(msg)
+        return path
+
+    def clear_aside(self) -> None:
+        """Remove what a killed run left half-written."""
+        folder = self._run / "aside"
+        if folder.is_dir():
+            with explained(self._run, folder):
+                for file in folder.iterdir():
+                    file.unlink(missing_ok=True)
+
+
+def digest(file: Path) -> str:
+    """SHA-256 (hex) of a file."""
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
