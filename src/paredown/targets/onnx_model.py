@@ -2,9 +2,12 @@
 
 import dataclasses
 
+from paredown.graph import fakequantize  # noqa: F401 (defines the operator)
 from paredown.graph.fold import fold_batch_norm
 from paredown.graph.network import Network
+from paredown.targets.onnx_direct import translate
 from paredown.targets.onnx_exporter import export
+from paredown.targets.onnx_tidy import tidy
 
 __all__ = ["OnnxModel", "onnx_model"]
 
@@ -20,5 +23,6 @@ class OnnxModel:
 def onnx_model(network: Network) -> OnnxModel:
     """Fold, translate and serialise a network."""
     folded, _ = fold_batch_norm(network.copy().cpu())
-    proto = export(folded)
+    proto = translate(folded) or export(folded)
+    tidy(proto)
     return OnnxModel(proto.SerializeToString(deterministic=True))

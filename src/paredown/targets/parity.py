@@ -37,8 +37,10 @@ def check(network: "Network", session: "Session", *, quantized: bool, where: str
     reference = network.copy().cpu().eval()
     for label, feeds in _feeds(reference):
         with torch.no_grad():
-            want = [tensor.float().numpy() if tensor.dtype == torch.bfloat16 else tensor.numpy()
-                    for tensor in reference.graph_module(*feeds)]
+            want = [
+                tensor.float().numpy() if tensor.dtype == torch.bfloat16 else tensor.numpy()
+                for tensor in reference.graph_module(*feeds)
+            ]
         got = session.run([tensor.numpy() for tensor in feeds])
         for name, theirs, ours in zip([port.name for port in session.outputs], got, want, strict=True):
             problem = _difference(ours, theirs, floor)

@@ -1,0 +1,234 @@
+"""The one form in which quantization lives in a graph: a trainable fake-quantize operator.
+
+``torch.ops.paredown.fake_quantize(x, scale, zero_point, axis, quant_min, quant_max)`` computes what ONNX's
+QuantizeLinear followed by DequantizeLinear computes, to the bit: ``(clamp(round(x / s) + z) - z) * s`` with halves
+rounded to even. Gradients: straight through inside the range (Bengio et al., 2013), learned step size for the scale
+(Esser et al., "Learned step size quantization", ICLR 2020) and for the zero point (Bhalgat et al., "LSQ+", CVPRW 2020).
+"""
+
+import dataclasses
+import math
+from typing import Any
+
+import torch
+from torch import fx, nn
+
+from paredown.errors import InputError
+from paredown.graph.formats import IntFormat
+from paredown.graph.network import Network
+
+__all__ = ["FakeQuantize", "Grid", "effective", "fake_quantize", "fake_quantized", "insert_after", "insert_before"]
+
+
+def effective(
+    scale: torch.Tensor, zero_point: torch.Tensor, quant_min: int, quant_max: int
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The numbers that are computed with: a positive scale and a whole zero point within the format (both float32).
+
+    Training may push a scale through zero or a zero point between whole numbers; the operator and every file use this.
+    """
+    scale = scale.detach().float().abs().clamp_min(torch.finfo(torch.float32).tiny)
+    return scale, zero_point.detach().float().round().clamp(quant_min, quant_max)
+
+
+def _spread(number: torch.Tensor, x: torch.Tensor, axis: int) -> torch.Tensor:
+    """Bring a scale or zero point to a shape that broadcasts with `x`: per tensor, per channel, or blocked as in ONNX."""
+    if number.numel() == 1:
+        return number.reshape(())
+    if number.ndim == 1:
+        return number.reshape([-1 if dim == axis % x.ndim else 1 for dim in range(x.ndim)])
+    return number.index_select(axis, _blocks(number, x, axis))
+
+
+def _blocks(number: torch.Tensor, x: torch.Tensor, axis: int) -> torch.Tensor:
+    size = x.shape[axis]
+    block = (size + number.shape[axis] - 1) // number.shape[axis]
+    return torch.arange(size, device=x.device) // block
+
+
+def _gather(gradient: torch.Tensor, number: torch.Tensor, axis: int) -> torch.Tensor:
+    """Sum a gradient of `x`'s shape to that of the scale or zero point."""
+    if number.numel() == 1:
+        return gradient.sum().reshape(number.shape)
+    if number.ndim == 1:
+        return gradient.sum([dim for dim in range(gradient.ndim) if dim != axis % gradient.ndim])
+    return gradient.new_zeros(number.shape).index_add(axis, _blocks(number, gradient, axis), gradient)
+
+
+@torch.library.custom_op("paredown::fake_quantize", mutates_args=())
+def fake_quantize(
+    x: torch.Tensor, scale: torch.Tensor, zero_point: torch.Tensor, axis: int, quant_min: int, quant_max: int
+) -> torch.Tensor:
+    """Round to the grid of a number format and back.
+
+    Args:
+        x: any floating-point tensor; computed in float32 and returned in its own type.
+        scale: one number, ``[x.shape[axis]]`` per channel, or ``x``'s rank with ``axis`` divided into blocks.
+        zero_point: as `scale`; the stored number that means 0.
+        axis: the axis of the channels or blocks; -1 where there is one scale.
+        quant_min: smallest stored number.
+        quant_max: largest stored number.
+
+    """
+    scale, zero_point = effective(scale, zero_point, quant_min, quant_max)
+    step, zero = _spread(scale, x, axis), _spread(zero_point, x, axis)
+    grid = (x.float() / step).round_().add_(zero).clamp_(quant_min, quant_max)
+    return grid.sub_(zero).mul_(step).to(x.dtype)
+
+
+@fake_quantize.register_fake
+def _(x: Any, scale: Any, zero_point: Any, axis: int, quant_min: int, quant_max: int) -> torch.Tensor:  # noqa: ARG001
+    return torch.empty_like(x)
+
+
+def _keep(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:  # noqa: ARG001 (the signature of torch)
+    x, scale, zero_point, ctx.axis, ctx.quant_min, ctx.quant_max = inputs
+    ctx.save_for_backward(x, scale, zero_point)
+
+
+def _backward(ctx: Any, gradient: torch.Tensor) -> tuple[Any, ...]:
+    x, scale, zero_point = ctx.saved_tensors
+    step, zero = effective(scale, zero_point, ctx.quant_min, ctx.quant_max)
+    step, zero = _spread(step, x, ctx.axis), _spread(zero, x, ctx.axis)
+    ratio = x.float() / step
+    stored = ratio.round() + zero
+    inside = (stored >= ctx.quant_min) & (stored <= ctx.quant_max)
+    to_x = torch.where(inside, gradient, 0) if ctx.needs_input_grad[0] else None
+    damping = 1.0 / math.sqrt(max(1, x.numel() // scale.numel()) * ctx.quant_max)
+    to_scale = to_zero = None
+    if ctx.needs_input_grad[1]:
+        slope = torch.where(inside, stored - zero - ratio, stored.clamp(ctx.quant_min, ctx.quant_max) - zero)
+        to_scale = _gather(gradient.float() * slope, scale, ctx.axis) * damping
+        to_scale = (to_scale * torch.where(scale < 0, -1.0, 1.0)).to(scale.dtype)
+    if ctx.needs_input_grad[2]:
+        outside = torch.where(inside, 0, -gradient.float() * step)
+        to_zero = (_gather(outside, zero_point, ctx.axis) * damping).to(zero_point.dtype)
+    return to_x, to_scale, to_zero, None, None, None
+
+
+fake_quantize.register_autograd(_backward, setup_context=_keep)
+
+
+@dataclasses.dataclass(frozen=True)
+class Grid:
+    """The numbers a tensor is rounded to.
+
+    Attributes:
+        scale: step between neighbours; one number, one per channel, or blocked (see `fake_quantize`).
+        zero_point: the stored number that means 0; same shape.
+        format: how it is stored.
+        axis: axis of the channels or blocks; -1 where there is one scale.
+
+    """
+
+    scale: torch.Tensor
+    zero_point: torch.Tensor
+    format: IntFormat
+    axis: int = -1
+
+    def __post_init__(self) -> None:
+        if self.scale.shape != self.zero_point.shape:
+            msg = (
+                f"A grid with {list(self.scale.shape)} scales and {list(self.zero_point.shape)} zero points was given; "
+                "each scale has its zero point. Give both the same shape."
+            )
+            raise InputError(msg)
+        if not bool((self.scale > 0).all() & self.scale.isfinite().all()):
+            msg = f"A grid with the scales {self.scale.flatten()[:4].tolist()} was given; scales are positive numbers."
+            raise InputError(msg)
+
+
+@dataclasses.dataclass(frozen=True)
+class FakeQuantize:
+    """A fake-quantize node taken apart.
+
+    Attributes:
+        node: the node itself.
+        value: the node whose value it rounds.
+        scale: name of the parameter or buffer.
+        zero_point: name of the parameter or buffer.
+        axis: -1 where there is one scale.
+        quant_min: smallest stored number.
+        quant_max: largest stored number.
+
+    """
+
+    node: fx.Node
+    value: fx.Node
+    scale: str
+    zero_point: str
+    axis: int
+    quant_min: int
+    quant_max: int
+
+    @classmethod
+    def of(cls, node: fx.Node) -> "FakeQuantize | None":
+        """Take a node apart; None where it is another operator."""
+        if node.target is not torch.ops.paredown.fake_quantize.default:
+            return None
+        value, scale, zero_point, axis, quant_min, quant_max = node.args
+        return cls(node, value, str(scale.target), str(zero_point.target), axis, quant_min, quant_max)  # type: ignore[union-attr, arg-type]
+
+
+def fake_quantized(network: Network) -> tuple[FakeQuantize, ...]:
+    """Every fake-quantize node of a network, in order of execution."""
+    return tuple(found for node in network.nodes() if (found := FakeQuantize.of(node)) is not None)
+
+
+def insert_after(network: Network, node: fx.Node, name: str, grid: Grid, *, trainable: bool = True) -> fx.Node:
+    """Round what a node computes, for all that use it now. The network is changed; call ``recompile()`` when done.
+
+    Args:
+        network: changed in place.
+        node: a node with one floating-point tensor as value.
+        name: ``name_scale`` and ``name_zero_point`` are registered; nodes given the same name share them.
+        grid: the numbers; used where the name is new.
+        trainable: the scale becomes a parameter (zero points stay buffers: a moved zero point would take the
+            activation before it out of the runtime's fused kernels).
+
+    """
+    users = list(node.users)
+    rounded = _insert(network, node, node, name, grid, trainable=trainable)
+    for user in users:
+        user.replace_input_with(node, rounded)
+    return rounded
+
+
+def insert_before(
+    network: Network, user: fx.Node, value: fx.Node, name: str, grid: Grid, *, trainable: bool = True
+) -> fx.Node:
+    """Round a value (a weight, say) for one of its users only; otherwise as `insert_after`."""
+    rounded = _insert(network, value, user.prev, name, grid, trainable=trainable)
+    user.replace_input_with(value, rounded)
+    return rounded
+
+
+def _insert(network: Network, value: fx.Node, place: fx.Node, name: str, grid: Grid, *, trainable: bool) -> fx.Node:
+    graph = network.graph_module.graph
+    while place.op == "placeholder" and place.next.op == "placeholder":
+        place = place.next
+    with graph.inserting_after(place):
+        scale = graph.get_attr(_register(network, f"{name}_scale", grid.scale, trainable=trainable))
+    with graph.inserting_after(scale):
+        zero_point = graph.get_attr(_register(network, f"{name}_zero_point", grid.zero_point, trainable=False))
+    arguments = (value, scale, zero_point, grid.axis, grid.format.quant_min, grid.format.quant_max)
+    with graph.inserting_after(zero_point):
+        rounded = graph.call_function(torch.ops.paredown.fake_quantize.default, arguments)
+    for made in (scale, zero_point, rounded):
+        made.meta = {key: entry for key, entry in value.meta.items() if key != "val"}
+    if (fake := value.meta.get("val")) is not None:
+        rounded.meta["val"] = torch.empty_like(fake)
+        scale.meta["val"] = zero_point.meta["val"] = fake.new_empty(tuple(grid.scale.shape), dtype=torch.float32)
+    return rounded
+
+
+def _register(network: Network, name: str, number: torch.Tensor, *, trainable: bool) -> str:
+    owner, _, leaf = name.rpartition(".")
+    module = network.graph_module.get_submodule(owner)
+    if not hasattr(module, leaf):
+        number = number.detach().clone().float()
+        if trainable:
+            module.register_parameter(leaf, nn.Parameter(number))
+        else:
+            module.register_buffer(leaf, number)
+    return name

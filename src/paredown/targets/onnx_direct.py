@@ -1,0 +1,68 @@
+"""The quick way into ONNX: one rule per operator, from the captured graph straight to nodes."""
+
+from collections.abc import Sequence
+
+import onnx
+import torch
+
+from paredown.graph.network import InputSpec, Network
+from paredown.targets.onnx_builder import IR_VERSION, OPSET, Builder, Untranslatable
+from paredown.targets.onnx_rules import RULES
+
+__all__ = ["translate"]
+
+
+def translate(network: Network) -> onnx.ModelProto | None:
+    """Translate a network in eval mode, or return None where a node is beyond the rules."""
+    builder = Builder(network.graph_module)
+    dims: dict[str, str] = {}
+    inputs = []
+    specs = iter(network.inputs)
+    try:
+        for node in network.nodes():
+            if node.op == "placeholder":
+                spec = next(specs)
+                builder.names[node] = builder.fresh(spec.name)
+                inputs.append(_input(spec, node.meta.get("val"), dims))
+            elif node.op == "call_function":
+                if node.target not in RULES:
+                    return None
+                RULES[node.target](builder, node)
+            elif node.op == "output":
+                results = node.args[0] if isinstance(node.args[0], list | tuple) else (node.args[0],)
+                outputs = [_output(builder, index, result, dims) for index, result in enumerate(results)]
+            elif node.op != "get_attr":
+                return None
+    except Untranslatable:
+        return None
+    graph = onnx.helper.make_graph(builder.nodes, "paredown", inputs, outputs, list(builder.initializers.values()))
+    return onnx.helper.make_model(
+        graph, opset_imports=[onnx.helper.make_opsetid("", OPSET)], ir_version=IR_VERSION, producer_name="paredown"
+    )
+
+
+def _kind(dtype: torch.dtype) -> int:
+    return int(onnx.helper.np_dtype_to_tensor_dtype(torch.empty((), dtype=dtype).numpy().dtype))
+
+
+def _input(spec: InputSpec, fake: object, dims: dict[str, str]) -> onnx.ValueInfoProto:
+    if isinstance(fake, torch.Tensor):
+        for size, name in zip(fake.shape, spec.shape, strict=True):
+            if isinstance(name, str):
+                dims[str(size)] = name
+    return onnx.helper.make_tensor_value_info(spec.name, _kind(spec.dtype), list(spec.shape))
+
+
+def _output(builder: Builder, index: int, result: object, dims: dict[str, str]) -> onnx.ValueInfoProto:
+    fake = result.meta.get("val") if isinstance(result, torch.fx.Node) else None
+    if not isinstance(fake, torch.Tensor):
+        raise Untranslatable(str(result))
+    name = builder.fresh(output_name(index))
+    builder.nodes.append(onnx.helper.make_node("Identity", [builder.value(result)], [name], name=name))
+    shape: Sequence[int | str | None] = [size if isinstance(size, int) else dims.get(str(size)) for size in fake.shape]
+    return onnx.helper.make_tensor_value_info(name, _kind(fake.dtype), shape)
+
+
+def output_name(index: int) -> str:
+    """Names of a file's outputs: ``output``, ``output_1``, …"""
+    return f"output_{index}" if index else "output"
