@@ -8,6 +8,7 @@ rounded to even. Gradients: straight through inside the range (Bengio et al., 20
 
 import dataclasses
 import math
+from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -17,7 +18,7 @@ from paredown.errors import InputError
 from paredown.graph.formats import IntFormat
 from paredown.graph.network import Network
 
-__all__ = ["FakeQuantize", "Grid", "effective", "fake_quantize", "fake_quantized", "insert_after", "insert_before"]
+__all__ = ["FakeQuantize", "Grid", "effective", "fake_quantize", "fake_quantized", "insert_after"]
 
 
 def effective(
@@ -175,31 +176,35 @@ def fake_quantized(network: Network) -> tuple[FakeQuantize, ...]:
     return tuple(found for node in network.nodes() if (found := FakeQuantize.of(node)) is not None)
 
 
-def insert_after(network: Network, node: fx.Node, name: str, grid: Grid, *, trainable: bool = True) -> fx.Node:
-    """Round what a node computes, for all that use it now. The network is changed; call ``recompile()`` when done.
+def insert_after(
+    network: Network,
+    node: fx.Node,
+    name: str,
+    grid: Grid,
+    *,
+    users: Iterable[fx.Node] | None = None,
+    trainable: bool = True,
+) -> fx.Node:
+    """Round what a node computes or reads (a weight). The network is changed; call ``recompile()`` when done.
 
     Args:
         network: changed in place.
         node: a node with one floating-point tensor as value.
-        name: ``name_scale`` and ``name_zero_point`` are registered; nodes given the same name share them.
+        name: ``name_scale`` and ``name_zero_point`` are registered; values rounded under the same name share them.
         grid: the numbers; used where the name is new.
+        users: nodes that get the rounded value; all that use the value now if None.
         trainable: the scale becomes a parameter (zero points stay buffers: a moved zero point would take the
             activation before it out of the runtime's fused kernels).
 
     """
-    users = list(node.users)
-    rounded = _insert(network, node, node, name, grid, trainable=trainable)
-    for user in users:
-        user.replace_input_with(node, rounded)
-    return rounded
-
-
-def insert_before(
-    network: Network, user: fx.Node, value: fx.Node, name: str, grid: Grid, *, trainable: bool = True
-) -> fx.Node:
-    """Round a value (a weight, say) for one of its users only; otherwise as `insert_after`."""
-    rounded = _insert(network, value, user.prev, name, grid, trainable=trainable)
-    user.replace_input_with(value, rounded)
+    readers = list(node.users if users is None else users)
+    place = node
+    if node.op == "get_attr":  # next to where it is used
+        order = {other: position for position, other in enumerate(network.nodes())}
+        place = min(readers, key=order.__getitem__).prev
+    rounded = _insert(network, node, place, name, grid, trainable=trainable)
+    for reader in readers:
+        reader.replace_input_with(node, rounded)
     return rounded
 
 

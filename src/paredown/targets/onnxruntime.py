@@ -20,6 +20,26 @@ if TYPE_CHECKING:
 
 __all__ = ["OnnxRuntime"]
 
+_INT8_OPERATORS = frozenset(
+    {
+        "aten.conv1d.default",
+        "aten.conv2d.default",
+        "aten.linear.default",
+        "aten.add.Tensor",
+        "aten.add_.Tensor",
+        "aten.mul.Tensor",
+        "aten.mul_.Tensor",
+        "aten.avg_pool2d.default",
+        "aten.adaptive_avg_pool2d.default",
+        "aten.mean.dim",
+        "aten.sigmoid.default",
+        "aten.sigmoid_.default",
+        "aten.leaky_relu.default",
+        "aten.leaky_relu_.default",
+        "aten.cat.default",
+        "aten.max_pool2d.default",
+    }
+)
 _EXTRA = "Install it with `pip install paredown[onnx]`."
 
 
@@ -47,7 +67,7 @@ class OnnxRuntime(Target):
 
         return Capabilities(
             name=self.name,
-            int8_operators=frozenset({"aten.conv2d.default", "aten.linear.default"}),
+            int8_operators=_INT8_OPERATORS,
             formats=frozenset({"float32", "int8", "uint8"}),
         )
 
@@ -61,8 +81,8 @@ class OnnxRuntime(Target):
         def write(partial: Path) -> Lowering:
             partial.write_bytes(model.data)
             with self.open(partial) as session:
-                parity.check(network, session, quantized=model.quantized > 0, where=self.name)
-            return Lowering(quantized=model.quantized)
+                parity.check(network, session, quantized=model.quantized, where=self.name)
+            return Lowering(quantized=int(model.quantized))
 
         return write_atomically(path, write, self)
 

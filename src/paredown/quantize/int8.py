@@ -1,0 +1,196 @@
+"""Static 8-bit quantization."""
+
+import dataclasses
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import torch
+
+from paredown.errors import RecipeError
+from paredown.graph.capabilities import Capabilities
+from paredown.graph.fakequantize import Grid, fake_quantized, insert_after
+from paredown.graph.fold import fold_batch_norm
+from paredown.graph.formats import INT8, UINT8, IntFormat
+from paredown.graph.network import Network
+from paredown.quantize.minmax import MinMax
+from paredown.quantize.placement import Placement, Point, Weight, place
+from paredown.quantize.range import Collector, Range, grid
+from paredown.recipe.plan import Plan
+from paredown.recipe.transform import Transform
+
+if TYPE_CHECKING:
+    from paredown.recipe.evidence import Evidence
+
+__all__ = ["Int8"]
+
+_LARGEST_BIAS = float(1 << 30)
+
+
+@dataclasses.dataclass(frozen=True)
+class Int8(Transform):
+    """Round weights per output channel (symmetric) and activations per tensor to 8 bits.
+
+    Batch norms are folded first. Which operators are rounded is the target's word; ranges come from one pass over the
+    calibration split. The scales are trainable, so `Int8()` followed by `Train()` is quantization-aware training
+    (Jacob et al., CVPR 2018; scales as in Esser et al., ICLR 2020).
+
+    Attributes:
+        activations: how the range of an activation is chosen.
+        weights: how the range of a weight's channel is chosen.
+        skip: module paths (or node names) that stay in float.
+
+    """
+
+    activations: Range = MinMax()  # noqa: RUF009 (a frozen value)
+    weights: Range = MinMax()  # noqa: RUF009 (a frozen value)
+    skip: tuple[str, ...] = ()
+
+    def plan(self, network: Network, evidence: "Evidence") -> Plan:
+        """Choose places and ranges.
+
+        Raises:
+            RecipeError: the network is quantized already, the target runs nothing in 8 bits, a value is not finite
+                or constant on the calibration data, or there is no calibration data.
+
+        """
+        if already := fake_quantized(network):
+            raise RecipeError(_already(len(already), already[0].value.name))
+        capabilities = evidence.capabilities
+        _check_target(capabilities)
+        folded, norms = fold_batch_norm(network)
+        places = place(folded, capabilities, self.skip)
+        if not places.points:
+            raise RecipeError(_nothing(capabilities, self.skip))
+        form = INT8 if capabilities.int8_symmetric_activations else UINT8
+        tensors = self._activation_grids(folded, evidence, places, form)
+        for weight in places.weights:
+            tensors |= self._weight_grid(folded, weight, places, tensors)
+        nodes = len({user for weight in places.weights for user in weight.users})
+        return Plan(
+            technique="quantize.Int8",
+            reason=(
+                f"{capabilities.name} computes {nodes} of the layers faster in 8 bits; {len(places.points)} activations "
+                f"are rounded, {len(norms)} batch norms were folded, {len(places.left)} operators stay in float."
+            ),
+            decisions={
+                "folded": list(norms),
+                "activations": [dataclasses.asdict(point) for point in places.points],
+                "weights": [dataclasses.asdict(weight) for weight in places.weights],
+                "activation_format": dataclasses.asdict(form),
+                "float": places.left,
+            },
+            tensors=tensors,
+        )
+
+    def apply(self, network: Network, plan: Plan) -> Network:
+        """Fold batch norms and insert the planned fake-quantize nodes."""
+        network, _ = fold_batch_norm(network)
+        nodes = {node.name: node for node in network.nodes()}
+        form = IntFormat(**plan.decisions["activation_format"])
+        points = [Point(**entry) for entry in plan.decisions["activations"]]
+        names = {point.node: point.name for point in points}
+        for point in points:
+            numbers = Grid(plan.tensors[f"{point.shares}.scale"], plan.tensors[f"{point.shares}.zero_point"], form)
+            users = [nodes[user] for user in point.users]
+            insert_after(network, nodes[point.node], names[point.shares], numbers, users=users)
+        for entry in plan.decisions["weights"]:
+            weight = Weight(**entry)
+            numbers = Grid(
+                plan.tensors[f"{weight.parameter}.scale"], plan.tensors[f"{weight.parameter}.zero_point"], INT8, axis=0
+            )
+            users = [nodes[user] for user in weight.users]
+            insert_after(network, users[0].args[1], weight.parameter, numbers, users=users)  # type: ignore[arg-type]
+        return network.recompile()
+
+    def check(self, state: frozenset[str]) -> str | None:
+        """A network is quantized once."""
+        return "the network is quantized already" if "quantized" in state else None
+
+    def after(self, state: frozenset[str]) -> frozenset[str]:
+        """The network is quantized and has no batch norms to re-estimate."""
+        return state | {"quantized"}
+
+    def _activation_grids(
+        self, folded: Network, evidence: "Evidence", places: Placement, form: IntFormat
+    ) -> dict[str, torch.Tensor]:
+        symmetric = form.signed
+        collectors = {point.node: self.activations.collector(form, symmetric=symmetric) for point in places.points}
+        observers = {name: _guarded(name, collector) for name, collector in collectors.items()}
+        evidence.observe(folded, observers)
+        ends: dict[str, tuple[float, float]] = {}
+        for point in places.points:
+            low, high = collectors[point.node].ends()
+            if not low < high:
+                raise RecipeError(_constant(point.node, low))
+            known = ends.get(point.shares, (low, high))
+            ends[point.shares] = (min(low, known[0]), max(high, known[1]))
+        tensors = {}
+        for name, (low, high) in ends.items():
+            scale, zero_point = grid(torch.tensor(low), torch.tensor(high), form, symmetric=symmetric)
+            tensors[f"{name}.scale"], tensors[f"{name}.zero_point"] = scale, zero_point
+        return tensors
+
+    def _weight_grid(
+        self, folded: Network, weight: Weight, places: Placement, tensors: dict[str, torch.Tensor]
+    ) -> dict[str, torch.Tensor]:
+        values = folded.get_parameter(weight.parameter).detach().flatten(1)
+        if not values.isfinite().all():
+            msg = (
+                f"The weight {weight.parameter!r} holds values that are not finite, so it has no range. "
+                "Look at the training that made it; its loss was not finite either."
+            )
+            raise RecipeError(msg)
+        low, high = self.weights.rows(values, INT8, symmetric=True)
+        scale, zero_point = grid(low, high, INT8, symmetric=True)
+        shares = next(point.shares for point in places.points if point.node == weight.source)
+        if weight.bias:  # stored as int32 in steps of (activation scale x weight scale): it must fit
+            bias = folded.get_parameter(weight.bias).detach().abs()
+            scale = torch.maximum(scale, bias / (tensors[f"{shares}.scale"] * _LARGEST_BIAS))
+        return {f"{weight.parameter}.scale": scale, f"{weight.parameter}.zero_point": zero_point}
+
+
+def _guarded(name: str, collector: Collector) -> Callable[[torch.Tensor], None]:
+    def observe(values: torch.Tensor) -> None:
+        if not values.isfinite().all():
+            msg = (
+                f"The value of node {name!r} is not finite on the calibration data, so it has no range. "
+                "Look for NaN or infinity in the data (`task.check()` finds them) and in the model's weights."
+            )
+            raise RecipeError(msg)
+        collector.add(values.detach())
+
+    return observe
+
+
+def _check_target(capabilities: Capabilities) -> None:
+    if "int8" not in capabilities.formats or not capabilities.int8_operators:
+        msg = (
+            f"Int8() was given for {capabilities.name}, which runs {', '.join(sorted(capabilities.formats))} and "
+            "nothing in 8 bits. `targets.OnnxRuntime()` does: use it as the target, or pass "
+            "`Evidence(..., capabilities=targets.OnnxRuntime().capabilities)`."
+        )
+        raise RecipeError(msg)
+
+
+def _already(count: int, first: str) -> str:
+    return (
+        f"Int8() was given a network that is quantized already ({count} rounded values, the first {first!r}). "
+        "A network is quantized once: leave one of the two steps out."
+    )
+
+
+def _constant(node: str, value: float) -> str:
+    seen = "nothing was seen" if math.isinf(value) else f"it is always {value:g}"
+    return (
+        f"The value of node {node!r} is constant on the calibration data ({seen}), so it has no range. "
+        "Calibrate on data like that in use, or cut the channels that compute nothing (prune.Channels)."
+    )
+
+
+def _nothing(capabilities: Capabilities, skip: tuple[str, ...]) -> str:
+    asked = f", leaving out {', '.join(skip)}" if skip else ""
+    return (
+        f"Int8() was given a network without a layer that {capabilities.name} runs faster in 8 bits{asked}. "
+        "Convolutions and linear layers with stored weights are such layers. Leave the step out."
+    )

@@ -1,0 +1,283 @@
+"""Where a graph is rounded, so that the runtime finds whole chains of 8-bit kernels and no islands.
+
+A conversion between float and 8 bits costs about as much as a cheap operator, so rounding goes where a kernel reads or
+writes 8-bit numbers and nowhere else: after the activation that a convolution is fused with, not before it; once
+before data is moved (reshaped, sliced, padded, pooled by maximum), not after; on both inputs of a residual addition.
+"""
+
+import dataclasses
+import operator
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import fx
+
+from paredown.graph.capabilities import Capabilities
+from paredown.graph.network import Network, module_path
+
+__all__ = ["Placement", "Point", "Weight", "place"]
+
+_aten = torch.ops.aten
+
+_CONVOLUTIONS = {_aten.conv1d.default, _aten.conv2d.default, _aten.conv3d.default}
+_LINEAR = _aten.linear.default
+_CLIPS = {
+    _aten.relu.default,
+    _aten.relu_.default,
+    _aten.relu6.default,
+    _aten.relu6_.default,
+    _aten.hardtanh.default,
+    _aten.hardtanh_.default,
+}
+_MOVES = {
+    _aten.view.default,
+    _aten.reshape.default,
+    _aten.flatten.using_ints,
+    _aten.permute.default,
+    _aten.transpose.int,
+    _aten.t.default,
+    _aten.squeeze.dim,
+    _aten.squeeze.dims,
+    _aten.unsqueeze.default,
+    _aten.slice.Tensor,
+    _aten.select.int,
+    _aten.chunk.default,
+    _aten.split.Tensor,
+    _aten.split_with_sizes.default,
+    operator.getitem,
+    _aten.max_pool1d.default,
+    _aten.max_pool2d.default,
+    _aten.dropout.default,
+    _aten.dropout_.default,
+    _aten.feature_dropout.default,
+    _aten.clone.default,
+    _aten.contiguous.default,
+    _aten.detach.default,
+    _aten.alias.default,
+}
+_PADS = {_aten.pad.default, _aten.constant_pad_nd.default}
+_JOIN = _aten.cat.default
+_PAIRS = {_aten.add.Tensor, _aten.add_.Tensor, _aten.mul.Tensor, _aten.mul_.Tensor}
+
+
+@dataclasses.dataclass(frozen=True)
+class Point:
+    """A value that is rounded.
+
+    Attributes:
+        node: name of the node that computes it.
+        name: what its scale and zero point are called after.
+        users: names of the nodes that read the rounded value.
+        shares: points with the same word have one scale (the inputs of a concatenation).
+
+    """
+
+    node: str
+    name: str
+    users: tuple[str, ...]
+    shares: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Weight:
+    """A weight that is rounded per output channel.
+
+    Attributes:
+        parameter: its name.
+        bias: name of the bias, empty where there is none.
+        users: names of the nodes that read the rounded weight.
+        source: node name of the point whose value the weight is multiplied with.
+
+    """
+
+    parameter: str
+    bias: str
+    users: tuple[str, ...]
+    source: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Placement:
+    """Everything that is rounded, and what stays in float and why (node name to reason)."""
+
+    points: tuple[Point, ...]
+    weights: tuple[Weight, ...]
+    left: dict[str, str]
+
+
+def place(network: Network, capabilities: Capabilities, skip: tuple[str, ...] = ()) -> Placement:
+    """Decide where a network with folded batch norms is rounded.
+
+    Args:
+        network: read only.
+        capabilities: the operators that run faster in 8 bits on the target.
+        skip: module paths or node names that stay in float.
+
+    """
+    return _Placer(network, capabilities, skip).place()
+
+
+class _Placer:
+    def __init__(self, network: Network, capabilities: Capabilities, skip: tuple[str, ...]) -> None:
+        self.network = network
+        self.nodes = [node for node in network.nodes() if node.op == "call_function"]
+        self.fast = capabilities.int8_operators
+        self.target = capabilities.name
+        self.skip = skip
+        self.left: dict[str, str] = {}
+        self.eight: set[fx.Node] = set()
+
+    def place(self) -> Placement:
+        self.eight = {node for node in self.nodes if self._wanted(node)}
+        while True:  # an operator on values that are nowhere in 8 bits would only add conversions
+            islands = {node for node in self.eight if node.target is not _LINEAR and not self._fed(node)}
+            if not islands:
+                break
+            for node in islands:
+                self.left[node.name] = "its inputs are computed in float"
+            self.eight -= islands
+        reads: dict[fx.Node, set[fx.Node]] = {}
+        for node in self.eight:
+            for argument in _values(node):
+                for source, reader in _sources(argument, node):
+                    reads.setdefault(source, set()).add(reader)
+        for node in self.eight:
+            if node.target is not _LINEAR:
+                reads.setdefault(_fused(node), set()).update(_fused(node).users)
+        groups = self._groups(set(reads))
+        order = {node: position for position, node in enumerate(self.network.nodes())}
+        points = tuple(
+            Point(
+                source.name,
+                self._name(source),
+                tuple(sorted(user.name for user in reads[source])),
+                groups.get(source, source.name),
+            )
+            for source in sorted(reads, key=order.__getitem__)
+        )
+        return Placement(points, tuple(self._weights()), dict(sorted(self.left.items())))
+
+    def _wanted(self, node: fx.Node) -> bool:
+        """Whether an operator is to run in 8 bits; notes why not where one could expect it."""
+        if str(node.target) not in self.fast or node.target is _JOIN or node.target in _MOVES | _PADS | _CLIPS:
+            return False
+        path = module_path(node)
+        if any(name in (node.name, path) or path.startswith(f"{name}.") for name in self.skip):
+            self.left[node.name] = "it was asked to be left in float"
+            return False
+        if node.target in _CONVOLUTIONS or node.target is _LINEAR:
+            weight = node.args[1]
+            if not isinstance(weight, fx.Node) or weight.op != "get_attr":
+                self.left[node.name] = "its weight is computed while running"
+                return False
+            return True
+        if node.target in _PAIRS and len(_values(node)) != 2:
+            self.left[node.name] = "one side is a number"
+            return False
+        if node.target is _aten.mean.dim and not _spatial(node):
+            self.left[node.name] = "it does not average whole images"
+            return False
+        return all(_is_float(value) for value in _values(node))
+
+    def _fed(self, node: fx.Node) -> bool:
+        """Whether every input comes from an 8-bit operator or from the network's inputs."""
+        if node.target in _CONVOLUTIONS:
+            return True
+        for argument in _values(node):
+            for source, _ in _sources(argument, node):
+                origin = source
+                while origin.target in _CLIPS and len(_values(origin)[0].users) == 1:
+                    origin = _values(origin)[0]
+                if origin.op != "placeholder" and origin not in self.eight:
+                    return False
+        return True
+
+    def _groups(self, points: set[fx.Node]) -> dict[fx.Node, str]:
+        """Inputs of one concatenation share a scale, so that it only copies bytes."""
+        group: dict[fx.Node, str] = {}
+        for node in self.nodes:
+            if node.target is not _JOIN:
+                continue
+            parts = [source for source, _ in _sources(node, node) if source in points]
+            words = {group.get(part, part.name) for part in parts}
+            for member in [*parts, *(other for other, word in group.items() if word in words)]:
+                group[member] = min(words)
+        return group
+
+    def _weights(self) -> Iterator[Weight]:
+        users: dict[str, list[fx.Node]] = {}
+        for node in self.nodes:
+            if node in self.eight and (node.target in _CONVOLUTIONS or node.target is _LINEAR):
+                users.setdefault(str(node.args[1].target), []).append(node)  # type: ignore[union-attr]
+        for parameter, nodes in users.items():
+            bias = nodes[0].args[2] if len(nodes[0].args) > 2 else None
+            source, _ = next(_sources(_values(nodes[0])[0], nodes[0]))
+            name = str(bias.target) if isinstance(bias, fx.Node) and bias.op == "get_attr" else ""
+            yield Weight(parameter, name, tuple(node.name for node in nodes), source.name)
+
+    def _name(self, node: fx.Node) -> str:
+        """``layer1.0.relu_1`` where the module ``layer1.0`` exists in the graph."""
+        owner = module_path(node)
+        while owner:
+            try:
+                self.network.graph_module.get_submodule(owner)
+            except AttributeError:
+                owner = owner.rpartition(".")[0]
+            else:
+                return f"{owner}.{node.name}"
+        return node.name
+
+
+def _values(node: fx.Node) -> list[fx.Node]:
+    """The activations an operator reads (not weights, biases or sizes)."""
+    if node.target in _CONVOLUTIONS or node.target is _LINEAR:
+        arguments: list[Any] = [node.args[0]]
+    elif node.target is _JOIN:
+        arguments = list(node.args[0])  # type: ignore[arg-type]
+    else:
+        arguments = [argument for argument in node.args if isinstance(argument, fx.Node)]
+    return [argument for argument in arguments if isinstance(argument.meta.get("val"), torch.Tensor | list | tuple)]
+
+
+def _is_float(node: fx.Node) -> bool:
+    value = node.meta.get("val")
+    return isinstance(value, torch.Tensor) and value.dtype == torch.float32
+
+
+def _spatial(node: fx.Node) -> bool:
+    value, axes = _values(node)[0].meta["val"], node.args[1]
+    return isinstance(axes, list | tuple) and sorted(axis % value.ndim for axis in axes) == list(range(2, value.ndim))  # type: ignore[operator]
+
+
+def _moves(node: fx.Node) -> bool:
+    if node.target in _PADS:
+        mode = node.args[2] if node.target is _aten.pad.default and len(node.args) > 2 else "constant"
+        value = (
+            node.args[3]
+            if node.target is _aten.pad.default and len(node.args) > 3
+            else node.args[2]
+            if node.target is _aten.constant_pad_nd.default and len(node.args) > 2
+            else 0
+        )
+        return mode == "constant" and not value
+    return node.target in _MOVES or node.target is _JOIN
+
+
+def _sources(value: fx.Node, reader: fx.Node) -> Iterator[tuple[fx.Node, fx.Node]]:
+    """The values that reach a reader through data movement, each with the first node that reads it on the way."""
+    if not _moves(value):
+        yield value, reader
+        return
+    for part in _values(value):
+        yield from _sources(part, value)
+
+
+def _fused(node: fx.Node) -> fx.Node:
+    """The last of the activations that the runtime computes together with a node."""
+    while len(node.users) == 1:
+        following = next(iter(node.users))
+        if following.target not in _CLIPS:
+            break
+        node = following
+    return node
