@@ -29,7 +29,7 @@ class Transform(abc.ABC):
     def apply(self, network: Network, plan: Plan) -> Network:
         """Carry a plan out on a copy of the network."""
 
-    def check(self, state: frozenset[str]) -> str | None:
+    def check(self, state: frozenset[str]) -> str | None:  # noqa: ARG002 (for subclasses)
         """Why this step cannot follow steps that left the network in `state`; None where it can.
 
         ``state`` holds words such as ``quantized``; see `after`.

@@ -1,0 +1,170 @@
+"""The contract of everything that takes part in a training.
+
+An `Ingredient` is a setting: a frozen dataclass that can be printed, compared and stored. `Ingredient.start` turns it
+into a `Hook` for one training. The loop calls every hook at fixed places, in the order in which the ingredients are
+listed, so that ingredients compose without knowing one another:
+
+1. ``batch``: inputs and targets may change (Mixup, crops);
+2. the network runs; ``loss`` may reshape the task's loss for each target (label smoothing, robust losses);
+3. the task's loss is multiplied by every ``loss_weight``, and every ``term`` is added (distillation, penalties);
+4. backward, clipping; ``before_step``, the optimizer's step, ``after_step``;
+5. ``epoch_end`` when an epoch ends; ``finish`` gives the weights that are evaluated and returned (averages).
+"""
+
+import abc
+import dataclasses
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+
+from paredown.graph.network import Network
+
+if TYPE_CHECKING:
+    from paredown.recipe.evidence import Evidence
+
+__all__ = ["Hook", "Ingredient", "Step", "Targets", "TrainContext", "Update", "label"]
+
+Targets = tuple[tuple[float, Any], ...]
+"""Weighted targets of one batch: usually one with weight 1; Mixup makes two of each."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Step:
+    """What is known after the network ran on a batch.
+
+    Attributes:
+        number: optimizer steps done before this one.
+        inputs: the batch as the network saw it, after every hook's ``batch``.
+        targets: weighted targets.
+        raw: what the network returned.
+        outputs: what the task picks out of it (logits).
+        taps: values of the student's taps by the path they were asked for.
+        forward: runs the student once more, in train mode, with gradients: inputs to outputs.
+
+    """
+
+    number: int
+    inputs: Any
+    targets: Targets
+    raw: Any
+    outputs: Any
+    taps: dict[str, torch.Tensor]
+    forward: Callable[[Any], Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class Update:
+    """What is known between backward and the optimizer's step.
+
+    Attributes:
+        number: optimizer steps done before this one.
+        network: the student; its gradients are set, unscaled and clipped.
+        optimizer: the optimizer about to step.
+        lr: learning rate of this step.
+        again: zero the gradients and run forward and backward on the same batch with the weights as they are now.
+
+    """
+
+    number: int
+    network: Network
+    optimizer: torch.optim.Optimizer
+    lr: float
+    again: Callable[[], None]
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainContext:
+    """What an ingredient can build on.
+
+    Attributes:
+        network: the student, in train mode, on `device`; a copy that belongs to this training.
+        original: the network the run began with.
+        evidence: data, loss, outputs and score of the task.
+        device: where the training runs.
+        steps: optimizer steps planned in all.
+        steps_per_epoch: optimizer steps in one pass over the training data.
+        seed: for random numbers of the ingredient's own.
+        autocast: context of the training's precision, for teachers.
+        tap: ask for the value of a module path or node of the student; it appears in `Step.taps` under this path.
+
+    """
+
+    network: Network
+    original: Network
+    evidence: "Evidence"
+    device: torch.device
+    steps: int
+    steps_per_epoch: int
+    seed: int
+    autocast: Callable[[], AbstractContextManager[Any]]
+    tap: Callable[[str], None]
+
+
+class Hook:
+    """One ingredient at work in one training; every method does nothing unless a subclass says otherwise."""
+
+    def batch(self, inputs: Any, targets: Targets, generator: torch.Generator) -> tuple[Any, Targets]:  # noqa: ARG002 (for subclasses)
+        """Change a batch.
+
+        Args:
+            inputs: tensor, tuple or dict; not to be changed in place.
+            targets: weighted targets.
+            generator: this hook's own source of random numbers, on the CPU.
+
+        """
+        return inputs, targets
+
+    def loss(self, loss: torch.Tensor, outputs: Any, target: Any) -> torch.Tensor:  # noqa: ARG002 (for subclasses)
+        """Reshape the task's loss for one target."""
+        return loss
+
+    def loss_weight(self) -> float:
+        """Share of the task's loss in the total."""
+        return 1.0
+
+    def term(self, step: Step) -> torch.Tensor | None:  # noqa: ARG002 (for subclasses)
+        """A scalar to add to the loss, already weighted; None for none."""
+        return None
+
+    def trained(self) -> tuple[nn.Module, ...]:
+        """Modules of the ingredient's own that are trained along, such as projectors."""
+        return ()
+
+    def before_step(self, update: Update) -> None:
+        """Act when the gradients are known."""
+
+    def after_step(self, network: Network) -> None:
+        """Act when the weights have changed."""
+
+    def epoch_end(self, epoch: int) -> None:
+        """Act when an epoch has ended; the first epoch is 1."""
+
+    def finish(self, network: Network) -> None:
+        """Turn the weights, in place, into those that would be returned if the training ended now.
+
+        Called before every evaluation and at the end; the loop puts the training weights back after an evaluation.
+        """
+
+
+@dataclasses.dataclass(frozen=True)
+class Ingredient(abc.ABC):
+    """Base of everything that goes into ``Train(using=...)``. Settings are the dataclass fields."""
+
+    @abc.abstractmethod
+    def start(self, context: TrainContext) -> Hook:
+        """Begin one training.
+
+        Raises:
+            RecipeError: the ingredient does not fit this task or network; nothing has been trained yet.
+
+        """
+
+
+def label(thing: object) -> str:
+    """Name for people: ``distill.Logits`` for Paredown's own, the class name for others."""
+    cls = type(thing)
+    parts = cls.__module__.split(".")
+    return f"{parts[1]}.{cls.__name__}" if parts[0] == "paredown" and len(parts) > 1 else cls.__name__

@@ -1,0 +1,313 @@
+"""The training loop."""
+
+import dataclasses
+import time
+from collections.abc import Iterator, Mapping
+from itertools import chain, islice
+from typing import Any
+
+import torch
+from torch import nn
+
+from paredown.errors import RecipeError
+from paredown.graph.network import Network
+from paredown.recipe import batch
+from paredown.recipe.engine import fabric_for
+from paredown.recipe.evidence import Evidence
+from paredown.recipe.ingredient import Hook, Step, Targets, TrainContext, Update, label
+from paredown.recipe.meter import Meter
+from paredown.recipe.optimizers import Auto, groups
+from paredown.recipe.pace import Pace
+from paredown.recipe.progress import Progress, Silent
+from paredown.recipe.randomness import derive, isolated
+from paredown.recipe.range_test import range_test
+from paredown.recipe.taps import Taps
+from paredown.recipe.train import Train
+
+__all__ = ["Job", "Loop", "TrainResult"]
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainResult:
+    """What a training gave.
+
+    Attributes:
+        network: the trained copy, in eval mode, on the CPU.
+        history: one row per epoch: ``epoch``, ``step``, ``loss``, every term, ``select``, ``lr``, ``seconds``.
+        lr: highest learning rate used.
+        seconds: the whole training, evaluations and range test included.
+        steps: optimizer steps made.
+        stopped: ``end``, ``patience`` or ``deadline``.
+
+    """
+
+    network: Network
+    history: tuple[Mapping[str, float], ...]
+    lr: float
+    seconds: float
+    steps: int
+    stopped: str
+
+    @property
+    def stopped_early(self) -> bool:
+        """Whether the training ended before its planned steps."""
+        return self.stopped != "end"
+
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """What a training is given; see `Train.fit`."""
+
+    network: Network
+    evidence: Evidence
+    original: Network
+    progress: Progress = dataclasses.field(default_factory=Silent)
+    deadline: float | None = None
+
+
+class _Student(nn.Module):
+    """What Fabric wraps: flat tensors in, flat outputs and taps out."""
+
+    def __init__(self, network: Network, others: tuple[nn.Module, ...]) -> None:
+        super().__init__()
+        self.network = network
+        self.others = nn.ModuleList(others)
+
+    def forward(self, *tensors: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        return self.network.graph_module(*tensors)  # type: ignore[no-any-return]
+
+
+class Loop:
+    """One training: settings, a copy of the network, and the hooks at work on it."""
+
+    def __init__(self, settings: Train, job: Job) -> None:
+        self._settings = settings
+        self._job = job
+        self._evidence = job.evidence
+        self._objective = job.evidence.objective
+
+    def run(self) -> TrainResult:
+        """Train; see `Train.fit`."""
+        pace = Pace(self._settings.steps(self._evidence.work), self._job.deadline)
+        if pace.over():
+            return TrainResult(self._job.network.copy().eval(), (), 0.0, 0.0, 0, "deadline")
+        with isolated(derive(self._settings.seed, "train")), torch.enable_grad():
+            lr = self._learning_rate()
+            self._prepare(lr)
+            pace.resume()
+            steps, stopped, history, best = self._train(pace)
+            self._give_back(best)
+        return TrainResult(self._network, tuple(history), lr, pace.seconds(), steps, stopped)
+
+    def pace(self, steps: int) -> float:
+        """Median seconds of a step, from a few steps on a scratch copy."""
+        with isolated(derive(self._settings.seed, "pace")), torch.enable_grad():
+            self._prepare(1e-6)
+            clock, meter, step = Pace(steps + 1, None), Meter(1), 0
+            while step <= steps:
+                for inputs, targets in islice(self._batches(step), steps + 1 - step):
+                    self._step(step, 0.0, inputs, targets, meter)
+                    clock.tick()
+                    step += 1
+        return clock.seconds_per_step()
+
+    def _learning_rate(self) -> float:
+        lr = self._settings.optimizer.lr
+        return range_test(self._settings, self._job.network, self._evidence) if isinstance(lr, Auto) else lr
+
+    def _prepare(self, lr: float) -> None:
+        """Copy, hooks, optimizer, Fabric."""
+        settings = self._settings
+        self._fabric = fabric_for(settings)
+        self._lr = lr
+        self._network = self._job.network.copy().to(self._fabric.device).train()
+        if not any(parameter.requires_grad for parameter in self._network.parameters()):
+            msg = "Nothing can be trained: every parameter of this network is frozen. Set `requires_grad_(True)` first."
+            raise RecipeError(msg)
+        self._taps = Taps(self._network)
+        context = self._context()
+        self._hooks: list[tuple[str, Hook, torch.Generator]] = []
+        for thing in settings.using:
+            name = label(thing)
+            name += f" {count}" if (count := sum(n.startswith(name) for n, _, _ in self._hooks) + 1) > 1 else ""
+            generator = torch.Generator().manual_seed(derive(settings.seed, name))
+            self._hooks.append(
+                (name, thing.start(dataclasses.replace(context, seed=derive(settings.seed, name))), generator)
+            )
+        others = tuple(module for _, hook, _ in self._hooks for module in hook.trained())
+        fused = settings.precision != "16-mixed" and self._fabric.device.type in {"cpu", "cuda"}
+        parameters = groups(self._network, settings.optimizer.weight_decay, others)
+        optimizer = settings.optimizer.build(parameters, fused=fused)
+        self._module, self._optimizer = self._fabric.setup(_Student(self._network, others), optimizer)
+
+    def _context(self) -> TrainContext:
+        settings, work = self._settings, self._evidence.work
+        return TrainContext(
+            network=self._network,
+            original=self._job.original,
+            evidence=self._evidence,
+            device=self._fabric.device,
+            steps=settings.steps(work),
+            steps_per_epoch=settings.steps_per_epoch(work),
+            seed=settings.seed,
+            autocast=self._fabric.autocast,
+            tap=self._taps.add,
+        )
+
+    def _train(self, pace: Pace) -> tuple[int, str, list[dict[str, float]], "_Best"]:
+        settings = self._settings
+        best = _Best(settings, higher_is_better=self._objective.score.higher_is_better)
+        meter = Meter(1 if self._fabric.device.type == "cpu" else 16)
+        history: list[dict[str, float]] = []
+        step, epoch, stopped = 0, 0, ""
+        while not stopped:
+            for inputs, targets in self._batches(epoch):
+                lr = self._lr * settings.schedule.factor(pace.done(step + 0.5))
+                self._step(step, lr, inputs, targets, meter)
+                step += 1
+                pace.tick()
+                self._job.progress.update(f"training, loss {meter.last:.4g}", step, pace.steps)
+                stopped = "end" if step >= pace.steps else "deadline" if pace.over() else ""
+                if stopped:
+                    break
+            epoch += 1
+            for _, hook, _ in self._hooks:
+                hook.epoch_end(epoch)
+            row = {"epoch": step / settings.steps_per_epoch(self._evidence.work), "step": float(step), **meter.close()}
+            row |= {"lr": lr} | self._evaluate(best, pace)
+            history.append(row | {"seconds": pace.seconds()})
+            stopped = stopped or ("patience" if best.exhausted() else "deadline" if pace.over() else "")
+        return step, stopped, history, best
+
+    def _batches(self, epoch: int) -> Iterator[tuple[Any, Targets]]:
+        settings, work = self._settings, self._evidence.work
+        count = settings.steps_per_epoch(work) * settings.devices
+        batches = work.train.batches(settings.size(work), shuffle_seed=derive(settings.seed, "order", epoch))
+        for inputs, target in islice(batches, self._fabric.global_rank, count, settings.devices):
+            targets: Targets = ((1.0, target),)
+            for _, hook, generator in self._hooks:
+                inputs, targets = hook.batch(inputs, targets, generator)  # noqa: PLW2901 (each changes the last)
+            yield batch.to(self._fabric.device, inputs), batch.to(self._fabric.device, targets)
+
+    def _step(self, number: int, lr: float, inputs: Any, targets: Targets, meter: Meter) -> None:
+        settings = self._settings
+        for group in self._optimizer.param_groups:
+            group["lr"] = lr * group["factor"]
+
+        def backward() -> dict[str, torch.Tensor]:
+            self._optimizer.zero_grad(set_to_none=True)
+            terms = self._terms(number, inputs, targets)
+            self._fabric.backward(terms["loss"])
+            if settings.clip is not None:
+                self._fabric.clip_gradients(
+                    self._module, self._optimizer, max_norm=settings.clip, error_if_nonfinite=False
+                )
+            return terms
+
+        meter.add(number, backward())
+        update = Update(number, self._network, self._optimizer, lr, lambda: (backward(), None)[1])
+        for _, hook, _ in self._hooks:
+            hook.before_step(update)
+        self._optimizer.step()
+        for _, hook, _ in self._hooks:
+            hook.after_step(self._network)
+
+    def _terms(self, number: int, inputs: Any, targets: Targets) -> dict[str, torch.Tensor]:
+        raw, taps = self._forward(inputs)
+        outputs = self._objective.outputs(raw)
+        task = torch.stack([weight * self._task_loss(raw, outputs, target) for weight, target in targets]).sum()
+        terms = {"task": task}
+        total = task
+        for _, hook, _ in self._hooks:
+            total = total * hook.loss_weight()
+        step = Step(number, inputs, targets, raw, outputs, taps, lambda x: self._objective.outputs(self._forward(x)[0]))
+        for name, hook, _ in self._hooks:
+            term = hook.term(step)
+            if term is not None:
+                terms[name] = term
+                total = total + term
+        return {**terms, "loss": total}
+
+    def _forward(self, inputs: Any) -> tuple[Any, dict[str, torch.Tensor]]:
+        flat = self._module(*batch.call(self._network.arrange, inputs))
+        values = flat[len(flat) - len(self._taps.nodes) :]
+        return self._network.out_structure.build(flat), dict(zip(self._taps.nodes, values, strict=True))
+
+    def _task_loss(self, raw: Any, outputs: Any, target: Any) -> torch.Tensor:
+        loss = self._objective.loss_of(raw, target)
+        for _, hook, _ in self._hooks:
+            loss = hook.loss(loss, outputs, target)
+        return loss
+
+    def _evaluate(self, best: "_Best", pace: Pace) -> dict[str, float]:
+        """Score the weights as `Hook.finish` would leave them, then go on with those that are trained."""
+        if self._settings.early is None:
+            pace.resume()
+            return {}
+        began = time.monotonic()
+        kept = self._finish()
+        self._network.eval()
+        score = self._fabric.broadcast(self._evidence.evaluate(self._network))
+        best.see(score, self._network)
+        if kept:
+            _load(self._network, kept)
+        self._network.train()
+        pace.reserve(time.monotonic() - began)
+        pace.resume()
+        return {"select": score}
+
+    def _finish(self) -> dict[str, torch.Tensor]:
+        """Let hooks turn the weights into the final ones; gives the weights as they were where any hook does."""
+        finishing = [hook for _, hook, _ in self._hooks if type(hook).finish is not Hook.finish]
+        kept = _state(self._network) if finishing else {}
+        with torch.no_grad():
+            for hook in finishing:
+                hook.finish(self._network)
+        return kept
+
+    def _give_back(self, best: "_Best") -> None:
+        if best.state:
+            _load(self._network, best.state)
+        else:
+            self._finish()
+        self._taps.remove()
+        for parameter in self._network.parameters():
+            parameter.grad = None
+        self._network.to("cpu").eval()
+
+
+class _Best:
+    """The best weights so far by the score on `select`."""
+
+    def __init__(self, settings: Train, *, higher_is_better: bool) -> None:
+        self._early = settings.early
+        self._sign = 1.0 if higher_is_better else -1.0
+        self._score = float("-inf")
+        self._waited = 0
+        self.state: dict[str, torch.Tensor] = {}
+
+    def see(self, score: float, network: Network) -> None:
+        minimum = self._early.minimum if self._early else 0.0
+        if not self.state or self._sign * score > self._score + minimum:
+            self._score = self._sign * score
+            self._waited = 0
+            self.state = _state(network)
+        else:
+            self._waited += 1
+
+    def exhausted(self) -> bool:
+        return self._early is not None and self._waited >= self._early.patience
+
+
+def _named(network: Network) -> Iterator[tuple[str, torch.Tensor]]:
+    return chain(network.named_parameters(), network.named_buffers())
+
+
+def _state(network: Network) -> dict[str, torch.Tensor]:
+    return {name: tensor.detach().clone() for name, tensor in _named(network)}
+
+
+@torch.no_grad()
+def _load(network: Network, state: Mapping[str, torch.Tensor]) -> None:
+    for name, tensor in _named(network):
+        tensor.copy_(state[name])

@@ -1,0 +1,81 @@
+"""Which step can follow which."""
+
+from collections.abc import Iterator, Sequence
+from itertools import combinations, permutations
+
+from paredown.errors import RecipeError
+from paredown.recipe.train import Train
+from paredown.recipe.transform import Transform
+
+__all__ = ["Recipe", "RecipeStep", "allowed", "check"]
+
+RecipeStep = Transform | Train
+Recipe = tuple[RecipeStep, ...]
+
+_TRIED = 7
+
+
+def _objection(steps: Sequence[RecipeStep]) -> tuple[int, str] | None:
+    """The first step that cannot stand where it stands, and why."""
+    state: frozenset[str] = frozenset()
+    for position, step in enumerate(steps):
+        if isinstance(step, Transform):
+            reason = step.check(state)
+            if reason is not None:
+                return position, reason
+            state = step.after(state)
+    return None
+
+
+def allowed(steps: Sequence[RecipeStep]) -> bool:
+    """Whether the steps can follow one another in this order."""
+    return _objection(steps) is None
+
+
+def check(steps: Sequence[RecipeStep]) -> None:
+    """Refuse steps that cannot follow one another, before any work.
+
+    Raises:
+        RecipeError: something is no step, or the order is impossible; the message ends with the order that would do.
+
+    """
+    things: Sequence[object] = steps
+    for step in things:
+        if not isinstance(step, (Transform, Train)):
+            what = f"{step.__name__} (the class)" if isinstance(step, type) else repr(step)
+            msg = (
+                f"A recipe was given {what}, which is no step. Steps are transforms such as `prune.Channels(keep=0.5)` "
+                "and `Train(...)`; ingredients such as `distill.Logits()` go into `Train(using=[...])`."
+            )
+            raise RecipeError(msg)
+    found = _objection(steps)
+    if found is None:
+        return
+    position, reason = found
+    msg = f"Step {position + 1}, {steps[position]!r}, cannot stand there: {reason.rstrip('.')}. {_advice(steps)}"
+    raise RecipeError(msg)
+
+
+def _advice(steps: Sequence[RecipeStep]) -> str:
+    if len(steps) <= _TRIED:
+        better = min(
+            (order for order in _orders(len(steps)) if allowed([steps[i] for i in order])), key=_moves, default=None
+        )
+        if better is not None:
+            return f"This order would do: [{', '.join(repr(steps[i]) for i in better)}]."
+    for count in range(len(steps) - 1, 0, -1):
+        for kept in combinations(steps, count):
+            if allowed(kept):
+                return (
+                    f"No order of these steps would do. Without the others, this would: [{', '.join(map(repr, kept))}]."
+                )
+    return "No part of this recipe can be carried out. Leave the step out."
+
+
+def _orders(count: int) -> Iterator[tuple[int, ...]]:
+    return permutations(range(count))
+
+
+def _moves(order: tuple[int, ...]) -> int:
+    """Pairs that stand the other way round than they were given."""
+    return sum(a > b for a, b in combinations(order, 2))

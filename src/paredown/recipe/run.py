@@ -1,0 +1,175 @@
+"""Carrying a recipe out."""
+
+import dataclasses
+import time
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, Protocol
+
+from paredown import codec
+from paredown.errors import InputError, RecipeError
+from paredown.graph.cost import Cost, total
+from paredown.graph.network import Network
+from paredown.recipe import order
+from paredown.recipe.evidence import Evidence
+from paredown.recipe.loop import Job, Loop
+from paredown.recipe.order import RecipeStep
+from paredown.recipe.progress import Progress, Silent
+from paredown.recipe.train import Train
+
+__all__ = ["Outcome", "StepCache", "StepRecord", "run"]
+
+
+@dataclasses.dataclass(frozen=True)
+class StepRecord:
+    """One step as it was carried out.
+
+    Attributes:
+        title: the step's settings for people.
+        step: the settings as JSON (`paredown.codec`); None where they cannot be stored.
+        plan: what a transform decided, as JSON; None for trainings.
+        seconds: what it took when it was carried out.
+        history: rows of a training; see `TrainResult`.
+        before: cost of the network it was given.
+        after: cost of the network it gave.
+        stopped: how a training ended: ``end``, ``patience`` or ``deadline``; empty for transforms.
+        lr: highest learning rate of a training; 0 for transforms.
+        cached: taken from the cache, not carried out again.
+
+    """
+
+    title: str
+    step: Mapping[str, Any] | None
+    plan: Mapping[str, Any] | None
+    seconds: float
+    history: tuple[Mapping[str, float], ...]
+    before: Cost
+    after: Cost
+    stopped: str = ""
+    lr: float = 0.0
+    cached: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON values; the inverse of `from_json`."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "StepRecord":
+        """Read what `to_json` wrote."""
+        costs = {name: Cost(**data[name]) for name in ("before", "after")}
+        return cls(**{**data, **costs, "history": tuple(data["history"])})
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """What a recipe gave: the network, in eval mode on the CPU, and a record per step."""
+
+    network: Network
+    steps: tuple[StepRecord, ...]
+
+
+class StepCache(Protocol):
+    """Remembers what steps gave, so that recipes with the same beginning share it."""
+
+    def get(self, key: str) -> tuple[Network, StepRecord] | None:
+        """What was kept under a key."""
+
+    def put(self, key: str, network: Network, record: StepRecord) -> None:
+        """Keep what a step gave."""
+
+
+def run(  # noqa: PLR0913 (each is one word of the call)
+    network: Network,
+    steps: Sequence[RecipeStep],
+    evidence: Evidence,
+    *,
+    original: Network | None = None,
+    progress: Progress | None = None,
+    cache: StepCache | None = None,
+    deadline: float | None = None,
+) -> Outcome:
+    """Carry out steps, one after the other.
+
+    Args:
+        network: left bit-identical.
+        steps: transforms and trainings.
+        evidence: data, loss and score; `Evidence.empty()` will do where no step needs data.
+        original: what `distill.Original()` stands for; `network` where there is none.
+        progress: told what is being done.
+        cache: where steps that were carried out before are found again. Their settings must then be storable.
+        deadline: moment on the clock of `time.monotonic`; trainings share what is left in proportion to their epochs.
+
+    Raises:
+        RecipeError: the steps cannot follow one another, or cannot be stored where a cache is given; nothing was done.
+
+    """
+    order.check(steps)
+    stored = [_encoded(step, required=cache is not None) for step in steps]
+    progress = progress or Silent()
+    given, records = network, []
+    for position, step in enumerate(steps):
+        progress.update(repr(step), position, len(steps))
+        key = "" if cache is None else _key(network, stored[position], evidence)
+        known = cache.get(key) if cache is not None else None
+        if known is not None:
+            network, record = known[0], dataclasses.replace(known[1], cached=True)
+        else:
+            share = _share(steps[position:], deadline)
+            before = total(network)
+            network, record = _carry_out(step, Job(network, evidence, original or given, progress, share))
+            record = dataclasses.replace(record, step=stored[position], before=before, after=total(network))
+            if cache is not None and record.stopped != "deadline":
+                cache.put(key, network, record)
+        records.append(record)
+    progress.update("recipe carried out", len(steps), len(steps))
+    return Outcome(network.copy() if network is given else network, tuple(records))
+
+
+def _carry_out(step: RecipeStep, job: Job) -> tuple[Network, StepRecord]:
+    began = time.monotonic()
+    nothing = Cost(0, 0, 0)
+    plan, trained = None, None
+    if isinstance(step, Train):
+        trained = Loop(step, job).run()
+        after = trained.network
+    else:
+        plan = step.plan(job.network, job.evidence)
+        after = step.apply(job.network, plan)
+    return after, StepRecord(
+        title=repr(step),
+        step=None,
+        plan=plan.to_json() if plan else None,
+        seconds=time.monotonic() - began,
+        history=trained.history if trained else (),
+        before=nothing,
+        after=nothing,
+        stopped=trained.stopped if trained else "",
+        lr=trained.lr if trained else 0.0,
+    )
+
+
+def _share(remaining: Sequence[RecipeStep], deadline: float | None) -> float | None:
+    """When the first of the remaining steps has to be done, so that later trainings get their part."""
+    epochs = [step.epochs for step in remaining if isinstance(step, Train)]
+    if deadline is None or not epochs:
+        return deadline
+    now = time.monotonic()
+    return now + (deadline - now) * epochs[0] / sum(epochs)
+
+
+def _encoded(step: RecipeStep, *, required: bool) -> Mapping[str, Any] | None:
+    try:
+        return MappingProxyType(codec.encode(step))
+    except InputError as error:
+        if not required:
+            return None
+        msg = (
+            f"{step!r} cannot be stored with the run: {error} Whatever a run directory holds has to be found again "
+            "later. Use settings that can be stored (a teacher as `distill.Original()` or a top-level function that "
+            "loads it), or carry the recipe out without a run directory: `paredown.apply(task, [...])`."
+        )
+        raise RecipeError(msg) from error
+
+
+def _key(network: Network, step: Mapping[str, Any] | None, evidence: Evidence) -> str:
+    return codec.fingerprint(network.fingerprint(), step, evidence.fingerprint())
