@@ -1,0 +1,168 @@
+"""Quality of a file and what it lost against the original, in pairs of the same examples."""
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from paredown.errors import InputError
+from paredown.measure import bootstrap, proportions
+from paredown.measure.interval import Interval
+
+if TYPE_CHECKING:
+    from paredown.scores import Score
+
+__all__ = ["Quality", "quality"]
+
+Numbers = NDArray[np.floating[Any]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Quality:
+    """A score and its loss, in the score's unit.
+
+    Attributes:
+        score: of this file.
+        drop: what was lost against the original, positive = worse, from paired examples; exactly 0 where the file was
+            compared with itself.
+        score_bounds, drop_bounds: the same at 90 %, so each end is a one-sided 95 % bound.
+        n: examples.
+        method: how the intervals were made, in words.
+        discordant: for right-or-wrong scores: examples that only the original, and only this file, has right.
+        mcnemar: exact p-value that both are right equally often; None for other scores.
+
+    """
+
+    score: Interval
+    drop: Interval
+    score_bounds: Interval
+    drop_bounds: Interval
+    n: int
+    method: str
+    discordant: tuple[int, int] | None = None
+    mcnemar: float | None = None
+
+
+def quality(  # noqa: PLR0913 (one call, everything about it in sight)
+    rows: Any, original: Any, score: "Score", *, times: int = 2000, seed: int = 0, confidence: float = 0.95
+) -> Quality:
+    """Score a file and compare it with the original, example by example.
+
+    Right-or-wrong scores get Wilson's and Tango's intervals and McNemar's exact test; all others a paired bootstrap
+    over examples (BCa).
+
+    Args:
+        rows: ``score.rows`` of this file on a split, ``[n, k]``.
+        original: the original's rows on the same split in the same order.
+        score: the task's score.
+        times: resamples of the bootstrap.
+        seed: of the resamples.
+        confidence: coverage of ``score`` and ``drop``.
+
+    Raises:
+        InputError: no examples, different numbers of examples, or rows that are not finite.
+
+    """
+    own, other = _rows(rows, "file"), _rows(original, "original")
+    if own.shape != other.shape:
+        msg = (
+            f"The file has rows of shape {list(own.shape)} and the original {list(other.shape)}; they are compared "
+            "example by example. Score both on the same split."
+        )
+        raise InputError(msg)
+    if score.binary and _is_share(score, own) and _is_share(score, other):
+        found = _shares(own[:, 0], other[:, 0], score, confidence)
+        return _nothing_lost(found) if rows is original else found
+    return _resampled((own, other), score, confidence, times, seed)
+
+
+def _rows(rows: Any, whose: str) -> Numbers:
+    array = np.asarray(rows.detach().cpu().numpy() if hasattr(rows, "detach") else rows, dtype=float)
+    array = array[:, None] if array.ndim == 1 else array
+    if array.ndim != 2 or len(array) == 0:
+        msg = (
+            f"The rows of the {whose} have the shape {list(array.shape)}; there is one row of numbers per example. "
+            "Pass `score.rows(outputs, target)` of a split that is not empty."
+        )
+        raise InputError(msg)
+    if not np.isfinite(array).all():
+        count = int((~np.isfinite(array)).any(1).sum())
+        msg = (
+            f"{count} of {len(array)} rows of the {whose} are not finite, so there is no score. "
+            "Look for NaN in the outputs of the file on these examples."
+        )
+        raise InputError(msg)
+    return array
+
+
+def _is_share(score: "Score", rows: Numbers) -> bool:
+    """Whether the score is a share of rows times a unit, as accuracy is."""
+    if rows.shape[1] != 1 or not np.isin(rows, (0.0, 1.0)).all():
+        return False
+    zero, one = score.reduce(np.zeros((1, 1))), score.reduce(np.ones((1, 1)))
+    return bool(np.isclose(score.reduce(rows), zero + (one - zero) * rows.mean(), rtol=1e-6))
+
+
+def _shares(own: Numbers, other: Numbers, score: "Score", confidence: float) -> Quality:
+    zero = score.reduce(np.zeros((1, 1)))
+    unit = score.reduce(np.ones((1, 1))) - zero
+    lost, won = int(np.sum((other == 1) & (own == 0))), int(np.sum((other == 0) & (own == 1)))
+    count, hits = len(own), float(own.sum())
+    sign = unit if score.higher_is_better else -unit
+
+    def of_score(level: float) -> Interval:
+        low, high = proportions.wilson(hits, count, level)
+        return _interval(zero + unit * hits / count, zero + unit * low, zero + unit * high, level)
+
+    def of_drop(level: float) -> Interval:
+        low, high = proportions.paired_difference(lost, won, count, level)
+        return _interval(sign * (lost - won) / count, sign * low, sign * high, level)
+
+    return Quality(
+        score=of_score(confidence),
+        drop=of_drop(confidence),
+        score_bounds=of_score(2 * confidence - 1),
+        drop_bounds=of_drop(2 * confidence - 1),
+        n=count,
+        method="Wilson's interval for the score, Tango's for the drop, McNemar's exact test",
+        discordant=(lost, won),
+        mcnemar=proportions.mcnemar(lost, won),
+    )
+
+
+def _nothing_lost(found: Quality) -> Quality:
+    # The very same rows: not a file that happens to agree, but the original itself.
+    none = Interval(0.0, 0.0, 0.0, found.drop.confidence)
+    return dataclasses.replace(
+        found, drop=none, drop_bounds=dataclasses.replace(none, confidence=found.drop_bounds.confidence)
+    )
+
+
+def _interval(estimate: float, low: float, high: float, confidence: float) -> Interval:
+    return Interval(estimate, min(low, high), max(low, high), confidence)
+
+
+def _resampled(pair: tuple[Numbers, Numbers], score: "Score", confidence: float, times: int, seed: int) -> Quality:
+    own, other = pair
+    drawn = bootstrap.replicates(score, [own, other], times, seed)
+    left_out = bootstrap.jackknife(score, [own, other], seed)
+    worse = bootstrap.difference(score)
+    value = score.reduce(own)
+    drop = float(worse(np.asarray(score.reduce(other)), np.asarray(value)))
+    drops, drops_left_out = worse(drawn[1], drawn[0]), worse(left_out[1], left_out[0])
+
+    def of_score(level: float) -> Interval:
+        return _interval(value, *bootstrap.bca(value, drawn[0], left_out[0], level), level)
+
+    def of_drop(level: float) -> Interval:
+        return _interval(drop, *bootstrap.bca(drop, drops, drops_left_out, level), level)
+
+    return Quality(
+        score=of_score(confidence),
+        drop=of_drop(confidence),
+        score_bounds=of_score(2 * confidence - 1),
+        drop_bounds=of_drop(2 * confidence - 1),
+        n=len(own),
+        method=f"paired bootstrap over examples (BCa, {times} resamples)",
+    )

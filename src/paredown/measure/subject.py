@@ -1,0 +1,57 @@
+"""What is measured: a file together with the target that runs it."""
+
+import dataclasses
+import inspect
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from paredown.errors import InputError
+
+if TYPE_CHECKING:
+    from paredown.targets import Artifact, Target
+
+    Measurable = Artifact | Path | str
+
+__all__ = ["Subject"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Subject:
+    """A file, the target that runs it and the name it goes by in messages."""
+
+    label: str
+    path: Path
+    target: Any
+
+    @classmethod
+    def of(cls, file: "Measurable", target: "Target | None" = None, label: str = "") -> "Subject":
+        """Accept an artifact, or a plain path with a target (guessed from the suffix where it is not given).
+
+        Raises:
+            InputError: the file does not exist, or no target is known for its suffix.
+
+        """
+        given: Any = file
+        path = Path(os.fspath(getattr(given, "path", given)))
+        own = target or getattr(given, "target", None) or _by_suffix(path)
+        if not path.exists():
+            msg = f"{str(path)!r} was to be measured but there is no such file. Give the path of a lowered file."
+            raise InputError(msg)
+        return cls(label or path.name, path.resolve(), own)
+
+    def __str__(self) -> str:
+        return self.label if self.label == self.path.name else f"{self.label!r} ({self.path.name})"
+
+
+def _by_suffix(path: Path) -> Any:
+    from paredown import targets  # noqa: PLC0415 (only plain paths need to know any target)
+
+    public = [getattr(targets, name) for name in targets.__all__]
+    known = [kind for kind in public if hasattr(kind, "suffix") and not inspect.isabstract(kind)]
+    for kind in known:
+        if path.suffix == kind.suffix:
+            return kind()
+    suffixes = " or ".join(kind.suffix for kind in known)
+    msg = f"No target is known for {path.name!r} (files end with {suffixes}). Name it: `target=targets.OnnxRuntime()`."
+    raise InputError(msg)
