@@ -10,6 +10,7 @@ from torch.nn import functional
 from paredown.distill.original import Original, Teacher, Teaching, teach
 from paredown.errors import RecipeError
 from paredown.graph.structure import flatten
+from paredown.recipe.classes import class_axis
 from paredown.recipe.ingredient import Hook, Ingredient, Step, TrainContext
 
 __all__ = ["Logits"]
@@ -29,7 +30,8 @@ class Logits(Ingredient):
         temperature: above 0; higher shows more of what the teacher thinks of the wrong classes.
         alpha: share of the teacher in the loss, from 0 to 1.
         axis: the dimension of the outputs that holds the classes; None finds it from the targets (class indices of
-            shape ``[n, ...]`` for outputs ``[n, classes, ...]`` or ``[n, ..., classes]``).
+            shape ``[n, ...]`` for outputs ``[n, classes, ...]`` or ``[n, ..., classes]``). Places whose target is
+            negative, such as padding, do not count.
 
     """
 
@@ -53,77 +55,68 @@ class Logits(Ingredient):
             raise RecipeError(msg)
 
     def start(self, context: TrainContext) -> Hook:
-        """Copy the teacher and compare its outputs with the student's on the example inputs.
+        """Copy the teacher and compare its outputs with the student's on two examples.
 
         Raises:
-            RecipeError: outputs are no single tensor, or those of teacher and student differ in shape.
+            RecipeError: outputs are no single tensor, those of teacher and student differ in shape, or `axis` is none
+                of their dimensions.
 
         """
         teaching = teach(self.teacher, context)
-        _compare(teaching, context)
-        return _LogitsHook(self, teaching)
+        probe = context.probe()
+        _compare(probe.outputs, teaching(probe.inputs))
+        axis = class_axis(probe.outputs, probe.target) if self.axis is None else self.axis
+        if axis is not None and not (0 < axis < probe.outputs.ndim or -probe.outputs.ndim < axis < 0):
+            shape = list(probe.outputs.shape)
+            msg = (
+                f"distill.Logits(axis={axis}) was given for outputs of shape {shape}, whose first dimension is the "
+                "batch. Leave axis out to have it found from the targets."
+            )
+            raise RecipeError(msg)
+        return _LogitsHook(self, teaching, axis)
 
 
 class _LogitsHook(Hook):
-    def __init__(self, settings: Logits, teaching: Teaching) -> None:
+    def __init__(self, settings: Logits, teaching: Teaching, axis: int | None) -> None:
         self._settings = settings
         self._teaching = teaching
+        self._axis = axis
 
     def loss_weight(self) -> float:
         return 1.0 - self._settings.alpha
 
     def term(self, step: Step) -> torch.Tensor:
-        student = step.outputs.float()
-        teacher = self._teaching(step.inputs).float()
-        axis = self._settings.axis
-        if axis is None:
-            axis = class_axis(step.outputs, step.targets[0][1])
-        if axis is None:
+        student, teacher = step.outputs.float(), self._teaching(step.inputs).float()
+        if self._axis is None:
             return self._settings.alpha * functional.mse_loss(student, teacher)
-        return self._settings.alpha * softened(student, teacher, self._settings.temperature, axis)
+        divergence = softened(student, teacher, self._settings.temperature, self._axis)
+        target = step.targets[0][1]
+        if isinstance(target, torch.Tensor) and target.shape == divergence.shape:
+            counted = target >= 0  # negative classes are places to ignore, such as padding
+            return self._settings.alpha * (divergence * counted).sum() / counted.sum().clamp_min(1)
+        return self._settings.alpha * divergence.mean()
 
 
 def softened(student: torch.Tensor, teacher: torch.Tensor, temperature: float, axis: int) -> torch.Tensor:
-    """T² times the Kullback-Leibler divergence of softened classes along `axis`, averaged over all other dimensions."""
+    """T² times the Kullback-Leibler divergence of softened classes along `axis`, one value per position."""
     log_student = functional.log_softmax(student / temperature, axis)
     log_teacher = functional.log_softmax(teacher / temperature, axis)
-    divergence = functional.kl_div(log_student, log_teacher, reduction="none", log_target=True).sum(axis)
-    return divergence.mean() * temperature**2
+    return functional.kl_div(log_student, log_teacher, reduction="none", log_target=True).sum(axis) * temperature**2
 
 
-def class_axis(outputs: torch.Tensor, target: Any) -> int | None:
-    """Dimension of the outputs that holds classes, given targets; None where there is none.
-
-    Targets that are class indices have every dimension of the outputs but that of the classes, which is the second or
-    else the last.
-    """
-    if not isinstance(target, torch.Tensor) or target.dtype.is_floating_point or target.ndim != outputs.ndim - 1:
-        return None
-    for axis in (1, outputs.ndim - 1):
-        if (*outputs.shape[:axis], *outputs.shape[axis + 1 :]) == tuple(target.shape):
-            return axis
-    return None
-
-
-def _compare(teaching: Teaching, context: TrainContext) -> None:
-    args, kwargs = context.network.in_structure.build([tensor.to(context.device) for tensor in context.network.example])
-    pick = context.evidence.objective.outputs
-    context.network.eval()
-    with torch.no_grad():
-        student, teacher = pick(context.network(*args, **kwargs)), pick(teaching.module(*args, **kwargs))
-    context.network.train()
+def _compare(student: Any, teacher: Any) -> None:
     for who, outputs in (("student", student), ("teacher", teacher)):
         if not isinstance(outputs, torch.Tensor):
             leaves = len(flatten(outputs)[0])
             msg = (
                 f"distill.Logits compares one tensor, and the {who} gives {type(outputs).__name__} of {leaves} tensors. "
-                "Say which of them are the logits: `Task(..., logits='logits')`."
+                "Say which of them holds the logits: `Task(..., logits='logits')`."
             )
             raise RecipeError(msg)
     if student.shape != teacher.shape:
         msg = (
-            f"The teacher gives {list(teacher.shape)} for the example inputs and the student {list(student.shape)}. "
-            "Their classes have to be the same, in the same order. Use a teacher that was trained for this task, "
+            f"For two examples the teacher gives {list(teacher.shape)} and the student {list(student.shape)}. "
+            "Their outputs have to mean the same, class by class. Use a teacher that was trained for this task, "
             "for example `distill.Logits(teacher=distill.Original())`."
         )
         raise RecipeError(msg)

@@ -21,11 +21,12 @@ import torch
 from torch import nn
 
 from paredown.graph.network import Network
+from paredown.recipe import batch
 
 if TYPE_CHECKING:
     from paredown.recipe.evidence import Evidence
 
-__all__ = ["Hook", "Ingredient", "Step", "Targets", "TrainContext", "Update", "label"]
+__all__ = ["Hook", "Ingredient", "Probe", "Step", "Targets", "TrainContext", "Update", "label"]
 
 Targets = tuple[tuple[float, Any], ...]
 """Weighted targets of one batch: usually one with weight 1; Mixup makes two of each."""
@@ -76,6 +77,15 @@ class Update:
 
 
 @dataclasses.dataclass(frozen=True)
+class Probe:
+    """A small batch and the student's outputs for it, in eval mode."""
+
+    inputs: Any
+    target: Any
+    outputs: Any
+
+
+@dataclasses.dataclass(frozen=True)
 class TrainContext:
     """What an ingredient can build on.
 
@@ -101,6 +111,16 @@ class TrainContext:
     seed: int
     autocast: Callable[[], AbstractContextManager[Any]]
     tap: Callable[[str], None]
+
+    def probe(self) -> "Probe":
+        """Two examples of the calibration split and what the student makes of them, to look at before training."""
+        inputs, target = next(iter(self.evidence.work.calibrate.batches(limit=2)))
+        inputs, target = batch.to(self.device, inputs), batch.to(self.device, target)
+        self.network.eval()
+        with torch.no_grad():
+            outputs = self.evidence.objective.outputs(batch.call(self.network, inputs))
+        self.network.train()
+        return Probe(inputs, target, outputs)
 
 
 class Hook:

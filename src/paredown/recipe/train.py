@@ -105,7 +105,7 @@ class Train:
         """Examples per step and device."""
         return min(self.batch_size or work.train.batch_size, len(work.train))
 
-    def fit(  # noqa: PLR0913 (each is one word of the call)
+    def fit(
         self,
         network: Network,
         evidence: "Evidence",

@@ -1,0 +1,71 @@
+"""Label smoothing."""
+
+import dataclasses
+from typing import Any
+
+import torch
+from torch.nn import functional
+
+from paredown.errors import RecipeError
+from paredown.recipe.classes import class_axis
+from paredown.recipe.ingredient import Hook, Ingredient, TrainContext
+
+__all__ = ["LabelSmoothing"]
+
+
+@dataclasses.dataclass(frozen=True)
+class LabelSmoothing(Ingredient):
+    """Share a part of every label among all classes (Szegedy et al. 2016, arXiv:1512.00567, section 7).
+
+    The task's loss becomes ``(1 - epsilon) * loss + epsilon * mean over classes of -log p``; for cross-entropy that is
+    torch's ``label_smoothing``. Places whose target is negative, such as padding, do not count.
+
+    Attributes:
+        epsilon: what is shared, from 0 to below 1.
+
+    """
+
+    epsilon: float = 0.1
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.epsilon < 1.0:
+            msg = (
+                f"regularize.LabelSmoothing(epsilon={self.epsilon}) was given. It is the part of a label that is shared "
+                "among all classes, from 0 to below 1. Write `regularize.LabelSmoothing(epsilon=0.1)`."
+            )
+            raise RecipeError(msg)
+
+    def start(self, context: TrainContext) -> Hook:
+        """Look for the classes.
+
+        Raises:
+            RecipeError: the targets are no class indices.
+
+        """
+        probe = context.probe()
+        axis = class_axis(probe.outputs, probe.target)
+        if axis is None:
+            shapes = [
+                f"{str(t.dtype).removeprefix('torch.')} {list(t.shape)}"
+                if isinstance(t, torch.Tensor)
+                else type(t).__name__
+                for t in (probe.outputs, probe.target)
+            ]
+            msg = (
+                f"regularize.LabelSmoothing shares labels among classes, and this task has no class indices as targets: "
+                f"for two examples the outputs are {shapes[0]} and the targets {shapes[1]}. Leave it out of `using`."
+            )
+            raise RecipeError(msg)
+        return _SmoothingHook(self.epsilon, axis)
+
+
+class _SmoothingHook(Hook):
+    def __init__(self, epsilon: float, axis: int) -> None:
+        self._epsilon = epsilon
+        self._axis = axis
+
+    def loss(self, loss: torch.Tensor, outputs: Any, target: Any) -> torch.Tensor:
+        even = -functional.log_softmax(outputs.float(), self._axis).mean(self._axis)
+        counted: torch.Tensor = target >= 0
+        spread = (even * counted).sum() / counted.sum().clamp_min(1)
+        return (1.0 - self._epsilon) * loss + self._epsilon * spread
