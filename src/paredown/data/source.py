@@ -62,7 +62,7 @@ class Source:
         if isinstance(given, DataLoader):
             custom = given.collate_fn is not default_collate
             collate = Collate(given.collate_fn) if custom else plain
-            examples = _examples(given.dataset, name)
+            examples = _examples(given.dataset, name, as_they_are=custom)
             return cls(examples, collate, batch_size=given.batch_size, workers=given.num_workers, custom=custom)
         if isinstance(given, tuple) and len(given) == 2 and _holds_arrays(given[0]) and _holds_arrays(given[1]):
             return cls(Arrays(*given, name=name), plain, batch_size=None, workers=0, custom=False)
@@ -238,7 +238,7 @@ def rows_of(examples: Examples, indices: Sequence[int] | np.ndarray[Any, Any]) -
     return Gate(examples, [int(i) for i in indices])
 
 
-def _examples(given: Any, name: str) -> Examples:
+def _examples(given: Any, name: str, *, as_they_are: bool = False) -> Examples:
     if isinstance(given, IterableDataset):
         msg = (
             f"{name}: an IterableDataset has no length and no index, so nothing can be sampled or compared in pairs. "
@@ -249,7 +249,7 @@ def _examples(given: Any, name: str) -> Examples:
         if isinstance(given, (torch.Tensor, np.ndarray)):
             msg = f"{name}: inputs without targets were given. Type {name}=(inputs, targets)."
             raise DataError(msg)
-        return _in_memory(given)
+        return given if as_they_are else _in_memory(given)  # type: ignore[no-any-return]
     msg = (
         f"{name}: a {type(given).__name__} was given; a split is a Dataset, a DataLoader, or a pair of tensors or "
         f"arrays. Type {name}=(inputs, targets)."
@@ -293,7 +293,9 @@ def _tensors(thing: Any, name: str, *, target: bool = False) -> Any:
     if thing.ndim == 0:
         msg = f"{name}: a single number was given where a tensor with one entry per example is needed."
         raise DataError(msg)
-    return thing.detach().cpu()
+    thing = thing.detach().cpu()
+    rest = thing.untyped_storage().nbytes() - thing.numel() * thing.element_size()
+    return thing.clone() if rest > 0 else thing  # a window on a larger tensor would lead to examples of other splits
 
 
 def _leaves(thing: Any) -> list[torch.Tensor]:
