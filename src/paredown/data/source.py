@@ -249,7 +249,7 @@ def _examples(given: Any, name: str, *, as_they_are: bool = False) -> Examples:
         if isinstance(given, (torch.Tensor, np.ndarray)):
             msg = f"{name}: inputs without targets were given. Type {name}=(inputs, targets)."
             raise DataError(msg)
-        return given if as_they_are else _in_memory(given)  # type: ignore[no-any-return]
+        return given if as_they_are else _in_memory(given)
     msg = (
         f"{name}: a {type(given).__name__} was given; a split is a Dataset, a DataLoader, or a pair of tensors or "
         f"arrays. Type {name}=(inputs, targets)."
