@@ -89,7 +89,7 @@ def bca(estimate: float, draws: Numbers, left_out: Numbers, confidence: float = 
 def p_above(draws: Numbers, bound: float) -> float:
     """One-sided p-value against "the statistic is at most `bound`": how often a resample is no larger."""
     known = draws[np.isfinite(draws)]
-    return float((np.sum(known <= bound) + 1) / (len(known) + 1))
+    return float((np.sum(known <= bound) + 0.5) / (len(known) + 1))
 
 
 def difference(score: "Score") -> Callable[[Numbers, Numbers], Numbers]:
