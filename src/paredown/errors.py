@@ -10,6 +10,7 @@
     │   ├── CaptureError                  the model cannot be turned into a graph
     │   ├── RecipeError                   steps that cannot follow one another, settings out of range
     │   └── FrozenError                   an axis was asked to be cut that an operator holds fast
+    ├── CutError                          a cut network does not compute what its parent computes without those indices
     ├── TrainingError                     the loss became NaN or infinite while training
     ├── LoweringError                     the target has no words for this network
     │   └── ParityError                   file and network do not agree: the file is refused
@@ -27,6 +28,7 @@ __all__ = [
     "CaptureError",
     "CertificateError",
     "CorruptError",
+    "CutError",
     "DataError",
     "FrozenError",
     "InputError",
@@ -72,6 +74,10 @@ class RecipeError(InputError):
 
 class FrozenError(InputError):
     """An axis was asked to be cut that an operator holds fast."""
+
+
+class CutError(ParedownError):
+    """A cut network does not compute what its parent computes without those indices; it is not handed out."""
 
 
 class TrainingError(ParedownError):

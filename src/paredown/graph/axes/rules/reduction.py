@@ -1,0 +1,79 @@
+"""Operators that end an axis, or whose values along an axis depend on one another."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from paredown.graph.axes.analysis import Analysis, Call, Rule
+from paredown.graph.axes.dims import Dim
+from paredown.graph.axes.rules.elementwise import pointwise
+from paredown.graph.axes.rules.table import overloads
+
+__all__ = ["RULES"]
+
+
+def _named(call: Call, rank: int) -> Sequence[int]:
+    dims = call.first("dim")
+    if dims is None or dims == []:
+        return range(rank)
+    return [axis % rank for axis in ([dims] if isinstance(dims, int) else dims)] if rank else []
+
+
+def _reduce(a: Analysis, call: Call, *, exact: bool, freeze: str | None = None) -> Any:
+    x = a.axes(call.first("self", "input"))
+    named = set(_named(call, len(x)))
+    for axis in named:
+        if freeze:
+            a.algebra.freeze(x[axis], freeze)
+    if not exact:
+        a.sensitive(call.node, [x[axis] for axis in named])
+    keep = bool(call.first("keepdim"))
+    out = [Dim(1) if axis in named else dim for axis, dim in enumerate(x) if keep or axis not in named]
+    results = call.node.meta["val"]
+    return [list(out) for _ in results] if isinstance(results, (tuple, list)) else out
+
+
+def total(a: Analysis, call: Call) -> Any:
+    """Sums and norms: an index that holds zero contributes nothing."""
+    return _reduce(a, call, exact=True)
+
+
+def average(a: Analysis, call: Call) -> Any:
+    """Means, variances, extremes, products: every index has its part in the result."""
+    return _reduce(a, call, exact=False)
+
+
+def position(a: Analysis, call: Call) -> Any:
+    """``argmax`` and the extremes with indices: the result is a place."""
+    if "other" in call.values:
+        return pointwise(a, call)
+    return _reduce(a, call, exact=False, freeze="returns places along it")
+
+
+def softmax(a: Analysis, call: Call) -> list[Dim]:
+    """``softmax`` and kin over an axis: probabilities of alternatives, none may go."""
+    x = a.axes(call["self"])
+    a.algebra.freeze(x[int(call["dim"])], "makes probabilities over it")
+    return x
+
+
+def sort(a: Analysis, call: Call) -> Any:
+    """``topk``, ``sort``: the axis is ordered by value."""
+    x = a.axes(call["self"])
+    axis = int(call.values.get("dim", -1)) % len(x)
+    a.algebra.freeze(x[axis], "orders it by value")
+    results = call.node.meta["val"]
+    sized = [[*x[:axis], a.fixed(value.shape[axis], "orders it by value"), *x[axis + 1 :]] for value in results]
+    return sized if isinstance(results, (tuple, list)) else sized[0]
+
+
+_rules: tuple[tuple[str, Rule], ...] = (
+    ("sum nansum norm linalg_vector_norm any frobenius_norm", total),
+    ("mean amax amin var std var_mean std_mean logsumexp prod all nanmean aminmax", average),
+    ("argmax argmin max min median mode", position),
+    ("softmax log_softmax _softmax _log_softmax _safe_softmax softmin", softmax),
+    ("topk sort", sort),
+)
+
+RULES: dict[object, Rule] = {
+    key: rule for names, function in _rules for key, rule in overloads(names, function).items()
+}

@@ -1,0 +1,125 @@
+"""Structured pruning: coupled channels leave the network, and the file shrinks."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import torch
+
+from paredown.errors import RecipeError
+from paredown.graph.axes import Axes, Group, analyse
+from paredown.graph.cut import cut
+from paredown.graph.network import Network
+from paredown.prune.allocation import Allocation, Uniform, share
+from paredown.prune.importance import Importance
+from paredown.prune.magnitude import L2
+from paredown.prune.statistics import reestimate, write_statistics
+from paredown.prune.where import Where
+from paredown.recipe.plan import Plan
+from paredown.recipe.transform import Transform
+
+if TYPE_CHECKING:
+    from paredown.recipe.evidence import Evidence
+
+__all__ = ["Channels"]
+
+_EXAMPLES = 1024
+
+
+@dataclasses.dataclass(frozen=True)
+class Channels(Transform):
+    """Cut the least important indices of every coupled group: channels, heads, head dimensions, hidden widths.
+
+    The plan holds the kept indices of each group. Where the evidence has data, the plan also holds the batch norm
+    statistics of the cut network, re-estimated (see `Reestimate`), so that recovery by default costs nothing.
+
+    Attributes:
+        keep: share of the indices of each group that stays, above 0 and at most 1.
+        importance: the criterion.
+        allocation: how the cut spreads over groups.
+        where: which groups may be cut.
+        round_to: counts are multiples of this; None for what the target's kernels want, where a group is wide enough.
+
+    Raises:
+        RecipeError: a share is outside 0 … 1, or a multiple below 1.
+
+    """
+
+    keep: float = 0.5
+    importance: Importance = dataclasses.field(default_factory=L2)
+    allocation: Allocation = dataclasses.field(default_factory=Uniform)
+    where: Where = dataclasses.field(default_factory=Where)
+    round_to: int | None = None
+
+    def __post_init__(self) -> None:
+        share("keep", self.keep)
+        if self.round_to is not None and self.round_to < 1:
+            msg = f"round_to={self.round_to} was given; counts are multiples of it, so it is at least 1. Write round_to=8."
+            raise RecipeError(msg)
+
+    def plan(self, network: Network, evidence: "Evidence") -> Plan:
+        """Choose the indices to keep.
+
+        Raises:
+            RecipeError: nothing may be cut, the goal cannot be reached, or the criterion needs data.
+            FrozenError: `where` asks for groups that operators hold.
+
+        """
+        axes = analyse(network)
+        groups = self.where.choose(axes)
+        importance = self.importance.score(network, axes, groups, evidence)
+        wanted = self.round_to or evidence.capabilities.channel_multiple
+        multiple = {group.name: wanted if _wide(group, wanted) else 1 for group in groups}
+        counts = self.allocation.counts(axes, importance, self.keep, multiple)
+        kept = {
+            group.name: _best(importance[group.name], counts[group.name])
+            for group in groups
+            if counts[group.name] < group.size
+        }
+        return Plan(
+            "prune.Channels",
+            _reason(self, axes, counts, kept),
+            {"kept": {name: indices.tolist() for name, indices in kept.items()}},
+            self._statistics(network, axes, kept, evidence),
+        )
+
+    def _statistics(
+        self, network: Network, axes: Axes, kept: Mapping[str, torch.Tensor], evidence: "Evidence"
+    ) -> dict[str, torch.Tensor]:
+        if evidence._work is None or not kept:
+            return {}
+        scratch = cut(network, kept, axes=axes, proof=False).eval().to(evidence.device)
+        statistics = reestimate(scratch, evidence.calibration(_EXAMPLES, scratch))
+        return {name: tensor.cpu() for name, tensor in statistics.items()}
+
+    def apply(self, network: Network, plan: Plan) -> Network:
+        """Cut a copy and prove the cut.
+
+        Raises:
+            InputError: the plan was made for another network.
+            CutError: the result does not compute what it must.
+
+        """
+        return write_statistics(cut(network, plan.decisions["kept"]), plan.tensors)
+
+
+def _wide(group: Group, multiple: int) -> bool:
+    return group.size % multiple == 0 and group.size > multiple
+
+
+def _best(importance: torch.Tensor, count: int) -> torch.Tensor:
+    """Indices of the largest values, ascending; of equal ones the first."""
+    order = importance.argsort(dim=-1, descending=True, stable=True)
+    return order[..., :count].sort(-1).values
+
+
+def _reason(step: Channels, axes: Axes, counts: Mapping[str, int], kept: Mapping[str, torch.Tensor]) -> str:
+    before, after = axes.macs(), axes.macs(counts)
+    inside = sum(axes.group(name).size for name in counts)
+    left = sum(counts.values())
+    return (
+        f"{type(step.importance).__name__} importance, {type(step.allocation).__name__} allocation: {left} of {inside} "
+        f"indices stay in {len(counts)} groups ({len(kept)} cut), {after / before:.1%} of the multiply-accumulates."
+        if before
+        else f"{left} of {inside} indices stay in {len(counts)} groups ({len(kept)} cut)."
+    )

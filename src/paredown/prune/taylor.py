@@ -1,0 +1,44 @@
+"""First-order estimate of what the loss would change by."""
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+import torch
+
+from paredown.graph.axes import Axes, Group
+from paredown.graph.network import Network
+from paredown.prune.importance import Importance, members, per_index
+
+if TYPE_CHECKING:
+    from paredown.recipe.evidence import Evidence
+
+__all__ = ["Taylor"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Taylor(Importance):
+    """First-order Taylor expansion of the loss in the weights of an index.
+
+    ``I_j = mean over members m of sum_{s in m_j} |g_s w_s|`` with ``g = dL/dw`` averaged over the calibration data:
+    the per-parameter form (equation 8) of the estimate, in units of the loss, so that indices of different groups can
+    be compared.
+
+    Molchanov, Mallya, Tyree, Frosio, Kautz: "Importance estimation for neural network pruning", CVPR 2019,
+    arXiv:1906.10771.
+    """
+
+    def score(
+        self, network: Network, axes: Axes, groups: Iterable[Group], evidence: "Evidence"
+    ) -> Mapping[str, torch.Tensor]:
+        """See `Importance.score`."""
+        gradients = evidence.gradients(network)
+        return {group.name: _score(network, axes, group, gradients) for group in groups}
+
+
+def _score(network: Network, axes: Axes, group: Group, gradients: Mapping[str, torch.Tensor]) -> torch.Tensor:
+    scores = [
+        per_index(axes, group, carrier, (tensor.cpu() * gradients[carrier.name]).abs())
+        for carrier, tensor in members(network, group)
+    ]
+    return torch.stack(scores).mean(0)
