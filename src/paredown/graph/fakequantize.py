@@ -16,9 +16,10 @@ from torch import fx, nn
 
 from paredown.errors import InputError
 from paredown.graph.formats import IntFormat
+from paredown.graph.movement import moves
 from paredown.graph.network import Network
 
-__all__ = ["FakeQuantize", "Grid", "effective", "fake_quantize", "fake_quantized", "insert_after"]
+__all__ = ["FakeQuantize", "Grid", "effective", "fake_quantize", "fake_quantized", "insert_after", "round_biases"]
 
 
 def effective(
@@ -206,6 +207,46 @@ def insert_after(
     for reader in readers:
         reader.replace_input_with(node, rounded)
     return rounded
+
+
+def round_biases(network: Network) -> None:
+    """Give the bias of every layer with rounded input and weight the value that files store; changes the network.
+
+    8-bit kernels add the bias to their 32-bit sums, so it is a whole number of steps of (input scale x weight scale).
+    Layers without a bias, or whose input is rounded per channel, are left alone.
+    """
+    module = network.graph_module
+    for node in network.nodes():
+        arguments = node.args[:3]
+        if node.op != "call_function" or len(arguments) < 3 or not all(isinstance(a, fx.Node) for a in arguments):
+            continue
+        source, weight, bias = (argument for argument in arguments if isinstance(argument, fx.Node))
+        while moves(source) and source.all_input_nodes:
+            source = source.all_input_nodes[0]
+        inner, outer = FakeQuantize.of(source), FakeQuantize.of(weight)
+        if inner is None or outer is None or inner.axis != -1 or outer.value.op != "get_attr" or bias.op != "get_attr":
+            continue
+        grids = [
+            effective(
+                tensor_of(module, entry.scale), tensor_of(module, entry.zero_point), entry.quant_min, entry.quant_max
+            )
+            for entry in (inner, outer)
+        ]
+        value = tensor_of(module, str(bias.target))
+        if value.ndim == 1 and grids[1][0].numel() in (1, value.numel()):
+            step = grids[0][0].double() * grids[1][0].double()
+            with torch.no_grad():
+                value.copy_((value.double() / step).round() * step)
+
+
+def tensor_of(module: fx.GraphModule, name: str) -> torch.Tensor:
+    """A parameter or buffer of a graph by its dotted name."""
+    owner, _, leaf = name.rpartition(".")
+    found = getattr(module.get_submodule(owner), leaf)
+    if not isinstance(found, torch.Tensor):
+        msg = f"{name!r} is no parameter or buffer of this network."
+        raise InputError(msg)
+    return found
 
 
 def _insert(network: Network, value: fx.Node, place: fx.Node, name: str, grid: Grid, *, trainable: bool) -> fx.Node:

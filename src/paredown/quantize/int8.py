@@ -9,7 +9,7 @@ import torch
 
 from paredown.errors import RecipeError
 from paredown.graph.capabilities import Capabilities
-from paredown.graph.fakequantize import Grid, fake_quantized, insert_after
+from paredown.graph.fakequantize import Grid, fake_quantized, insert_after, round_biases
 from paredown.graph.fold import fold_batch_norm
 from paredown.graph.formats import INT8, UINT8, IntFormat
 from paredown.graph.network import Network
@@ -101,6 +101,7 @@ class Int8(Transform):
             )
             users = [nodes[user] for user in weight.users]
             insert_after(network, users[0].args[1], weight.parameter, numbers, users=users)  # type: ignore[arg-type]
+        round_biases(network)
         return network.recompile()
 
     def check(self, state: frozenset[str]) -> str | None:

@@ -6,7 +6,6 @@ before data is moved (reshaped, sliced, padded, pooled by maximum), not after; o
 """
 
 import dataclasses
-import operator
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,6 +13,7 @@ import torch
 from torch import fx
 
 from paredown.graph.capabilities import Capabilities
+from paredown.graph.movement import JOIN, moves
 from paredown.graph.network import Network, module_path
 
 __all__ = ["Placement", "Point", "Weight", "place"]
@@ -30,34 +30,6 @@ _CLIPS = {
     _aten.hardtanh.default,
     _aten.hardtanh_.default,
 }
-_MOVES = {
-    _aten.view.default,
-    _aten.reshape.default,
-    _aten.flatten.using_ints,
-    _aten.permute.default,
-    _aten.transpose.int,
-    _aten.t.default,
-    _aten.squeeze.dim,
-    _aten.squeeze.dims,
-    _aten.unsqueeze.default,
-    _aten.slice.Tensor,
-    _aten.select.int,
-    _aten.chunk.default,
-    _aten.split.Tensor,
-    _aten.split_with_sizes.default,
-    operator.getitem,
-    _aten.max_pool1d.default,
-    _aten.max_pool2d.default,
-    _aten.dropout.default,
-    _aten.dropout_.default,
-    _aten.feature_dropout.default,
-    _aten.clone.default,
-    _aten.contiguous.default,
-    _aten.detach.default,
-    _aten.alias.default,
-}
-_PADS = {_aten.pad.default, _aten.constant_pad_nd.default}
-_JOIN = _aten.cat.default
 _PAIRS = {_aten.add.Tensor, _aten.add_.Tensor, _aten.mul.Tensor, _aten.mul_.Tensor}
 
 
@@ -160,7 +132,7 @@ class _Placer:
 
     def _wanted(self, node: fx.Node) -> bool:
         """Whether an operator is to run in 8 bits; notes why not where one could expect it."""
-        if str(node.target) not in self.fast or node.target is _JOIN or node.target in _MOVES | _PADS | _CLIPS:
+        if str(node.target) not in self.fast or moves(node) or node.target in _CLIPS:
             return False
         path = module_path(node)
         if any(name in (node.name, path) or path.startswith(f"{name}.") for name in self.skip):
@@ -197,7 +169,7 @@ class _Placer:
         """Inputs of one concatenation share a scale, so that it only copies bytes."""
         group: dict[fx.Node, str] = {}
         for node in self.nodes:
-            if node.target is not _JOIN:
+            if node.target is not JOIN:
                 continue
             parts = [source for source, _ in _sources(node, node) if source in points]
             words = {group.get(part, part.name) for part in parts}
@@ -233,7 +205,7 @@ def _values(node: fx.Node) -> list[fx.Node]:
     """The activations an operator reads (not weights, biases or sizes)."""
     if node.target in _CONVOLUTIONS or node.target is _LINEAR:
         arguments: list[Any] = [node.args[0]]
-    elif node.target is _JOIN:
+    elif node.target is JOIN:
         arguments = list(node.args[0])  # type: ignore[arg-type]
     else:
         arguments = [argument for argument in node.args if isinstance(argument, fx.Node)]
@@ -250,23 +222,9 @@ def _spatial(node: fx.Node) -> bool:
     return isinstance(axes, list | tuple) and sorted(axis % value.ndim for axis in axes) == list(range(2, value.ndim))  # type: ignore[operator]
 
 
-def _moves(node: fx.Node) -> bool:
-    if node.target in _PADS:
-        mode = node.args[2] if node.target is _aten.pad.default and len(node.args) > 2 else "constant"
-        value = (
-            node.args[3]
-            if node.target is _aten.pad.default and len(node.args) > 3
-            else node.args[2]
-            if node.target is _aten.constant_pad_nd.default and len(node.args) > 2
-            else 0
-        )
-        return mode == "constant" and not value
-    return node.target in _MOVES or node.target is _JOIN
-
-
 def _sources(value: fx.Node, reader: fx.Node) -> Iterator[tuple[fx.Node, fx.Node]]:
     """The values that reach a reader through data movement, each with the first node that reads it on the way."""
-    if not _moves(value):
+    if not moves(value):
         yield value, reader
         return
     for part in _values(value):

@@ -72,9 +72,28 @@ class Builder:
         self.initializers[name] = onnx.numpy_helper.from_array(np.asarray(values, dtype=dtype), name)
         return name
 
-    def emit(self, operator: str, inputs: Sequence[str], node: fx.Node, outputs: int = 1, **attributes: Any) -> str:
-        """Add an ONNX node that belongs to a graph node; returns its first result's name."""
-        names = [self.fresh(node.name) for _ in range(outputs)]
+    def emit(
+        self,
+        operator: str,
+        inputs: Sequence[str],
+        node: fx.Node,
+        *,
+        outputs: int = 1,
+        part: str = "",
+        **attributes: Any,
+    ) -> str:
+        """Add an ONNX node that belongs to a graph node; returns its first result's name.
+
+        Args:
+            operator: of the default domain.
+            inputs: value names.
+            node: what the ONNX node and its results are named after.
+            outputs: number of results.
+            part: appended to the name of an intermediate step.
+            **attributes: of the ONNX operator.
+
+        """
+        names = [self.fresh(f"{node.name}{part}") for _ in range(outputs)]
         self.nodes.append(onnx.helper.make_node(operator, list(inputs), names, name=names[0], **attributes))
         self.names[node] = names[0] if outputs == 1 else names
         return names[0]

@@ -3,68 +3,104 @@
 import contextlib
 import io
 import logging
+import re
 import warnings
 from collections.abc import Iterator
 from typing import Any
 
+import onnx
 import torch
-from torch import fx
+from onnxscript import opset20
 
 from paredown.errors import LoweringError
-from paredown.graph.network import Network
+from paredown.graph.network import Network, module_path
+from paredown.targets.onnx_builder import OPSET
+from paredown.targets.onnx_direct import output_name
 
 __all__ = ["export"]
 
 
+def _fake_quantize(x: Any, scale: Any, zero_point: Any, axis: int, quant_min: int, quant_max: int) -> Any:  # noqa: ARG001 (the operator's signature)
+    """Say `paredown::fake_quantize` as a QuantizeLinear and DequantizeLinear pair."""
+    channel = {} if axis == -1 else {"axis": axis}
+    return opset20.DequantizeLinear(
+        opset20.QuantizeLinear(x, scale, zero_point, **channel), scale, zero_point, **channel
+    )
+
+
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Silence the exporter: progress lines, notes on packages it does not find, one deprecation of its own."""
+    """Silence the exporter: progress lines, notes on packages it does not find, deprecations of its own."""
     loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript", "onnx_ir")]
     levels = [logger.level for logger in loggers]
     try:
         for logger in loggers:
-            logger.setLevel(logging.ERROR)
+            logger.setLevel(logging.CRITICAL)
         with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
             warnings.filterwarnings("ignore", message=".*LeafSpec.*", category=FutureWarning)
+            warnings.filterwarnings("ignore", category=DeprecationWarning, module=r"onnxscript|onnx_ir|torch\.onnx")
             yield
     finally:
         for logger, level in zip(loggers, levels, strict=True):
             logger.setLevel(level)
 
 
-def export(network: Network) -> Any:
+def export(network: Network) -> onnx.ModelProto:
     """Translate a network in eval mode with ``torch.onnx.export``.
 
-    Returns:
-        An ``onnx.ModelProto``.
-
     Raises:
-        LoweringError: an operator has no translation.
+        LoweringError: an operator has no translation; the message names operator, node and module.
 
     """
     shapes = tuple(
         {axis: torch.export.Dim.DYNAMIC for axis, size in enumerate(spec.shape) if isinstance(size, str)}
         for spec in network.inputs
     )
-    outputs = [f"output_{i}" if i else "output" for i in range(len(_output_arguments(network.graph_module)))]
+    results = next(node for node in reversed(list(network.nodes())) if node.op == "output").args[0]
+    count = len(results) if isinstance(results, list | tuple) else 1
     with _quiet(), torch.no_grad():
-        program = torch.export.export(network.graph_module, network.example, dynamic_shapes=(shapes))
         try:
-            result = torch.onnx.export(
+            program = torch.export.export(network.graph_module, network.example, dynamic_shapes=shapes)
+            exported = torch.onnx.export(
                 program,
                 (),
                 dynamo=True,
                 verbose=False,
+                opset_version=OPSET,
                 input_names=[spec.name for spec in network.inputs],
-                output_names=outputs,
+                output_names=[output_name(index) for index in range(count)],
+                custom_translation_table={torch.ops.paredown.fake_quantize.default: _fake_quantize},
             )
-        except torch.onnx.errors.OnnxExporterError as error:
-            msg = f"ONNX cannot say this network: {error}"
-            raise LoweringError(msg) from error
-    return result.model_proto
+        except (torch.onnx.OnnxExporterError, torch._dynamo.exc.TorchDynamoException, RuntimeError) as error:
+            raise LoweringError(_explain(network, error)) from error
+    if exported is None:
+        msg = "torch.onnx.export returned nothing."
+        raise LoweringError(msg)
+    model: onnx.ModelProto = exported.model_proto
+    del model.metadata_props[:]
+    for part in (*model.graph.node, *model.graph.value_info, *model.graph.input, *model.graph.output):
+        del part.metadata_props[:]
+        part.doc_string = ""
+    return model
 
 
-def _output_arguments(graph_module: fx.GraphModule) -> tuple[Any, ...]:
-    output = next(node for node in reversed(graph_module.graph.nodes) if node.op == "output")
-    result = output.args[0]
-    return tuple(result) if isinstance(result, tuple | list) else (result,)
+def _explain(network: Network, error: BaseException) -> str:
+    """Name operator, node and module of what failed, from the exporter's own words."""
+    causes = [error]
+    while causes[-1].__cause__ is not None:
+        causes.append(causes[-1].__cause__)
+    last = str(causes[-1]).strip().splitlines()
+    reason = last[0].rstrip(".") if last else type(causes[-1]).__name__
+    named = re.search(r"op='([\w.]+)'|\b((?:aten|paredown)[.:]+\w+)", str(causes[-1]))
+    wanted = next((group for group in named.groups() if group), "").replace("::", ".") if named else ""
+    calls = [node for node in network.nodes() if node.op == "call_function"]
+    found = next((node for node in calls if wanted and str(node.target).startswith(wanted)), None)
+    where = (
+        "the network"
+        if found is None
+        else f"operator {found.target} (node {found.name!r}, module {module_path(found)!r})"
+    )
+    return (
+        f"ONNX has no words for {where}: {reason}. Replace it in the model by operators that ONNX knows, or use "
+        "targets.Torch(), which runs every operator."
+    )

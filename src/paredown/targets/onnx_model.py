@@ -5,12 +5,13 @@ import dataclasses
 import torch
 
 from paredown.errors import LoweringError
-from paredown.graph.fakequantize import FakeQuantize, effective, fake_quantized
+from paredown.graph.fakequantize import FakeQuantize, effective, fake_quantized, round_biases, tensor_of
 from paredown.graph.fold import fold_batch_norm
 from paredown.graph.network import Network
 from paredown.targets.onnx_direct import translate
 from paredown.targets.onnx_exporter import export
 from paredown.targets.onnx_int8 import store_int8
+from paredown.targets.onnx_shortcuts import convolve_shortcuts
 from paredown.targets.onnx_tidy import tidy
 
 __all__ = ["OnnxModel", "onnx_model"]
@@ -18,9 +19,17 @@ __all__ = ["OnnxModel", "onnx_model"]
 
 @dataclasses.dataclass(frozen=True)
 class OnnxModel:
-    """A serialised model, and the graph nodes that are to run in 8 bits (name to operator and module path)."""
+    """A serialised model and the network it was made of.
+
+    Attributes:
+        data: the bytes of the file.
+        stored: the network with batch norms folded and with the very scales, zero points and biases that are stored.
+        quantized: whether some values are rounded to 8 bits.
+
+    """
 
     data: bytes
+    stored: Network
     quantized: bool
 
 
@@ -32,7 +41,9 @@ def onnx_model(network: Network) -> OnnxModel:
 
     """
     folded, _ = fold_batch_norm(network.copy().cpu())
+    convolve_shortcuts(folded)
     rounded = fake_quantized(folded)
+    round_biases(folded)
     for entry in rounded:
         _settle(folded, entry)
     model = translate(folded) or export(folded)
@@ -40,7 +51,7 @@ def onnx_model(network: Network) -> OnnxModel:
     if rounded:
         store_int8(model)
         tidy(model)
-    return OnnxModel(model.SerializeToString(deterministic=True), bool(rounded))
+    return OnnxModel(model.SerializeToString(deterministic=True), folded, bool(rounded))
 
 
 def _settle(network: Network, entry: FakeQuantize) -> None:
@@ -56,19 +67,13 @@ def _settle(network: Network, entry: FakeQuantize) -> None:
         )
         raise LoweringError(msg)
     module = network.graph_module
-    scale, zero_point = _tensor(module, entry.scale), _tensor(module, entry.zero_point)
+    scale, zero_point = tensor_of(module, entry.scale), tensor_of(module, entry.zero_point)
     if scale.ndim > 1:
         msg = f"The value of node {entry.value.name!r} is rounded in groups, which 8-bit kernels here do not know."
         raise LoweringError(msg)
     scale, zero_point = effective(scale, zero_point, entry.quant_min, entry.quant_max)
     _replace(module, entry.scale, scale)
     _replace(module, entry.zero_point, zero_point.to(form))
-
-
-def _tensor(module: torch.fx.GraphModule, name: str) -> torch.Tensor:
-    owner, _, leaf = name.rpartition(".")
-    found = getattr(module.get_submodule(owner), leaf)
-    return torch.as_tensor(found)
 
 
 def _replace(module: torch.fx.GraphModule, name: str, value: torch.Tensor) -> None:

@@ -158,10 +158,12 @@ def _linear(builder: Builder, node: fx.Node) -> None:
         return
     if rank < 2:
         raise Untranslatable(str(node))
-    turned = builder.emit("Transpose", [inputs[1]], node, perm=[1, 0])
-    product = builder.emit("MatMul", [inputs[0], turned], node)
-    if bias is not None:
-        builder.emit("Add", [product, inputs[2]], node)
+    turned = builder.emit("Transpose", [inputs[1]], node, part=".weight", perm=[1, 0])
+    if bias is None:
+        builder.emit("MatMul", [inputs[0], turned], node)
+        return
+    product = builder.emit("MatMul", [inputs[0], turned], node, part=".product")
+    builder.emit("Add", [product, inputs[2]], node)
 
 
 def _batch_norm(builder: Builder, node: fx.Node) -> None:
@@ -207,7 +209,7 @@ def _hardsigmoid(builder: Builder, node: fx.Node) -> None:
 
 def _silu(builder: Builder, node: fx.Node) -> None:
     source = builder.value(node.args[0])
-    builder.emit("Mul", [source, builder.emit("Sigmoid", [source], node)], node)
+    builder.emit("Mul", [source, builder.emit("Sigmoid", [source], node, part=".gate")], node)
 
 
 def _gelu(builder: Builder, node: fx.Node) -> None:
@@ -295,7 +297,7 @@ def _mean(builder: Builder, node: fx.Node) -> None:
     whole = sorted(_static(axis) % rank for axis in axes)
     value = builder.value(node.args[0])
     if rank >= 3 and whole == list(range(2, rank)):  # the kernels know this one, in 8 bits too
-        pooled = builder.emit("GlobalAveragePool", [value], node)
+        pooled = builder.emit("GlobalAveragePool", [value], node, part="" if keep else ".pooled")
         if not keep:
             builder.emit("Flatten", [pooled], node, axis=1)
         return
@@ -422,7 +424,7 @@ def _size(builder: Builder, node: fx.Node) -> None:
 def _fake_quantize(builder: Builder, node: fx.Node) -> None:
     grid = [builder.value(node.args[1]), builder.value(node.args[2])]
     axis = {} if node.args[3] == -1 else {"axis": node.args[3]}
-    stored = builder.emit("QuantizeLinear", [builder.value(node.args[0]), *grid], node, **axis)
+    stored = builder.emit("QuantizeLinear", [builder.value(node.args[0]), *grid], node, part=".stored", **axis)
     builder.emit("DequantizeLinear", [stored, *grid], node, **axis)
 
 

@@ -74,15 +74,22 @@ class OnnxRuntime(Target):
     def lower(self, network: "Network", path: str | os.PathLike[str]) -> Artifact:
         """Write an ``.onnx`` file; see `Target.lower`."""
         _require("onnx", "onnxscript", "onnxruntime")
+        from paredown.targets.onnx_look import look  # noqa: PLC0415 (targets import without torch)
         from paredown.targets.onnx_model import onnx_model  # noqa: PLC0415 (targets import without torch)
 
         model = onnx_model(network)
 
         def write(partial: Path) -> Lowering:
             partial.write_bytes(model.data)
-            with self.open(partial) as session:
-                parity.check(network, session, quantized=model.quantized, where=self.name)
-            return Lowering(quantized=int(model.quantized))
+            optimised = partial.with_suffix(".optimised.onnx")
+            try:
+                with _OnnxSession(partial, self.threads, optimised) as session:
+                    if model.quantized:
+                        parity.check(model.stored, session, parity.QUANTIZED_DB, self.name)
+                    parity.check(network, session, parity.TRAINED_DB if model.quantized else parity.FLOAT_DB, self.name)
+                return look(optimised, network)
+            finally:
+                optimised.unlink(missing_ok=True)
 
         return write_atomically(path, write, self)
 

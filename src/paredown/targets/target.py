@@ -10,7 +10,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
-from paredown.errors import LoweringError
+from paredown.errors import InputError, LoweringError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -63,9 +63,9 @@ class Lowering:
 
     Attributes:
         operators: how often each operator occurs in the graph as the runtime optimised it.
-        quantized: number of nodes that the network computes in 8 bits.
-        unfused: for each of these that the runtime nevertheless computes in float, one line naming node, operator and
-            the user's module.
+        quantized: how many of these compute in 8 bits.
+        unfused: one line for each node that gets 8-bit values and is nevertheless computed in float: operator, node
+            and the user's module.
 
     """
 
@@ -117,7 +117,7 @@ class Target(abc.ABC):
             value = getattr(self, setting)
             if not isinstance(value, int) or isinstance(value, bool) or value < 1:
                 msg = f"{setting}={value!r} was given; it is a whole number from 1 up. Type {setting}=1."
-                raise LoweringError(msg)
+                raise InputError(msg)
 
     @property
     @abc.abstractmethod

@@ -1,0 +1,55 @@
+"""What ONNX Runtime made of a file: which 8-bit kernels it found, and where it fell back to float."""
+
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import onnx
+
+from paredown.targets.target import Lowering
+
+if TYPE_CHECKING:
+    from paredown.graph.network import Network
+
+__all__ = ["look"]
+
+_INTEGER = ("QLinear", "QGemm", "MatMulInteger", "ConvInteger", "DynamicQuantize", "QAttention")
+_HAS_KERNEL = {
+    "Add",
+    "AveragePool",
+    "Concat",
+    "Conv",
+    "FusedConv",
+    "FusedGemm",
+    "FusedMatMul",
+    "Gemm",
+    "GlobalAveragePool",
+    "LeakyRelu",
+    "MatMul",
+    "Mul",
+    "Sigmoid",
+}
+
+
+def look(optimised: Path, network: "Network") -> Lowering:
+    """Read the graph that the runtime wrote after its optimisations.
+
+    A node that has an 8-bit kernel, gets 8-bit values only, and is computed in float all the same is reported: it costs
+    a conversion on each side, which is how a quantized file becomes slower than the original.
+    """
+    graph = onnx.load(str(optimised), load_external_data=False).graph
+    paths = {node.name: str(node.meta.get("paredown_path", "")) for node in network.nodes()}
+    maker = {name: node for node in graph.node for name in node.output}
+    stored = {tensor.name for tensor in graph.initializer}
+    unfused = []
+    for node in graph.node:
+        if node.op_type not in _HAS_KERNEL:
+            continue
+        makers = [maker.get(name) for name in node.input if name and name not in stored]
+        if all(other is not None and other.op_type == "DequantizeLinear" for other in makers):
+            name = node.name.removeprefix("node_").partition("_token_")[0].partition(".")[0]
+            module = f" in {paths[name]!r}" if paths.get(name) else ""
+            unfused.append(f"{node.op_type} {name!r}{module} gets 8-bit values but is computed in float")
+    operators = Counter(node.op_type for node in graph.node)
+    quantized = sum(count for kind, count in operators.items() if kind.startswith(_INTEGER))
+    return Lowering(dict(sorted(operators.items())), quantized, tuple(unfused))
