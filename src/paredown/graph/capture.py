@@ -1,77 +1,161 @@
 """From a user's model to a `Network`."""
 
 import copy
+import warnings
+from collections.abc import Mapping
 from typing import Any
 
 import torch
-from torch import fx, nn
+from torch import nn
 
 from paredown.errors import CaptureError
-from paredown.graph.network import InputSpec, Network
+from paredown.graph import mode, probe, shapes
+from paredown.graph.agreement import prove_capture
+from paredown.graph.diagnosis import explain, explain_forward
+from paredown.graph.examples import Example, read_example
+from paredown.graph.network import Network
+from paredown.graph.normalise import normalise
 from paredown.graph.structure import Structure, flatten
 
 __all__ = ["capture"]
+
+_PREFIX = "model"
 
 
 class _Flat(nn.Module):
     """Calls the user's model with flat tensors and returns a flat tuple."""
 
-    def __init__(self, model: nn.Module, in_structure: Structure) -> None:
+    def __init__(self, model: nn.Module, structure: Structure) -> None:
         super().__init__()
         self.model = model
-        self.in_structure = in_structure
+        self.structure = structure
 
     def forward(self, *tensors: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        args, kwargs = self.in_structure.build(tensors)
+        args, kwargs = self.structure.build(tensors)
         return tuple(flatten(self.model(*args, **kwargs))[0])
 
 
-def capture(model: nn.Module, *args: Any, **kwargs: Any) -> Network:
+def capture(
+    model: nn.Module, *args: Any, dynamic: Mapping[str, Mapping[int, str]] | None = None, **kwargs: Any
+) -> Network:
     """Capture a model as a trainable graph with a symbolic batch (first) dimension.
 
+    The model is run and exported in eval mode on the CPU, as a copy: the model itself stays bit-identical. The network
+    is then proven to agree with it at two batch sizes. What only happens while training and has no place in the graph
+    is listed in ``network.lost``.
+
     Args:
-        model: any ``nn.Module``; it is left bit-identical.
+        model: any ``nn.Module``.
         *args: example inputs as the model takes them; the first dimension of each tensor is the batch.
+        dynamic: further dimensions that vary, by input name, for example ``{"input_ids": {1: "sequence"}}``.
         **kwargs: keyword inputs as the model takes them.
 
     Raises:
-        CaptureError: the model cannot be exported; the message names file, line and operator.
+        CaptureError: the model does not run on the example, cannot be exported, or computes something else once
+            captured; the message names file, line and operator, and what to do.
 
     """
-    tensors, in_structure = flatten((args, kwargs))
-    names = [leaf.split(".")[-1] if leaf.startswith("1.") else f"input_{i}" for i, leaf in enumerate(in_structure.leaves())]
-    example = tuple(t.detach().cpu()[:2] if t.shape[0] >= 2 else torch.cat([t.detach().cpu()] * 2) for t in tensors)
-    wrapper = _Flat(copy.deepcopy(model).cpu().eval(), in_structure)
-    with torch.no_grad():
-        rebuilt_args, rebuilt_kwargs = in_structure.build(example)
-        _, out_structure = flatten(wrapper.model(*rebuilt_args, **rebuilt_kwargs))
-    dynamic = (tuple({0: torch.export.Dim.DYNAMIC} for _ in example),)
+    if not isinstance(model, nn.Module):
+        msg = f"{type(model).__name__} was given to capture; a graph is made of an nn.Module. Type capture(model, example)."
+        raise CaptureError(msg)
+    example = read_example(model, args, kwargs, dynamic)
+    twin = _copy(model)
+    out_structure = _try(model, twin, example)
+    difference = probe.observe(_copy(model), *example.structure.build(_clones(example)))
+    exported = _export(model, _copy(model), example)
+    graph_module, left_out = normalise(exported, tuple(spec.name for spec in example.specs), _PREFIX)
+    _restore_requires_grad(model, graph_module)
+    mode.remember(graph_module.graph, difference)
+    lost = (*_lost(model, graph_module, difference), *left_out, *_dropped_outputs(out_structure))
+    network = Network(graph_module, example.specs, example.structure, out_structure, example.tensors, lost)
+    prove_capture(twin, network, example, loose=bool(left_out))
+    return shapes.propagate(network)
+
+
+def _copy(model: nn.Module) -> nn.Module:
     try:
-        program = torch.export.export(wrapper, example, dynamic_shapes=dynamic)
+        return copy.deepcopy(model).cpu().eval()
     except Exception as error:
-        msg = f"{type(model).__name__} cannot be captured: {error}"
+        msg = (
+            f"{type(model).__name__} cannot be copied ({error}). Capturing works on a copy, so that the model stays as it "
+            "is. Keep in it only what copy.deepcopy(model) can copy: no tensors with a gradient history, no open files."
+        )
         raise CaptureError(msg) from error
-    graph_module = _reroot(program.module(check_guards=False))
-    inputs = tuple(
-        InputSpec(name, t.dtype, ("batch", *t.shape[1:])) for name, t in zip(names, example, strict=True)
+
+
+def _clones(example: Example) -> list[torch.Tensor]:
+    return [tensor.clone() for tensor in example.tensors]
+
+
+def _try(model: nn.Module, twin: nn.Module, example: Example) -> Structure:
+    """Run the model once as the user would, and learn how its outputs are nested."""
+    args, kwargs = example.structure.build(_clones(example))
+    try:
+        with torch.no_grad(), torch.random.fork_rng(devices=[]):
+            tensors, structure = flatten(twin(*args, **kwargs))
+    except Exception as error:
+        raise explain_forward(model, error) from error
+    if not tensors:
+        msg = (
+            f"{type(model).__name__} returns no tensor for the example inputs. A network is compared by its outputs. "
+            "Return a tensor, or tuples, dicts or dataclasses of tensors."
+        )
+        raise CaptureError(msg)
+    return structure
+
+
+def _export(model: nn.Module, twin: nn.Module, example: Example) -> torch.fx.GraphModule:
+    for parameter in twin.parameters():  # frozen parameters send attention down a fused way that cannot be trained
+        parameter.requires_grad_(parameter.is_floating_point())
+    wrapper = _Flat(twin, example.structure)
+    dims = tuple(
+        {dim: torch.export.Dim.DYNAMIC for dim, size in enumerate(spec.shape) if isinstance(size, str)} or None
+        for spec in example.specs
     )
-    return Network(graph_module, inputs, in_structure, out_structure, example)
+    try:
+        with torch.enable_grad(), torch.random.fork_rng(devices=[]), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="The tensor attributes? .* assigned during export")
+            program = torch.export.export(wrapper, tuple(_clones(example)), dynamic_shapes=(dims,))
+    except Exception as error:
+        raise explain(model, _Flat(_copy(model), example.structure), example, error) from error
+    exported = program.module(check_guards=False)
+    if not isinstance(exported, torch.fx.GraphModule):
+        msg = f"{type(model).__name__} was exported as {type(exported).__name__}, not as a graph. Use torch 2.13."
+        raise CaptureError(msg)
+    return exported
 
 
-def _reroot(exported: fx.GraphModule) -> fx.GraphModule:
-    """Drop the wrapper's ``model.`` prefix and pytree code, so that names are the user's."""
-    graph = exported.graph
-    graph.set_codegen(fx.graph.CodeGen())
-    for node in list(graph.nodes):
-        if node.op == "get_attr":
-            node.target = str(node.target).removeprefix("model.")
-        elif node.op == "call_module" and str(node.target) == "_guards_fn":
-            graph.erase_node(node)
-        stack = node.meta.get("nn_module_stack") or {}
-        path = next(reversed(stack.values()))[0] if stack else ""
-        path = str(path).removeprefix("L['self'].").removeprefix("model").removeprefix(".")
-        node.meta["paredown_path"] = path
-    root = exported.get_submodule("model") if hasattr(exported, "model") else nn.Module()
-    return fx.GraphModule(root, graph)
+def _restore_requires_grad(model: nn.Module, graph_module: torch.fx.GraphModule) -> None:
+    frozen = {name: parameter.requires_grad for name, parameter in model.named_parameters(remove_duplicate=False)}
+    for name, parameter in graph_module.named_parameters(remove_duplicate=False):
+        parameter.requires_grad_(frozen.get(name, parameter.requires_grad))
 
 
+def _lost(model: nn.Module, graph_module: torch.fx.GraphModule, difference: probe.Difference) -> list[str]:
+    kept = {
+        (str(node.meta.get("paredown_path", "")), name)
+        for node in graph_module.graph.nodes
+        if node.target in mode.MODES and (name := node.target._schema.name.removeprefix("aten::").removesuffix("_"))
+    }
+    lost = [loss.text for loss in difference.lost if (loss.path, loss.operator) not in kept]
+    for path, module in model.named_modules():
+        if (
+            isinstance(module, nn.modules.batchnorm._BatchNorm)
+            and module.momentum is None
+            and module.track_running_stats
+        ):
+            lost.append(
+                f"running statistics of '{path}': momentum=None (a cumulative average) stands still in the graph"
+            )
+    return lost
+
+
+def _dropped_outputs(structure: Structure, prefix: str = "") -> list[str]:
+    if structure.kind == "dropped":
+        return [f"output {prefix or '0'} ({structure.reference}): holds other things than tensors, and is None"]
+    join = f"{prefix}." if prefix else ""
+    return [
+        text
+        for key, child in zip(structure.keys, structure.children, strict=True)
+        for text in _dropped_outputs(child, f"{join}{key}")
+    ]

@@ -1,33 +1,121 @@
-"""The one table of operators that behave differently while training."""
+"""The one table of operators that behave differently while training.
+
+A graph captured in eval mode carries eval values. `set_mode` writes the training value where the table, or what was
+heard from the user's own model while training (`remember`), says so.
+"""
+
+from typing import Any
 
 import torch
 from torch import fx
 
-__all__ = ["MODES", "set_mode"]
+from paredown.graph.probe import Difference
+
+__all__ = ["COUNTED", "MODES", "count_batches", "remember", "set_mode"]
 
 _aten = torch.ops.aten
 
 MODES: dict[object, int] = {
     _aten.batch_norm.default: 5,
+    _aten.cudnn_batch_norm.default: 5,
+    _aten.miopen_batch_norm.default: 5,
+    _aten.native_batch_norm.default: 5,
+    _aten.instance_norm.default: 5,
     _aten.dropout.default: 2,
     _aten.dropout_.default: 2,
+    _aten.native_dropout.default: 2,
     _aten.feature_dropout.default: 2,
+    _aten.feature_dropout_.default: 2,
     _aten.alpha_dropout.default: 2,
-    _aten.instance_norm.default: 5,
+    _aten.alpha_dropout_.default: 2,
+    _aten.feature_alpha_dropout.default: 2,
+    _aten.feature_alpha_dropout_.default: 2,
+    _aten.rrelu.default: 3,
+    _aten.rrelu_.default: 3,
+    _aten.lstm.input: 6,
+    _aten.lstm.data: 7,
+    _aten.gru.input: 6,
+    _aten.gru.data: 7,
+    _aten.rnn_tanh.input: 6,
+    _aten.rnn_tanh.data: 7,
+    _aten.rnn_relu.input: 6,
+    _aten.rnn_relu.data: 7,
+    _aten.scaled_dot_product_attention.default: 4,
 }
-"""Operator to the position of its training flag."""
+"""Operator to the position of its training flag (of attention: of its dropout probability)."""
+
+COUNTED = frozenset({_aten.batch_norm.default})
+"""Operators whose module counts the batches it was trained on."""
+
+_SETTINGS = "paredown_mode"
+_NORMS = frozenset({_aten.batch_norm.default, _aten.cudnn_batch_norm.default, _aten.native_batch_norm.default})
+
+
+def remember(graph: fx.Graph, difference: Difference) -> None:
+    """Note on every node with a mode what it is in eval and, as the user's own model was heard, in train mode.
+
+    A node that was not heard switches by the table. Batch norm without running statistics normalises by the batch in
+    both modes.
+    """
+    heard = {key: list(settings) for key, settings in difference.training.items()}
+    for node in graph.nodes:
+        position = MODES.get(node.target)
+        if position is None:
+            continue
+        name = node.target._schema.name.removeprefix("aten::").removesuffix("_")
+        queue = heard.get((str(node.meta.get("paredown_path", "")), name))
+        now = _get(node, position)
+        if queue:
+            node.meta[_SETTINGS] = [now, queue.pop(0)]
+        elif difference.training and name != "scaled_dot_product_attention" and now is True:
+            node.meta[_SETTINGS] = [True, True]
 
 
 def set_mode(graph_module: fx.GraphModule, *, training: bool) -> None:
-    """Flip the training flag of every operator in `MODES`."""
+    """Write the training or eval value into every operator of `MODES`."""
     changed = False
     for node in graph_module.graph.nodes:
         position = MODES.get(node.target)
-        if position is None or len(node.args) <= position or node.args[position] is training:
+        if position is None:
             continue
-        args = list(node.args)
-        args[position] = training
-        node.args = tuple(args)
-        changed = True
+        value = _value(node, position, training=training)
+        if value is not None and _get(node, position) is not value and _get(node, position) != value:
+            _put(node, position, value)
+            changed = True
     if changed:
         graph_module.recompile()
+
+
+def _value(node: fx.Node, position: int, *, training: bool) -> Any:
+    if settings := node.meta.get(_SETTINGS):
+        return settings[training]
+    if node.target is _aten.scaled_dot_product_attention.default:
+        return None
+    if node.target in _NORMS and (len(node.args) < 5 or node.args[3] is None):
+        return True
+    return training
+
+
+def _get(node: fx.Node, position: int) -> Any:
+    argument = node.target._schema.arguments[position]  # type: ignore[union-attr]
+    if len(node.args) > position:
+        return node.args[position]
+    return node.kwargs.get(argument.name, argument.default_value)
+
+
+def _put(node: fx.Node, position: int, value: Any) -> None:
+    if len(node.args) > position:
+        node.update_arg(position, value)
+    else:
+        node.update_kwarg(node.target._schema.arguments[position].name, value)  # type: ignore[union-attr]
+
+
+def count_batches(graph_module: fx.GraphModule) -> None:
+    """Do what ``nn.BatchNorm`` does beside its operator: count the batch, where a norm updates its statistics."""
+    for node in graph_module.graph.nodes:
+        if node.target not in COUNTED or not node.args[5] or not isinstance(node.args[3], fx.Node):
+            continue
+        owner = str(node.args[3].target).rpartition(".")[0]
+        counter = graph_module.get_submodule(owner)._buffers.get("num_batches_tracked")
+        if counter is not None:
+            counter.add_(1)

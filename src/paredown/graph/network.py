@@ -10,7 +10,7 @@ import torch
 from torch import fx, nn
 
 from paredown.errors import InputError
-from paredown.graph import mode
+from paredown.graph import mode, placement
 from paredown.graph.structure import Structure, flatten
 
 __all__ = ["InputSpec", "Network", "module_path"]
@@ -82,6 +82,8 @@ class Network(nn.Module):
         tensors, structure = flatten((args, kwargs))
         if len(tensors) != len(self.inputs) or structure != self.in_structure:
             tensors = self.arrange(*args, **kwargs)
+        if self.training:
+            mode.count_batches(self.graph_module)
         return self.out_structure.build(self.graph_module(*tensors))
 
     def arrange(self, *args: Any, **kwargs: Any) -> list[torch.Tensor]:
@@ -108,6 +110,15 @@ class Network(nn.Module):
         self.training = mode_
         for module in self.modules():
             module.training = mode_
+        return self
+
+    def _apply(self, fn: Any, recurse: bool = True) -> "Network":  # noqa: FBT001, FBT002 (the signature of torch)
+        """Move or convert parameters and buffers, and with them what the graph itself makes (masks, positions)."""
+        old = placement.home(self)
+        super()._apply(fn, recurse)
+        new = placement.home(self)
+        if new != old:
+            placement.follow(self.graph_module, new[0], old[1], new[1])
         return self
 
     def copy(self) -> "Network":
@@ -141,7 +152,7 @@ class Network(nn.Module):
         digest = hashlib.sha256()
         for node in self.graph_module.graph.nodes:
             digest.update(f"{node.op} {node.name} {node.target} {node.args} {node.kwargs}\n".encode())
-        for name, tensor in self.state_dict().items():
+        for name, tensor in [*self.named_parameters(), *self.named_buffers()]:
             digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
             digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
         return digest.hexdigest()

@@ -1,0 +1,110 @@
+"""Prove that a captured network computes what the user's model computes."""
+
+from typing import Any
+
+import torch
+from torch import nn
+
+from paredown.errors import CaptureError
+from paredown.graph.examples import Example
+from paredown.graph.network import Network
+from paredown.graph.structure import flatten
+
+__all__ = ["prove_capture"]
+
+
+def prove_capture(model: nn.Module, network: Network, example: Example, *, loose: bool) -> None:
+    """Compare model and network on a batch of one and of three, and each example with itself in another batch.
+
+    Args:
+        model: the user's model (a copy), in eval mode.
+        network: what was captured, in eval mode.
+        example: two examples, of which the batches are made.
+        loose: the model computes partly in a narrower type than the network (autocast).
+
+    Raises:
+        CaptureError: an output differs, or the answer for one example depends on the others.
+
+    """
+    tolerance = 3e-2 if loose else 1e-4
+    one = _run(model, network, example, example.rows(0), tolerance)
+    three = _run(model, network, example, example.rows(1, 0, 1), tolerance)
+    if _draws(model, example):
+        return
+    for index, (alone, together) in enumerate(zip(one, three, strict=True)):
+        if alone.ndim and together.ndim and alone.shape[0] == 1 and together.shape[0] == 3:
+            far = _distance(alone[0], together[1])
+            if far > 10 * tolerance:
+                msg = (
+                    f"{type(model).__name__} gives one example another answer in another batch (output {index} differs "
+                    f"by {far:.2g} of its size). Scores, intervals and the exported file need independent examples. "
+                    "Look for batch statistics in eval mode (track_running_stats=False) or a reduction over dimension 0."
+                )
+                raise CaptureError(msg)
+
+
+def _run(
+    model: nn.Module, network: Network, example: Example, batch: tuple[torch.Tensor, ...], tolerance: float
+) -> list[torch.Tensor]:
+    size = next(t.shape[0] for t, spec in zip(batch, example.specs, strict=True) if "batch" in spec.shape)
+    expected, got = _both(model, network, example, batch)
+    for index, (want, have) in enumerate(zip(expected, got, strict=True)):
+        if want.shape != have.shape:
+            msg = (
+                f"The captured {type(model).__name__} gives output {index} the shape {list(have.shape)} at batch size "
+                f"{size}; the model gives {list(want.shape)}. The graph must follow the batch. Look for sizes that are "
+                "computed from the batch with Python numbers, and take them from x.shape."
+            )
+            raise CaptureError(msg)
+        far = _distance(want, have)
+        if far > tolerance:
+            msg = (
+                f"The captured {type(model).__name__} differs from the model by {far:.2g} of its size in output {index} "
+                f"at batch size {size}. The graph must compute the same. Look for state that changes from call to "
+                "call, or for Python values that depend on the batch, and remove them."
+            )
+            raise CaptureError(msg)
+    return expected
+
+
+def _both(
+    model: nn.Module, network: Network, example: Example, batch: tuple[torch.Tensor, ...]
+) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
+    with torch.no_grad(), torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        expected = _call(model, example, batch)
+        torch.manual_seed(0)
+        got = list(network.graph_module(*(tensor.clone() for tensor in batch)))
+    return expected, got
+
+
+def _call(model: nn.Module, example: Example, batch: tuple[torch.Tensor, ...]) -> list[torch.Tensor]:
+    args, kwargs = example.structure.build([tensor.clone() for tensor in batch])
+    result: Any = model(*args, **kwargs)
+    return flatten(result)[0]
+
+
+def _draws(model: nn.Module, example: Example) -> bool:
+    """Whether the model's answer is random even in eval mode."""
+    answers = []
+    with torch.no_grad(), torch.random.fork_rng(devices=[]):
+        for seed in (1, 2):
+            torch.manual_seed(seed)
+            answers.append(_call(model, example, example.rows(0)))
+    return any(not torch.equal(a.nan_to_num(), b.nan_to_num()) for a, b in zip(*answers, strict=True))
+
+
+def _distance(want: torch.Tensor, have: torch.Tensor) -> float:
+    """Largest difference relative to the largest number; infinite values and NaN must be at the same places."""
+    if want.dtype == torch.bool or not (want.is_floating_point() or want.is_complex()):
+        return float((want != have).any())
+    want, have = want.detach().double(), have.detach().double()
+    finite = want.isfinite()
+    if not torch.equal(finite, have.isfinite()) or not torch.equal(
+        want[~finite].nan_to_num(), have[~finite].nan_to_num()
+    ):
+        return float("inf")
+    if not finite.any():
+        return 0.0
+    scale = want[finite].abs().max().clamp_min(1e-6)
+    return float((want[finite] - have[finite]).abs().max() / scale)

@@ -1,0 +1,192 @@
+"""The user's example inputs: their names, which of their dimensions vary, and a batch of two."""
+
+import dataclasses
+import inspect
+import keyword
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import nn
+
+from paredown.errors import CaptureError
+from paredown.graph.network import InputSpec
+from paredown.graph.structure import Structure, flatten
+
+__all__ = ["Example", "read_example"]
+
+Dynamic = Mapping[str, Mapping[int, str]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Example:
+    """What the user showed, made ready for capturing.
+
+    Attributes:
+        specs: one per flat tensor; the batch is the dimension named ``batch``.
+        structure: nesting of ``(args, kwargs)``.
+        tensors: flat tensors with a batch of exactly two, on the CPU.
+
+    """
+
+    specs: tuple[InputSpec, ...]
+    structure: Structure
+    tensors: tuple[torch.Tensor, ...]
+
+    def rows(self, *indices: int) -> tuple[torch.Tensor, ...]:
+        """A batch made of these of the two examples; inputs without a batch dimension stay."""
+        chosen = torch.tensor(indices)
+        return tuple(
+            tensor.index_select(0, chosen) if "batch" in spec.shape else tensor
+            for spec, tensor in zip(self.specs, self.tensors, strict=True)
+        )
+
+
+def read_example(
+    model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any], dynamic: Dynamic | None
+) -> Example:
+    """Read the example inputs as the user would pass them to the model.
+
+    Raises:
+        CaptureError: no tensor was given, the model's forward takes other inputs, a value is neither tensor nor
+            plain constant, or `dynamic` names an input or a dimension that does not exist.
+
+    """
+    _check_signature(model, args, kwargs)
+    tensors, structure = flatten((args, dict(kwargs)))
+    if dropped := [path for path in _dropped(structure)]:
+        msg = (
+            f"The example inputs of {type(model).__name__} hold {', '.join(dropped)}. "
+            "Inputs are tensors and plain constants in tuples, lists, dicts and dataclasses. Pass the tensors in it."
+        )
+        raise CaptureError(msg)
+    if not tensors:
+        msg = (
+            f"{type(model).__name__} was given no example tensor. Capturing follows one example through the model. "
+            "Type paredown.capture(model, example) with a batch as the model takes it."
+        )
+        raise CaptureError(msg)
+    names = _names(model, structure)
+    batch = _batch_size(model, tensors, names)
+    specs = tuple(
+        InputSpec(name, tensor.dtype, _shape(tensor, batch)) for name, tensor in zip(names, tensors, strict=True)
+    )
+    pairs = tuple(
+        _two(tensor) if "batch" in spec.shape else _own(tensor) for spec, tensor in zip(specs, tensors, strict=True)
+    )
+    return Example(_with_dynamic(model, specs, dynamic or {}), structure, pairs)
+
+
+def _check_signature(model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+    signature = inspect.signature(model.forward)
+    try:
+        signature.bind(*args, **kwargs)
+    except TypeError as error:
+        takes = [p for p in signature.parameters.values() if p.kind not in {p.VAR_POSITIONAL, p.VAR_KEYWORD}]
+        needed = [p.name for p in takes if p.default is p.empty]
+        listed = ", ".join(f"{name}=…" for name in needed) or ", ".join(f"{p.name}=…" for p in takes)
+        msg = (
+            f"{type(model).__name__}.forward cannot be called with the example inputs: {error}. "
+            f"It takes {signature}. Type paredown.capture(model, {listed})."
+        )
+        raise CaptureError(msg) from error
+
+
+def _dropped(structure: Structure, prefix: str = "") -> list[str]:
+    if structure.kind == "dropped":
+        return [f"{prefix or 'an input'} of type {structure.reference}"]
+    join = f"{prefix}." if prefix else ""
+    pairs = zip(structure.keys, structure.children, strict=True)
+    return [
+        found for key, child in pairs for found in _dropped(child, f"{join}{key}".removeprefix("0.").removeprefix("1."))
+    ]
+
+
+def _names(model: nn.Module, structure: Structure) -> list[str]:
+    """One valid, unique name per tensor: the parameter of forward, or the key it sits under."""
+    parameters = list(inspect.signature(model.forward).parameters.values())
+    names: list[str] = []
+    for leaf in structure.leaves():
+        side, first, *rest = leaf.split(".")
+        if side == "0":
+            at = min(int(first), len(parameters) - 1)
+            parameter = parameters[at]
+            first = (
+                f"{parameter.name}_{int(first) - at}" if parameter.kind is parameter.VAR_POSITIONAL else parameter.name
+            )
+        inner = [key for key in rest if not key.isdigit()]
+        name = inner[-1] if inner else "_".join([first, *rest])
+        name = re.sub(r"\W", "_", name)
+        name = name if not name[:1].isdigit() else f"input_{name}"
+        while name in names or keyword.iskeyword(name):
+            name += "_"
+        names.append(name)
+    return names
+
+
+def _batch_size(model: nn.Module, tensors: list[torch.Tensor], names: list[str]) -> int:
+    sizes = [tensor.shape[0] for tensor in tensors if tensor.ndim]
+    if not sizes:
+        msg = (
+            f"The example inputs of {type(model).__name__} ({', '.join(names)}) are scalars. The first dimension of an "
+            "input is the batch. Give the model an input with a batch dimension."
+        )
+        raise CaptureError(msg)
+    if 0 in sizes:
+        empty = ", ".join(
+            f"{n}{list(t.shape)}" for n, t in zip(names, tensors, strict=True) if t.ndim and not t.shape[0]
+        )
+        msg = (
+            f"The example inputs are empty: {empty}. Capturing needs one example at least. Pass a batch of one or more."
+        )
+        raise CaptureError(msg)
+    return sizes[0]
+
+
+def _shape(tensor: torch.Tensor, batch: int) -> tuple[int | str, ...]:
+    return ("batch", *tensor.shape[1:]) if tensor.ndim and tensor.shape[0] == batch else tuple(tensor.shape)
+
+
+def _own(tensor: torch.Tensor) -> torch.Tensor:
+    return tensor.detach().cpu().clone()
+
+
+def _two(tensor: torch.Tensor) -> torch.Tensor:
+    tensor = _own(tensor)
+    if tensor.shape[0] >= 2:
+        return tensor[:2].clone()
+    other = tensor.flip(-1) if tensor.ndim > 1 else tensor
+    return torch.cat([tensor, other])
+
+
+def _with_dynamic(model: nn.Module, specs: tuple[InputSpec, ...], dynamic: Dynamic) -> tuple[InputSpec, ...]:
+    by_name = {spec.name: spec for spec in specs}
+    for name, dims in dynamic.items():
+        spec = by_name.get(name)
+        if spec is None:
+            msg = (
+                f"dynamic names the input {name!r}; {type(model).__name__} was given {', '.join(by_name)}. "
+                f"Type for example dynamic={{{specs[0].name!r}: {{1: 'sequence'}}}}."
+            )
+            raise CaptureError(msg)
+        shape = list(spec.shape)
+        for dim, label in dims.items():
+            if not 0 <= dim < len(shape) or shape[dim] == "batch":
+                msg = (
+                    f"dynamic={{{name!r}: {{{dim}: {label!r}}}}} was given; {name} is {list(spec.shape)}, and its batch "
+                    f"varies anyway. Name a dimension from 1 to {len(shape) - 1}."
+                )
+                raise CaptureError(msg)
+            if not label.isidentifier() or label == "batch":
+                msg = f"dynamic={{{name!r}: {{{dim}: {label!r}}}}} was given; a dimension has a name of its own such as 'sequence'."
+                raise CaptureError(msg)
+            if shape[dim] in {0, 1}:
+                msg = (
+                    f"The example has size {shape[dim]} in dimension {dim} of {name}, which is to vary. Sizes 0 and 1 "
+                    "behave differently from others (broadcasting). Show an example of 2 or more there."
+                )
+                raise CaptureError(msg)
+            shape[dim] = label
+        by_name[name] = dataclasses.replace(spec, shape=tuple(shape))
+    return tuple(by_name.values())
