@@ -10,10 +10,10 @@ from paredown.errors import RecipeError
 from paredown.graph.axes import Axes, Group, analyse
 from paredown.graph.cut import cut
 from paredown.graph.network import Network
+from paredown.graph.statistics import reestimate, write_statistics
 from paredown.prune.allocation import Allocation, Uniform, share
 from paredown.prune.importance import Importance
 from paredown.prune.magnitude import L2
-from paredown.prune.statistics import reestimate, write_statistics
 from paredown.prune.where import Where
 from paredown.recipe.plan import Plan
 from paredown.recipe.transform import Transform

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import torch
 
 from paredown.graph.axes import Axes, Group
+from paredown.graph.cut.weights import members, per_index
 from paredown.graph.network import Network
-from paredown.prune.importance import Importance, members, per_index
+from paredown.prune.importance import Importance
 
 if TYPE_CHECKING:
     from paredown.recipe.evidence import Evidence
