@@ -25,7 +25,7 @@ def files(tmp_path):
     return {name: pretend_file(tmp_path / f"{name}.pretend") for name in ("original", "a", "b")}
 
 
-def run_of(times, noisy=False):
+def run_of(times, *, noisy=False):
     times = np.asarray(times, dtype=float)
     blocks = tuple(times[start : start + 5] for start in range(0, len(times), 5))
     p50, p95, p99 = (float(value) for value in np.quantile(times, [0.5, 0.95, 0.99]))
@@ -217,7 +217,7 @@ def test_a_noisy_machine_still_gives_numbers_and_says_so(tmp_path, monkeypatch):
 
     monkeypatch.setattr(rounds, "Worker", Noisy)
     subject = Subject.of(pretend_file(tmp_path / "x.pretend"), Pretend())
-    found = round_of([subject], Settings(), random.Random(0))["x.pretend"]
+    found = round_of([subject], Settings(), random.Random(0))["x.pretend"]  # noqa: S311
     assert found.noisy
     assert found.dropped == found.taken == 32
     assert found.p50 == 1.0

@@ -26,6 +26,9 @@ class Outcome(enum.StrEnum):
     CANNOT_TELL = "cannot tell"
 
 
+_URGENCY = (Outcome.MISSES, Outcome.CANNOT_TELL, Outcome.MEETS)
+
+
 @dataclasses.dataclass(frozen=True)
 class LimitVerdict:
     """One limit and the file's measured value.
@@ -72,7 +75,8 @@ class Verdict:
         label: the file.
         limits: one verdict per limit, in the order of the budget.
         met: True when every limit is kept, False when one is missed, None when one cannot be told and none is missed.
-        binding: the quantity that is missed by most, or kept with the least room.
+        binding: the quantity that is missed by most; where none is missed, the one that cannot be told, or else the one
+            that is kept, with the least room.
         advice: what relaxing the binding limit would buy among the files that were tried.
 
     """
@@ -183,7 +187,7 @@ def decide(  # noqa: PLR0913 (one call, everything about it in sight)
     limits = tuple(case.verdict() for case in cases)
     outcomes = {limit.outcome for limit in limits}
     met = False if Outcome.MISSES in outcomes else None if Outcome.CANNOT_TELL in outcomes else True
-    binding = min(limits, key=lambda limit: limit.room)
+    binding = min(limits, key=lambda limit: (_URGENCY.index(limit.outcome), limit.room))
     advice = _advice(rules, limits, binding, [other for other in frontier if other.label != measured.label])
     return Verdict(measured.label, limits, met, binding.quantity, advice)
 
