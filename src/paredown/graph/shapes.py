@@ -1,7 +1,9 @@
 """Shapes of every node, with the batch as a symbol: computed on fake tensors, nothing is run."""
 
+import functools
 from typing import Any
 
+import sympy
 import torch
 from torch import fx
 from torch._dispatch.python import enable_python_dispatcher
@@ -76,15 +78,21 @@ def size_at(size: "int | torch.SymInt", network: Network, batch: int = 1) -> int
     """The number a symbolic size stands for at a batch size; other named dimensions are as in the example."""
     if isinstance(size, int):
         return size
-    expression = size.node.expr
-    bound = {}
+    lengths = {"batch": batch}
     for spec, tensor in zip(network.inputs, network.example, strict=True):
         for name, length in zip(spec.shape, tensor.shape, strict=True):
-            if isinstance(name, str):
-                bound[_name_of(name)] = batch if name == "batch" else length
-    return int(expression.subs({symbol: bound[str(symbol)] for symbol in expression.free_symbols}))
+            if isinstance(name, str) and name != "batch":
+                lengths[name] = length
+    return _evaluate(size.node.expr, tuple((_name_of(name), length) for name, length in lengths.items()))
 
 
+@functools.lru_cache(maxsize=4096)
+def _evaluate(expression: sympy.Expr, lengths: tuple[tuple[str, int], ...]) -> int:
+    by_name = dict(lengths)
+    return int(expression.xreplace({symbol: sympy.Integer(by_name[str(symbol)]) for symbol in expression.free_symbols}))
+
+
+@functools.cache
 def _name_of(name: str) -> str:
     return str(_symbol(ShapeEnv(), name, _BATCH_HINT).node.expr)
 
