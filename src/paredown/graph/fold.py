@@ -7,7 +7,7 @@ from torch import fx, nn
 
 from paredown.graph.network import Network
 
-__all__ = ["fold_batch_norm"]
+__all__ = ["drop_unused", "fold_batch_norm"]
 
 _aten = torch.ops.aten
 
@@ -37,7 +37,7 @@ def fold_batch_norm(network: Network) -> tuple[Network, tuple[str, ...]]:
         if node.target is _aten.batch_norm.default and _fold(graph_module, node):
             folded.append(node.name)
     if folded:
-        _drop_unused(graph_module)
+        drop_unused(graph_module)
         network.recompile()
     return network, tuple(folded)
 
@@ -111,7 +111,7 @@ def _put(graph_module: fx.GraphModule, name: str, value: torch.Tensor) -> None:
     module.register_parameter(leaf, nn.Parameter(value, requires_grad=trainable))
 
 
-def _drop_unused(graph_module: fx.GraphModule) -> None:
+def drop_unused(graph_module: fx.GraphModule) -> None:
     """Remove parameters, buffers and reading nodes that nothing uses any more."""
     for node in reversed(list(graph_module.graph.nodes)):
         if node.op == "get_attr" and not node.users:

@@ -3,11 +3,11 @@
 import dataclasses
 import difflib
 import functools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from paredown.errors import FrozenError, InputError
 from paredown.graph.axes.analysis import Analysis, Edit, Value
-from paredown.graph.axes.dims import Dim, Kind, Size, factors, find, leaves
+from paredown.graph.axes.dims import Dim, Kind, Size, factors, find
 
 __all__ = ["Axes", "Carrier", "Group", "occurrences"]
 
@@ -73,7 +73,9 @@ class Axes:
         self._products = analysis.products
         carriers = _carriers(analysis)
         self._leaves = dict(zip(_names(carriers), carriers, strict=True))
-        self._outer = _outers([leaf for leaf in carriers if leaf.frozen is None], self.parameters, self.nodes)
+        tensors = [*self.parameters.values(), *analysis.implied]
+        tensors += [dims for value in self.nodes.values() for dims in _tensors(value)]
+        self._outer = _outers([leaf for leaf in carriers if leaf.frozen is None], tensors)
         names = {leaf: name for name, leaf in self._leaves.items()}
         self.groups = tuple(
             self._group(name, leaf, [held.carrier for held in carriers[leaf]], names)
@@ -138,24 +140,36 @@ class Axes:
         """The atom per index of which a group may be cut differently."""
         return self._outer.get(self._leaves[name])
 
-    def macs(self, kept: Mapping[str, int] | None = None) -> int:
+    def macs(self, kept: Mapping[str, int] | None = None, without: Collection[str] = ()) -> int:
         """Multiply-accumulates for one example when groups keep so many indices.
 
         Convolutions, linear layers, matrix products, attention and recurrent layers count; a varying size counts 1.
+
+        Args:
+            kept: number of kept indices by group name; all others keep theirs.
+            without: names of nodes that are not carried out.
+
         """
         sizes = {self._leaves[name]: count for name, count in (kept or {}).items()}
         counts: dict[Dim, int] = {}
         return sum(
             functools.reduce(lambda total, dim: total * _count(dim, sizes, counts), product, 1)
-            for products in self._products.values()
+            for node, products in self._products.items()
+            if node not in without
             for product in products
         )
 
-    def elements(self, kept: Mapping[str, int] | None = None) -> int:
-        """Entries of all parameters and buffers when groups keep so many indices; tied ones count once."""
+    def elements(self, kept: Mapping[str, int] | None = None, without: Collection[str] = ()) -> int:
+        """Entries of all parameters and buffers when groups keep so many indices; tied ones count once.
+
+        Args:
+            kept: number of kept indices by group name; all others keep theirs.
+            without: names of parameters and buffers that are not there.
+
+        """
         sizes = {self._leaves[name]: count for name, count in (kept or {}).items()}
         counts: dict[Dim, int] = {}
-        tensors = {id(dims): dims for dims in self.parameters.values()}
+        tensors = {id(dims): dims for name, dims in self.parameters.items() if name not in without}
         return sum(
             functools.reduce(lambda total, dim: total * _count(dim, sizes, counts), dims, 1)
             for dims in tensors.values()
@@ -240,23 +254,28 @@ def occurrences(dims: Sequence[Dim]) -> Iterator[tuple[Dim, int, list[Dim]]]:
                     stack.extend(part.parts)
 
 
-def _outers(free: Sequence[Dim], parameters: Mapping[str, list[Dim]], nodes: Mapping[str, Value]) -> dict[Dim, Dim]:
-    candidates: dict[Dim, set[Dim] | None] = dict.fromkeys(free)
-    tensors = [*parameters.values(), *(dims for value in nodes.values() for dims in _tensors(value))]
+def _outers(free: Sequence[Dim], tensors: Sequence[list[Dim]]) -> dict[Dim, Dim]:
+    """Per atom the atom per index of which it may be cut differently: both are in every tensor that holds the first."""
+    candidates: dict[Dim, dict[Dim, None] | None] = dict.fromkeys(free)
     for dims in tensors:
         found = list(occurrences(dims))
-        once: dict[Dim, list[int]] = {}
+        axes: dict[Dim, list[int]] = {}
         for leaf, axis, _ in found:
-            once.setdefault(leaf, []).append(axis)
+            axes.setdefault(leaf, []).append(axis)
         plain = {factor for dim in dims for factor in factors(dim) if factor.kind is Kind.LEAF}
         for leaf, axis, siblings in found:
-            known = candidates.get(leaf, set())
+            known = candidates.get(leaf, {})
             if known is not None and not known:
                 continue
-            across = {other for other in plain if len(once[other]) == 1 and once[other] != [axis]}
-            here = {other for other in (*siblings, *across) if isinstance(other.size, int) and other.size > 1}
-            candidates[leaf] = here if known is None else known & here
-    return {leaf: max(found, key=lambda dim: dim.size) for leaf, found in candidates.items() if found}
+            across = [other for other in axes if other in plain and len(axes[other]) == 1 and axes[other] != [axis]]
+            here = dict.fromkeys(o for o in (*siblings, *across) if isinstance(o.size, int) and o.size > 1)
+            candidates[leaf] = here if known is None else {other: None for other in known if other in here}
+    outers: dict[Dim, Dim] = {}
+    for leaf, possible in candidates.items():
+        allowed = [other for other in possible or () if outers.get(other) is not leaf]
+        if allowed:
+            outers[leaf] = max(allowed, key=lambda dim: dim.size)
+    return outers
 
 
 def _tensors(value: Value) -> Iterator[list[Dim]]:
