@@ -6,6 +6,7 @@ from paredown.measure.interval import Interval
 from paredown.measure.latency import Latency, latency
 from paredown.measure.memory import Memory, memory
 from paredown.measure.predict import predict
+from paredown.measure.probe import probe
 from paredown.measure.processor import Processor, processor, versions
 from paredown.measure.quality import Quality, quality
 from paredown.measure.size import Size, size
@@ -24,6 +25,7 @@ __all__ = [
     "latency",
     "memory",
     "predict",
+    "probe",
     "processor",
     "quality",
     "size",
