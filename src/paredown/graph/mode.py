@@ -4,6 +4,7 @@ A graph captured in eval mode carries eval values. `set_mode` writes the trainin
 heard from the user's own model while training (`remember`), says so.
 """
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -11,7 +12,7 @@ from torch import fx
 
 from paredown.graph.probe import Difference
 
-__all__ = ["COUNTED", "MODES", "count_batches", "remember", "set_mode"]
+__all__ = ["COUNTED", "MODES", "count_batches", "remember", "set_mode", "write"]
 
 _aten = torch.ops.aten
 
@@ -73,21 +74,32 @@ def remember(graph: fx.Graph, difference: Difference) -> None:
 
 def set_mode(graph_module: fx.GraphModule, *, training: bool) -> None:
     """Write the training or eval value into every operator of `MODES`."""
-    changed = False
-    for node in graph_module.graph.nodes:
-        position = MODES.get(node.target)
-        if position is None:
-            continue
-        value = _value(node, position, training=training)
-        if value is not None and _get(node, position) is not value and _get(node, position) != value:
-            _put(node, position, value)
-            changed = True
+    changed = [node for node in graph_module.graph.nodes if write(node, training=training, settings=node.meta)]
     if changed:
         graph_module.recompile()
 
 
-def _value(node: fx.Node, position: int, *, training: bool) -> Any:
-    if settings := node.meta.get(_SETTINGS):
+def write(node: fx.Node, *, training: bool, settings: Mapping[str, Any]) -> bool:
+    """Write the training or eval value into one node, and say whether it was another one before.
+
+    Args:
+        node: changed in place; nodes without a mode are left alone.
+        training: which value.
+        settings: the ``meta`` where `remember` made its note.
+
+    """
+    position = MODES.get(node.target)
+    if position is None:
+        return False
+    value = _value(node, settings.get(_SETTINGS), training=training)
+    if value is None or _get(node, position) == value:
+        return False
+    _put(node, position, value)
+    return True
+
+
+def _value(node: fx.Node, settings: Sequence[Any] | None, *, training: bool) -> Any:
+    if settings is not None:
         return settings[training]
     if node.target is _aten.scaled_dot_product_attention.default:
         return None

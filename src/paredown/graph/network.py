@@ -3,6 +3,7 @@
 import copy
 import dataclasses
 import hashlib
+import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -147,14 +148,41 @@ class Network(nn.Module):
         self._adopt(self.graph_module)
         return self
 
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the network as a ``.pt2`` archive: `load` restores it exactly, ``torch.export.load`` loads it alone.
+
+        Raises:
+            InputError: the graph holds something that has no stored form.
+
+        """
+        from paredown.graph import storage  # noqa: PLC0415 (storage makes networks)
+
+        storage.save(self, path)
+
+    @staticmethod
+    def load(path: str | os.PathLike[str]) -> "Network":
+        """Read a network that `save` wrote.
+
+        Raises:
+            CorruptError: the file is no stored network, or not the one that was written.
+
+        """
+        from paredown.graph import storage  # noqa: PLC0415
+
+        return storage.load(path)
+
     def fingerprint(self) -> str:
         """SHA-256 (hex) of graph, parameters and buffers: equal networks, equal fingerprint, in every process."""
         digest = hashlib.sha256()
         for node in self.graph_module.graph.nodes:
             digest.update(f"{node.op} {node.name} {node.target} {node.args} {node.kwargs}\n".encode())
-        for name, tensor in [*self.named_parameters(), *self.named_buffers()]:
-            digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
-            digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
+        tensors = [*self.named_parameters(remove_duplicate=False), *self.named_buffers(remove_duplicate=False)]
+        first: dict[int, str] = {}
+        for name, tensor in sorted(tensors, key=lambda pair: pair[0]):
+            tied = first.setdefault(id(tensor), name)
+            digest.update(f"{name} {tied} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+            if tied == name:
+                digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
         return digest.hexdigest()
 
 
