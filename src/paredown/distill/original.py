@@ -2,6 +2,7 @@
 
 import copy
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -20,8 +21,11 @@ class Original:
     """The network the run began with, as it was before any step."""
 
 
-Teacher = Original | nn.Module
-"""The original, a `Network`, or any module that takes the same inputs."""
+Teacher = Original | nn.Module | Callable[[], nn.Module]
+"""The original, a `Network`, any module that takes the same inputs, or a function that returns one.
+
+A run directory can only hold the original and functions at the top level of a module: those are found again later.
+"""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,9 +50,12 @@ def teach(teacher: Teacher, context: TrainContext) -> Teaching:
 
     """
     module: object = context.original if isinstance(teacher, Original) else teacher
+    if callable(module) and not isinstance(module, (nn.Module, type)):
+        module = module()
     if not isinstance(module, nn.Module):
         msg = (
-            f"teacher={teacher!r} was given. A teacher is `distill.Original()`, a module or a network. "
+            f"teacher={teacher!r} was given. A teacher is `distill.Original()`, a module, a network, or a function that "
+            "returns one. "
             "Write `distill.Logits(teacher=distill.Original())`."
         )
         raise RecipeError(msg)

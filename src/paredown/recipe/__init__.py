@@ -1,7 +1,7 @@
 """Recipes: steps that change a network, the training among them, and how they are carried out."""
 
 from paredown.recipe.early import EarlyStop
-from paredown.recipe.evidence import Evidence, Objective
+from paredown.recipe.evidence import Evidence
 from paredown.recipe.ingredient import Hook, Ingredient, Step, Targets, TrainContext, Update
 from paredown.recipe.loop import TrainResult
 from paredown.recipe.optimizers import SGD, AdamW, Auto
@@ -21,7 +21,6 @@ __all__ = [
     "Evidence",
     "Hook",
     "Ingredient",
-    "Objective",
     "Plan",
     "Progress",
     "Silent",

@@ -1,22 +1,34 @@
 """What a batch is: inputs as a tensor, tuple or dict, and a target of any nesting."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import torch
+from torch import nn
 
+from paredown.graph.network import Network
 from paredown.graph.structure import flatten
+from paredown.task import arguments
 
-__all__ = ["call", "each", "length", "to"]
+__all__ = ["call", "each", "flat", "length", "to"]
 
 
-def call(module: Callable[..., Any], inputs: Any) -> Any:
-    """Call a model on the inputs of a batch: a dict by keyword, a tuple or list by position, else as the one input."""
-    if isinstance(inputs, Mapping):
-        return module(**inputs)
-    if isinstance(inputs, (tuple, list)):
-        return module(*inputs)
-    return module(inputs)
+def call(module: nn.Module, inputs: Any) -> Any:
+    """Call a network, or any model, on the inputs of a batch.
+
+    Raises:
+        TaskError: the model takes no such inputs.
+
+    """
+    if isinstance(module, Network):
+        return module(inputs)
+    args, kwargs = arguments(module, inputs)
+    return module(*args, **kwargs)
+
+
+def flat(network: Network, inputs: Any) -> list[torch.Tensor]:
+    """Inputs of a batch as the network's flat tensors, in its order; by name where the data names them."""
+    return network.arrange(inputs)
 
 
 def each(function: Callable[[torch.Tensor], torch.Tensor], thing: Any) -> Any:

@@ -3,7 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import torch
@@ -18,27 +18,19 @@ from paredown.recipe import batch
 from paredown.recipe.nearest import nearest
 
 if TYPE_CHECKING:
-    from paredown.data import Split, WorkData
-    from paredown.scores import Score
+    from paredown.data import WorkData
+    from paredown.data.split import Split
+    from paredown.task import Objective, Task
 
-__all__ = ["Evidence", "Objective"]
+__all__ = ["Evidence"]
 
 _REMEMBERED = 16
+_NEEDS_DATA = (
+    "This step looks at data and was given none. Criteria such as Taylor importance, static quantization and every "
+    "training need examples. Pass evidence: `.on(network, evidence=paredown.Evidence.of(task))`, or use "
+    "`paredown.apply(task, [...])`."
+)
 _Found = TypeVar("_Found")
-
-
-class Objective(Protocol):
-    """What of a task may be seen here: its loss, the choice of its outputs, its score. A `paredown.Task` is one."""
-
-    @property
-    def score(self) -> "Score":
-        """Rows per example and their reduction."""
-
-    def outputs(self, raw: Any) -> Any:
-        """Pick the outputs that are scored out of what the model returns."""
-
-    def loss_of(self, raw: Any, target: Any) -> torch.Tensor:
-        """The scalar loss of what the model returned."""
 
 
 class Evidence:
@@ -50,7 +42,7 @@ class Evidence:
 
     Args:
         work: the data for work; `judge` is not part of it.
-        objective: loss, outputs and score, usually the task itself.
+        objective: loss, outputs and score: `task.objective`.
         capabilities: what the target can execute.
         seed: for techniques that draw random numbers.
         device: where networks run, for example ``cpu`` or ``cuda``.
@@ -60,7 +52,7 @@ class Evidence:
     def __init__(
         self,
         work: "WorkData",
-        objective: Objective,
+        objective: "Objective",
         capabilities: Capabilities | None = None,
         *,
         seed: int = 0,
@@ -72,6 +64,18 @@ class Evidence:
         self.seed = seed
         self.device = torch.device(device)
         self._known: OrderedDict[tuple[str, ...], Any] = OrderedDict()
+
+    @classmethod
+    def of(
+        cls,
+        task: "Task",
+        capabilities: Capabilities | None = None,
+        *,
+        seed: int = 0,
+        device: str | torch.device = "cpu",
+    ) -> "Evidence":
+        """Evidence from a task's working data; the task itself, and its `judge`, are not kept."""
+        return cls(task.data.work, task.objective, capabilities, seed=seed, device=device)
 
     @classmethod
     def empty(cls, capabilities: Capabilities | None = None, *, seed: int = 0) -> "Evidence":
@@ -94,26 +98,19 @@ class Evidence:
 
         """
         if self._work is None:
-            msg = (
-                "This step looks at data and was given none. Criteria such as Taylor importance, static quantization "
-                "and every training need examples. Pass evidence: "
-                "`.on(network, evidence=paredown.Evidence(task.data.work, task))`, or use `paredown.apply(task, ...)`."
-            )
-            raise RecipeError(msg)
+            raise RecipeError(_NEEDS_DATA)
         return self._work
 
     @property
-    def objective(self) -> Objective:
+    def objective(self) -> "Objective":
         """Loss, outputs and score of the task.
 
         Raises:
             RecipeError: this is evidence without data.
 
         """
-        _ = self.work
         if self._objective is None:
-            msg = "This evidence holds data but no objective. Pass the task: `Evidence(task.data.work, task)`."
-            raise RecipeError(msg)
+            raise RecipeError(_NEEDS_DATA)
         return self._objective
 
     def fingerprint(self) -> str:
@@ -155,7 +152,7 @@ class Evidence:
                 count = batch.length(inputs)
                 loss = self.objective.loss_of(batch.call(twin, inputs), target)
                 if not torch.isfinite(loss):
-                    raise TrainingError(_not_finite(float(loss), "calibrate", number))
+                    raise TrainingError(_not_finite(loss.item(), "calibrate", number))
                 torch.autograd.backward(loss * count)
                 examples += count
         return MappingProxyType(
@@ -259,7 +256,7 @@ class _Observing(fx.Interpreter):
 def _flat(network: Network | None, inputs: Any) -> list[torch.Tensor]:
     if network is None:
         return flatten(inputs)[0]
-    return batch.call(network.arrange, inputs)  # type: ignore[no-any-return]
+    return batch.flat(network, inputs)
 
 
 def _not_finite(loss: float, split: str, number: int) -> str:

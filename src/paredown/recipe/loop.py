@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from paredown.errors import RecipeError
+from paredown.graph import mode
 from paredown.graph.network import Network
 from paredown.recipe import batch
 from paredown.recipe.engine import fabric_for
@@ -74,6 +75,7 @@ class _Student(nn.Module):
         self.others = nn.ModuleList(others)
 
     def forward(self, *tensors: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        mode.count_batches(self.network.graph_module)
         return self.network.graph_module(*tensors)  # type: ignore[no-any-return]
 
 
@@ -229,7 +231,7 @@ class Loop:
         return {**terms, "loss": total}
 
     def _forward(self, inputs: Any) -> tuple[Any, dict[str, torch.Tensor]]:
-        flat = self._module(*batch.call(self._network.arrange, inputs))
+        flat = self._module(*batch.flat(self._network, inputs))
         values = flat[len(flat) - len(self._taps.nodes) :]
         return self._network.out_structure.build(flat), dict(zip(self._taps.nodes, values, strict=True))
 

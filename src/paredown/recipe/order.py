@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from itertools import combinations, permutations
 
 from paredown.errors import RecipeError
+from paredown.recipe.title import title
 from paredown.recipe.train import Train
 from paredown.recipe.transform import Transform
 
@@ -42,7 +43,7 @@ def check(steps: Sequence[RecipeStep]) -> None:
     things: Sequence[object] = steps
     for step in things:
         if not isinstance(step, (Transform, Train)):
-            what = f"{step.__name__} (the class)" if isinstance(step, type) else repr(step)
+            what = f"{step.__name__} (the class)" if isinstance(step, type) else title(step)
             msg = (
                 f"A recipe was given {what}, which is no step. Steps are transforms such as `prune.Channels(keep=0.5)` "
                 "and `Train(...)`; ingredients such as `distill.Logits()` go into `Train(using=[...])`."
@@ -52,7 +53,7 @@ def check(steps: Sequence[RecipeStep]) -> None:
     if found is None:
         return
     position, reason = found
-    msg = f"Step {position + 1}, {steps[position]!r}, cannot stand there: {reason.rstrip('.')}. {_advice(steps)}"
+    msg = f"Step {position + 1}, {title(steps[position])}, cannot stand there: {reason.rstrip('.')}. {_advice(steps)}"
     raise RecipeError(msg)
 
 
@@ -62,13 +63,11 @@ def _advice(steps: Sequence[RecipeStep]) -> str:
             (order for order in _orders(len(steps)) if allowed([steps[i] for i in order])), key=_moves, default=None
         )
         if better is not None:
-            return f"This order would do: [{', '.join(repr(steps[i]) for i in better)}]."
+            return f"This order would do: [{', '.join(title(steps[i]) for i in better)}]."
     for count in range(len(steps) - 1, 0, -1):
         for kept in combinations(steps, count):
             if allowed(kept):
-                return (
-                    f"No order of these steps would do. Without the others, this would: [{', '.join(map(repr, kept))}]."
-                )
+                return f"No order of these steps would do. Without the others, this would: [{', '.join(map(title, kept))}]."
     return "No part of this recipe can be carried out. Leave the step out."
 
 

@@ -3,7 +3,6 @@
 import dataclasses
 import time
 from collections.abc import Mapping, Sequence
-from types import MappingProxyType
 from typing import Any, Protocol
 
 from paredown import codec
@@ -15,6 +14,7 @@ from paredown.recipe.evidence import Evidence
 from paredown.recipe.loop import Job, Loop
 from paredown.recipe.order import RecipeStep
 from paredown.recipe.progress import Progress, Silent
+from paredown.recipe.title import title
 from paredown.recipe.train import Train
 
 __all__ = ["Outcome", "StepCache", "StepRecord", "run"]
@@ -106,17 +106,18 @@ def run(  # noqa: PLR0913 (each is one word of the call)
     order.check(steps)
     stored = [_encoded(step, required=cache is not None) for step in steps]
     progress = progress or Silent()
-    given, records = network, []
+    given, records = network, list[StepRecord]()
+    original = original or given
     for position, step in enumerate(steps):
-        progress.update(repr(step), position, len(steps))
-        key = "" if cache is None else _key(network, stored[position], evidence)
+        progress.update(title(step), position, len(steps))
+        key = "" if cache is None else _key(step, stored[position], network, original, evidence)
         known = cache.get(key) if cache is not None else None
         if known is not None:
             network, record = known[0], dataclasses.replace(known[1], cached=True)
         else:
             share = _share(steps[position:], deadline)
             before = total(network)
-            network, record = _carry_out(step, Job(network, evidence, original or given, progress, share))
+            network, record = _carry_out(step, Job(network, evidence, original, progress, share))
             record = dataclasses.replace(record, step=stored[position], before=before, after=total(network))
             if cache is not None and record.stopped != "deadline":
                 cache.put(key, network, record)
@@ -136,7 +137,7 @@ def _carry_out(step: RecipeStep, job: Job) -> tuple[Network, StepRecord]:
         plan = step.plan(job.network, job.evidence)
         after = step.apply(job.network, plan)
     return after, StepRecord(
-        title=repr(step),
+        title=title(step),
         step=None,
         plan=plan.to_json() if plan else None,
         seconds=time.monotonic() - began,
@@ -159,17 +160,22 @@ def _share(remaining: Sequence[RecipeStep], deadline: float | None) -> float | N
 
 def _encoded(step: RecipeStep, *, required: bool) -> Mapping[str, Any] | None:
     try:
-        return MappingProxyType(codec.encode(step))
+        encoded: Mapping[str, Any] = codec.encode(step)
     except InputError as error:
         if not required:
             return None
         msg = (
-            f"{step!r} cannot be stored with the run: {error} Whatever a run directory holds has to be found again "
-            "later. Use settings that can be stored (a teacher as `distill.Original()` or a top-level function that "
-            "loads it), or carry the recipe out without a run directory: `paredown.apply(task, [...])`."
+            f"{title(step)} cannot be stored with the run: {error} Whatever a run directory holds has to be found "
+            "again later. Give a teacher as `distill.Original()` or as a top-level function that returns it, or carry "
+            "the recipe out without a run directory: `paredown.apply(task, [...])`."
         )
         raise RecipeError(msg) from error
+    return encoded
 
 
-def _key(network: Network, step: Mapping[str, Any] | None, evidence: Evidence) -> str:
-    return codec.fingerprint(network.fingerprint(), step, evidence.fingerprint())
+def _key(
+    step: RecipeStep, stored: Mapping[str, Any] | None, network: Network, original: Network, evidence: Evidence
+) -> str:
+    """Everything that decides what a step gives; the original only teaches, so it decides trainings alone."""
+    teacher = original.fingerprint() if isinstance(step, Train) else None
+    return codec.fingerprint(network.fingerprint(), stored, evidence.fingerprint(), teacher)

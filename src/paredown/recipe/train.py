@@ -13,6 +13,7 @@ from paredown.recipe.ingredient import Ingredient
 from paredown.recipe.optimizers import SGD, AdamW
 from paredown.recipe.progress import Silent
 from paredown.recipe.schedules import Constant, Cosine
+from paredown.recipe.title import title
 
 if TYPE_CHECKING:
     from paredown.data import WorkData
@@ -30,7 +31,7 @@ def _takes_part(thing: object) -> bool:
 
 
 def _no_ingredient(thing: object) -> str:
-    what = f"{thing.__name__} (the class)" if isinstance(thing, type) else repr(thing)
+    what = f"{thing.__name__} (the class)" if isinstance(thing, type) else title(thing)
     return (
         f"Train(using=...) was given {what}, which is no ingredient of a training. Ingredients are objects such as "
         "`distill.Logits()` and `regularize.Mixup()`; transforms such as `prune.Channels` are steps of their own, "

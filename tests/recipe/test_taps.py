@@ -1,0 +1,93 @@
+"""Values from inside a network."""
+
+import dataclasses
+
+import pytest
+import torch
+
+from paredown.errors import RecipeError
+from paredown.recipe import AdamW, Hook, Ingredient, Train
+from paredown.recipe.taps import Taps, find
+
+
+def tapped(network, path, inputs):
+    taps = Taps(network)
+    taps.add(path)
+    value = network.graph_module(inputs)[-1]
+    taps.remove()
+    return value
+
+
+@pytest.mark.parametrize("path", ["body.0", "body.1", "body.2", "body.4", "body", "head"])
+def test_a_module_path_gives_what_the_module_returned(network, model, path):
+    inputs = torch.randn(3, 1, 6, 6)
+    found = []
+    handle = model.eval().get_submodule(path).register_forward_hook(lambda *args: found.append(args[2].clone()))
+    model(inputs)
+    handle.remove()
+    torch.testing.assert_close(tapped(network, path, inputs), found[0])
+
+
+def test_a_node_can_be_named(network):
+    inputs = torch.randn(3, 1, 6, 6)
+    torch.testing.assert_close(tapped(network, "relu", inputs), tapped(network, "body.2", inputs))
+
+
+def test_a_path_that_is_not_there_lists_the_nearest(network):
+    with pytest.raises(RecipeError, match=r"no module or node 'bodi.1' to tap.*'body.1'"):
+        find(network, "bodi.1")
+
+
+def test_taps_come_and_go_without_a_trace(network):
+    before = network.fingerprint()
+    inputs = torch.randn(3, 1, 6, 6)
+    outputs = network(inputs)
+    taps = Taps(network)
+    taps.add("body.2")
+    taps.add("body.2")
+    taps.add("body.4")
+    assert len(network.graph_module(inputs)) == 3
+    assert torch.equal(network(inputs), outputs)
+    taps.remove()
+    assert network.fingerprint() == before
+
+
+def test_an_ingredient_sees_its_taps_and_trains_through_them(network, evidence):
+    @dataclasses.dataclass(frozen=True)
+    class Quiet(Ingredient):
+        """Pulls the values of a module to zero."""
+
+        path: str
+
+        def start(self, context):
+            path = self.path
+            context.tap(path)
+
+            class Pull(Hook):
+                def term(self, step):
+                    return 10.0 * step.taps[path].pow(2).mean()
+
+            return Pull()
+
+    def size(network):
+        values = tapped(network, "body.2", next(evidence.work.select.batches())[0])
+        return values.pow(2).mean().item()
+
+    train = Train(epochs=2, optimizer=AdamW(lr=1e-2), early=None, device="cpu")
+    plain = train.fit(network, evidence).network
+    both = dataclasses.replace(train, using=[Quiet("body.2"), Quiet("body.0")]).fit(network, evidence)
+    assert size(both.network) < 0.5 * size(plain)
+    assert {"Quiet", "Quiet 2"} <= set(both.history[0])
+    assert [n.name for n in both.network.nodes()] == [n.name for n in network.nodes()]
+    assert len(both.network.graph_module(torch.randn(2, 1, 6, 6))) == 1
+
+
+def test_an_ingredient_that_taps_nothing_is_refused_before_training(network, evidence):
+    @dataclasses.dataclass(frozen=True)
+    class Lost(Ingredient):
+        def start(self, context):
+            context.tap("layer9")
+            return Hook()
+
+    with pytest.raises(RecipeError, match=r"no module or node 'layer9'"):
+        Train(using=[Lost()], optimizer=AdamW(lr=1e-3), device="cpu").fit(network, evidence)
