@@ -1,0 +1,161 @@
+"""A run in the terminal."""
+
+from typing import TYPE_CHECKING
+
+from paredown.report import numbers
+from paredown.report.chart import change
+from paredown.report.compared import contenders, sentence
+from paredown.report.figures import figures, headline
+from paredown.report.page import limit_rows
+from paredown.report.words import mark
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from paredown.verdict.summary import CandidateSummary, RunSummary
+
+__all__ = ["terminal"]
+
+_STYLES = {"good": "green", "bad": "red", "even": "dim", "open": "yellow"}
+_MOST_PAIRS = 20
+
+
+def terminal(summary: "RunSummary", console: "Console") -> None:
+    """Print verdict, budget, comparison, frontier and findings.
+
+    Args:
+        summary: of a run in any state.
+        console: a ``rich`` console; its width decides what is left out.
+
+    """
+    from rich.text import Text  # noqa: PLC0415 (the CLI starts without it)
+
+    style = {True: "bold green", False: "bold red", None: "bold"}[summary.met]
+    console.print()
+    console.print(Text(headline(summary), style=style))
+    context = [summary.title, summary.target, summary.processor, numbers.duration(summary.time_used_s)]
+    console.print(Text(" · ".join(word for word in context if word), style="dim"))
+    shown = figures(summary)
+    if shown:
+        console.print()
+        for figure in shown:
+            words = f"{figure.word} {figure.shown.bounds} ({figure.detail})".replace("  ", " ")
+            console.print(Text.assemble((f"{figure.shown.text:>10}", "bold"), " ", words))
+    _budget(summary, console)
+    _comparison(summary, console)
+    _pairs(summary, console)
+    _frontier(summary, console)
+    _failures(summary, console)
+    _findings(summary, console)
+    console.print()
+
+
+def _heading(console: "Console", words: str) -> None:
+    from rich.text import Text  # noqa: PLC0415 (the CLI starts without it)
+
+    console.print()
+    console.print(Text(words, style="bold"))
+
+
+def _grid(*columns: tuple[str, str]) -> "Table":
+    from rich import box  # noqa: PLC0415 (the CLI starts without it)
+    from rich.table import Table  # noqa: PLC0415
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="dim", show_edge=False)
+    for name, side in columns:
+        table.add_column(name, justify="right" if side == "right" else "left", no_wrap=side == "right")
+    return table
+
+
+def _outcome(outcome: str) -> "Text":
+    from rich.text import Text  # noqa: PLC0415 (the CLI starts without it)
+
+    _, sign, style = mark(outcome)
+    return Text(f"{sign} {outcome}", style=_STYLES[style])
+
+
+def _budget(summary: "RunSummary", console: "Console") -> None:
+    if not summary.limits:
+        return
+    from rich.text import Text  # noqa: PLC0415 (the CLI starts without it)
+
+    _heading(console, "Budget")
+    table = _grid(("limit", "left"), ("allowed", "right"), ("measured", "right"), ("95 %", "left"), ("", "left"))
+    for row in limit_rows(summary):
+        name = Text(row.limit + ("  (binds)" if row.binding else ""))
+        table.add_row(name, row.bound.text, row.value.text, row.value.bounds.replace("[", "\\["), _outcome(row.outcome))
+    console.print(table)
+    for row in limit_rows(summary):
+        if row.binding and row.advice:
+            console.print(Text(f"What binds: {row.limit}. {row.advice}"))
+
+
+def _comparison(summary: "RunSummary", console: "Console") -> None:
+    rows = contenders(summary)
+    if rows:
+        _heading(console, "Against the original")
+        _candidates(summary, console, rows)
+
+
+def _frontier(summary: "RunSummary", console: "Console") -> None:
+    rows = tuple(c for c in summary.candidates if c.frontier and c not in contenders(summary))
+    if rows:
+        _heading(console, "Frontier")
+        _candidates(summary, console, rows)
+
+
+def _candidates(summary: "RunSummary", console: "Console", rows: "tuple[CandidateSummary, ...]") -> None:
+    from rich.text import Text  # noqa: PLC0415 (the CLI starts without it)
+
+    names = ("", "speed", "95 %", f"{summary.score_name} change", "95 %", "size", "p50")
+    table = _grid(*((name, "right" if i in (1, 3, 5, 6) else "left") for i, name in enumerate(names)))
+    for c in rows:
+        speed, moved = numbers.inverse(c.ratio), change(summary, c)
+        table.add_row(
+            Text(c.label + (" ★" if c.best else ""), style="bold" if c.best else ""),
+            speed.text,
+            speed.bounds.replace("[", "\\["),
+            moved.text if c.role != "original" else numbers.MISSING,
+            moved.bounds.replace("[", "\\[") if c.role != "original" else "",
+            numbers.quantity(c.size, "bytes").text,
+            numbers.interval(c.latency, "ms").text,
+        )
+    console.print(table)
+
+
+def _pairs(summary: "RunSummary", console: "Console") -> None:
+    if not summary.pairs:
+        return
+    from rich.text import Text  # noqa: PLC0415 (the CLI starts without it)
+
+    _heading(console, f"Head to head (scope: {summary.pairs[0].scope})")
+    for pair in summary.pairs[:_MOST_PAIRS]:
+        _, sign, style = mark("wins" if pair.outcome.endswith("wins") else pair.outcome)
+        line = Text.assemble((f"{sign} ", "cyan" if pair.outcome.endswith("wins") else _STYLES[style]), sentence(pair))
+        console.print(line)
+    if len(summary.pairs) > _MOST_PAIRS:
+        console.print(Text(f"… and {len(summary.pairs) - _MOST_PAIRS} more in the report.", style="dim"))
+
+
+def _failures(summary: "RunSummary", console: "Console") -> None:
+    from rich.text import Text  # noqa: PLC0415 (the CLI starts without it)
+
+    failed = [c for c in summary.candidates if c.status == "failed"]
+    if failed:
+        _heading(console, f"Failed ({len(failed)})")
+    for c in failed:
+        console.print(Text.assemble(("✗ ", "red"), (c.label, "bold"), f": {c.failure}"))
+
+
+def _findings(summary: "RunSummary", console: "Console") -> None:
+    from rich.text import Text  # noqa: PLC0415 (the CLI starts without it)
+
+    told = [finding for finding in summary.findings if finding.severity in ("issue", "tip")]
+    if told:
+        _heading(console, "Findings")
+    for finding in told:
+        style = "red" if finding.severity == "issue" else "yellow"
+        where = f" ({finding.candidate})" if finding.candidate else ""
+        console.print(Text.assemble((finding.code, style), " ", (finding.title + where, "bold"), f": {finding.text}"))

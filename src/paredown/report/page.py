@@ -1,0 +1,226 @@
+"""A run as one self-contained HTML page."""
+
+import dataclasses
+import datetime as dt
+import importlib.resources
+import math
+import re
+from typing import TYPE_CHECKING, Any
+
+from paredown.report import numbers
+from paredown.report.chart import axes, change_unit, chart
+from paredown.report.compared import forest, matrices, sentence
+from paredown.report.figures import best_of, figures, headline, original_of
+from paredown.report.glyphs import FAMILIES, glyph, glyph_name
+from paredown.report.ledger import entry
+from paredown.report.plain import finite
+from paredown.report.table import table
+from paredown.report.words import GLOSSARY, SEVERITIES, mark
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+    from markupsafe import Markup
+
+    from paredown.verdict.summary import FindingSummary, LimitSummary, RunSummary
+
+__all__ = ["LimitRow", "html", "limit_rows"]
+
+_TEMPLATES = "templates"
+_BACKTICKS = re.compile(r"`([^`]+)`")
+
+
+@dataclasses.dataclass(frozen=True)
+class LimitRow:
+    """One limit of the budget; the bar runs from nothing to the bound and beyond."""
+
+    limit: str
+    bound: numbers.Shown
+    value: numbers.Shown
+    outcome: str
+    icon: str
+    style: str
+    binding: bool
+    advice: str
+    bar: tuple[float, float, float, float, float] | None  # zero, bound, low, middle, high in per cent of the bar
+
+
+def html(summary: "RunSummary") -> str:
+    """The report as one page: no network, no files beside it, readable without a script.
+
+    Args:
+        summary: of a run in any state; what was not measured is left out or shown as a dash.
+
+    """
+    environment = _environment()
+    page = environment.get_template("page.html.j2").render(
+        run=summary,
+        style=_asset("page.css"),
+        script=_asset("page.js"),
+        headline=headline(summary),
+        badge=_badge(summary),
+        created=_date(summary.created),
+        figures=figures(summary),
+        limits=limit_rows(summary),
+        advice=[limit for limit in summary.limits if limit.binding],
+        chart=finite(chart(summary)),
+        axes=axes(summary),
+        families=[(key, name) for key, name in FAMILIES.items() if _uses(summary, key)],
+        glyphs=_glyphs(summary),
+        forest=forest(summary),
+        matrices=matrices(summary),
+        pairs=[(pair, sentence(pair)) for pair in summary.pairs],
+        table=table(summary),
+        ledgers=_ledgers(summary),
+        selected=_selected(summary),
+        findings=_findings(summary),
+        glossary=GLOSSARY,
+        method=_method(summary),
+        labels={candidate.label: candidate.id for candidate in reversed(summary.candidates)},
+    )
+    return page + "\n"
+
+
+def _environment() -> "Environment":
+    from jinja2 import Environment, PackageLoader, StrictUndefined  # noqa: PLC0415 (the CLI starts without it)
+
+    environment = Environment(
+        loader=PackageLoader("paredown.report", _TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["code"] = _code
+    return environment
+
+
+def _code(words: str) -> "Markup":
+    from markupsafe import Markup, escape  # noqa: PLC0415 (the CLI starts without it)
+
+    return Markup(_BACKTICKS.sub(r"<code>\1</code>", str(escape(words))))  # noqa: S704 (escaped before)
+
+
+def _asset(name: str) -> str:
+    return (importlib.resources.files("paredown.report") / _TEMPLATES / name).read_text(encoding="utf-8")
+
+
+def _glyphs(summary: "RunSummary") -> dict[str, str]:
+    names = {glyph_name(c.families, c.role) for c in summary.candidates} | {
+        *FAMILIES,
+        "original",
+        "other",
+        "prune-quantize",
+    }
+    return {name: glyph(name) for name in sorted(names)}
+
+
+def _uses(summary: "RunSummary", family: str) -> bool:
+    return any(family in candidate.families for candidate in summary.candidates)
+
+
+def _badge(summary: "RunSummary") -> tuple[str, str, str]:
+    if summary.status != "finished":
+        return (f"Run {summary.status}", "unknown", "open")
+    if summary.met is None:
+        return ("Cannot tell", "unknown", "open") if summary.limits else ("No budget set", "tie", "even")
+    return ("Budget met", "yes", "good") if summary.met else ("Budget not met", "no", "bad")
+
+
+def _date(created: str) -> str:
+    try:
+        moment = dt.datetime.fromisoformat(created)
+    except ValueError:
+        return created
+    return f"{moment.day} {moment:%B %Y, %H:%M} {moment.tzname() or ''}".strip()
+
+
+def limit_rows(summary: "RunSummary") -> tuple[LimitRow, ...]:
+    """The budget, limit by limit, in the order given."""
+    return tuple(_limit_row(limit) for limit in summary.limits)
+
+
+def _limit_row(limit: "LimitSummary") -> LimitRow:
+    icon, _, style = mark(limit.outcome)
+    exact = limit.value is not None and limit.value.low == limit.value.high
+    value = (
+        numbers.quantity(limit.value.estimate, limit.unit)
+        if exact and limit.value
+        else numbers.interval(limit.value, limit.unit)
+    )
+    return LimitRow(
+        limit=limit.limit,
+        bound=numbers.plain(limit.bound, limit.unit),
+        value=value,
+        outcome=limit.outcome,
+        icon=icon,
+        style=style,
+        binding=limit.binding,
+        advice=limit.advice,
+        bar=_bar(limit),
+    )
+
+
+def _bar(limit: "LimitSummary") -> tuple[float, float, float, float, float] | None:
+    value = limit.value
+    if value is None or not all(map(math.isfinite, (value.estimate, value.low, value.high, limit.bound))):
+        return None
+    zero = min(limit.bound, value.low) if limit.quantity == "score" else 0.0
+    low, high = min(zero, value.low), max(limit.bound, value.high)
+    pad = 0.12 * (high - low) or 1.0
+    start = low - (pad / 2 if low < 0 or limit.quantity == "score" else 0.0)
+    places = [
+        round(100 * (v - start) / (high + pad - start), 1)
+        for v in (zero, limit.bound, value.low, value.estimate, value.high)
+    ]
+    return places[0], places[1], places[2], places[3], places[4]
+
+
+def _ledgers(summary: "RunSummary") -> list[Any]:
+    original = original_of(summary)
+    return [entry(summary, candidate, original) for candidate in summary.candidates]
+
+
+def _selected(summary: "RunSummary") -> str:
+    chosen = best_of(summary) or next((c for c in summary.candidates if c.frontier and c.steps), None)
+    chosen = chosen or next(iter(summary.candidates), None)
+    return chosen.id if chosen else ""
+
+
+def _findings(summary: "RunSummary") -> list[tuple[str, str, list["FindingSummary"]]]:
+    severities = dict.fromkeys([*SEVERITIES, *(finding.severity for finding in summary.findings)])
+    groups = (
+        (s, SEVERITIES.get(s, s.capitalize()), [f for f in summary.findings if f.severity == s]) for s in severities
+    )
+    return [group for group in groups if group[2]]
+
+
+def _method(summary: "RunSummary") -> list[tuple[str, str]]:
+    measured = sum(c.status == "measured" for c in summary.candidates)
+    failed = sum(c.status == "failed" for c in summary.candidates)
+    limit = (
+        f" of {numbers.duration(summary.time_limit_s)}"
+        if math.isfinite(summary.time_limit_s) and summary.time_limit_s
+        else ""
+    )
+    times = f"{summary.openings} time{'s' if summary.openings != 1 else ''}, this run included"
+    margins = ", ".join(f"{name} {_margin(name, value, summary)}" for name, value in summary.margins.items())
+    rows = [
+        ("Target", summary.target),
+        ("Runtime", summary.runtime),
+        ("Processor", summary.processor),
+        ("Threads, batch", f"{summary.threads} thread{'s' if summary.threads != 1 else ''}, batch {summary.batch}"),
+        ("Candidates", f"{measured} measured" + (f", {failed} failed" if failed else "")),
+        ("Examples", ", ".join(f"{name} {numbers.fixed(n, 0)}" for name, n in summary.data.items())),
+        ("Judge opened", times),
+        ("Margins", margins),
+        ("Time", f"{numbers.duration(summary.time_used_s)}{limit}"),
+        ("Seed", str(summary.seed)),
+        ("Versions", ", ".join(f"{name} {version}" for name, version in summary.versions.items())),
+    ]
+    return [(name, text) for name, text in rows if text]
+
+
+def _margin(name: str, value: float, summary: "RunSummary") -> str:
+    if name == "score":
+        return f"± {value:g} {change_unit(summary)}".rstrip()
+    return f"± {100 * value:g} %"

@@ -1,0 +1,122 @@
+import dataclasses
+import re
+from html.parser import HTMLParser
+
+import pytest
+import summaries
+
+from paredown import report
+
+VOID = {"meta", "link", "br", "hr", "img", "input"}
+SHAPES = {"circle", "path", "rect", "use", "polyline", "line"}
+
+
+class Reader(HTMLParser):
+    """Collects text, attributes, and every tag that is closed in the wrong place."""
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.wrong, self.attributes, self.words = [], [], [], []
+
+    def handle_starttag(self, tag, attrs):
+        self.attributes += [(tag, key, value) for key, value in attrs]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.attributes += [(tag, key, value) for key, value in attrs]
+
+    def handle_endtag(self, tag):
+        if not self.open or self.open.pop() != tag:
+            self.wrong.append(tag)
+
+    def handle_data(self, data):
+        if self.open[-1:] not in (["script"], ["style"]):
+            self.words.append(data)
+
+
+def read(page):
+    reader = Reader()
+    reader.feed(page)
+    return reader, re.sub(r"[\s\u202f]+", " ", " ".join(reader.words))
+
+
+@pytest.fixture(scope="module", params=["rich", "unmet", "bare", "single", "ugly"])
+def page(request):
+    return report.html(getattr(summaries, request.param)())
+
+
+def test_page_is_well_formed_and_loads_nothing(page):
+    reader, _ = read(page)
+    assert reader.wrong == []
+    assert reader.open == []
+    loaded = [
+        a for a in reader.attributes if a[1] in ("src", "href", "action", "data", "poster", "srcset", "xlink:href")
+    ]
+    assert loaded
+    assert all(value.startswith(("#", "data:,")) for _, _, value in loaded)
+    assert not re.search(r"url\(|@import|fetch\(|XMLHttpRequest|import\(", page)
+    assert set(re.findall(r"https?://[^\s\"'<>)]*", page)) <= {"http://www.w3.org/2000/svg"}
+
+
+def test_every_inner_link_has_its_target(page):
+    reader, _ = read(page)
+    names = {value for _, key, value in reader.attributes if key == "id"}
+    wanted = {value[1:] for _, key, value in reader.attributes if key == "href" and value.startswith("#")}
+    assert wanted <= names
+
+
+def test_names_cannot_become_markup():
+    page = report.html(summaries.ugly())
+    assert "<script>alert" not in page
+    assert "&lt;script&gt;alert" in page
+
+
+def test_page_says_what_the_run_said():
+    _, words = read(report.html(summaries.rich()))
+    for sentence in (
+        "2.7 times faster, 5.9 times smaller",
+        "Budget met",
+        "2.77 × faster [2.66, 2.89] 0.206 ms, was 0.571 ms",
+        "What binds: drop ≤ 2 pt. 3 points instead of 2 would allow",
+        "PD101 Channels are not a multiple of 8",
+        "TrainingError: the task loss became NaN in step 2",
+        "AMD EPYC 9R14",
+        "1 time, this run included",
+        "prune.Channels(keep=0.62, importance=Taylor())",
+        "loss 0.581 → 0.152",
+    ):
+        assert sentence in words
+
+
+def test_outcomes_are_words_and_shapes():
+    _, words = read(report.html(summaries.unmet()))
+    assert "Budget not met" in words
+    for outcome in ("cannot tell", "misses", "wins", "loses"):
+        assert outcome in words
+    for icon in ("yes", "no", "tie", "unknown"):
+        assert f'href="#i-{icon}"' in report.html(summaries.unmet())
+
+
+def test_a_run_without_anything_says_so():
+    _, words = read(report.html(summaries.bare()))
+    assert "Nothing has been measured yet." in words
+    assert "Run interrupted" in words
+    assert "the runtime was killed after 60 s" in words
+    _, words = read(report.html(summaries.single()))
+    assert "Only the original was measured." in words
+    assert "No budget set" in words
+
+
+@pytest.mark.parametrize("run", [summaries.rich(), summaries.ugly()], ids=["rich", "ugly"])
+def test_a_headline_is_made_where_the_run_has_none(run):
+    _, words = read(report.html(dataclasses.replace(run, verdict="")))
+    assert "no verdict was reached yet" in words
+    _, words = read(report.html(dataclasses.replace(run, verdict="", limits=(), met=None)))
+    assert "no budget was set" in words
+
+
+def test_page_stays_small():
+    rich = summaries.rich()
+    assert len(report.html(dataclasses.replace(rich, candidates=rich.candidates[:12]))) < 150_000
+    assert len(report.html(rich)) < 220_000
