@@ -2,7 +2,7 @@
 
 import abc
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 import torch
 
@@ -10,6 +10,8 @@ from paredown.errors import RecipeError
 from paredown.graph.axes import Axes, Group
 
 __all__ = ["Allocation", "Global", "Uniform", "share"]
+
+_STEPS = 512
 
 
 def share(name: str, value: float) -> None:
@@ -74,8 +76,7 @@ class Uniform(Allocation):
 
         if self.macs is None:
             return at(keep)
-        steps = [step / 512 for step in range(1, 513)]
-        return _largest(axes, self.macs, [lambda part=part: at(part) for part in steps], "Uniform")
+        return _largest(axes, self.macs, lambda step: at((step + 1) / _STEPS), _STEPS, "Uniform")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -121,8 +122,7 @@ class Global(Allocation):
 
         if self.macs is None:
             return above(round(len(every) * (1.0 - keep)))
-        removals = range(len(every), -1, -1)
-        return _largest(axes, self.macs, [lambda count=count: above(count) for count in removals], "Global")
+        return _largest(axes, self.macs, lambda step: above(len(every) - step), len(every) + 1, "Global")
 
 
 def rounded(count: float, group: Group, multiple: int) -> int:
@@ -134,22 +134,22 @@ def _rows(score: torch.Tensor) -> torch.Tensor:
     return score if score.ndim == 2 else score[None]
 
 
-def _largest(axes: Axes, goal: float, choices: Sequence[Callable[[], dict[str, int]]], name: str) -> dict[str, int]:
-    """The last of ever larger choices whose multiply-accumulates do not exceed the goal."""
+def _largest(axes: Axes, goal: float, choice: Callable[[int], dict[str, int]], steps: int, name: str) -> dict[str, int]:
+    """The last of so many ever larger choices whose multiply-accumulates do not exceed the goal."""
     whole = axes.macs()
-    low, high = -1, len(choices) - 1
+    low, high = -1, steps - 1
     while low < high:
         middle = (low + high + 1) // 2
-        if axes.macs(choices[middle]()) <= goal * whole:
+        if axes.macs(choice(middle)) <= goal * whole:
             low = middle
         else:
             high = middle - 1
     if low < 0:
-        least = axes.macs(choices[0]()) / whole
+        least = axes.macs(choice(0)) / whole
         msg = (
             f"{name}(macs={goal}) cannot be reached: with as little as every group may keep, "
             f"{least:.3f} of the multiply-accumulates are left. Ask for macs={min(1.0, least + 0.005):.2f} or more, "
             "or let more groups be cut."
         )
         raise RecipeError(msg)
-    return choices[low]()
+    return choice(low)

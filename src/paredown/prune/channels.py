@@ -1,6 +1,7 @@
 """Structured pruning: coupled channels leave the network, and the file shrinks."""
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -8,6 +9,7 @@ import torch
 
 from paredown.errors import RecipeError
 from paredown.graph.axes import Axes, Group, analyse
+from paredown.graph.axes.groups import occurrences
 from paredown.graph.cut import cut
 from paredown.graph.network import Network
 from paredown.graph.statistics import reestimate, write_statistics
@@ -38,7 +40,8 @@ class Channels(Transform):
         importance: the criterion.
         allocation: how the cut spreads over groups.
         where: which groups may be cut.
-        round_to: counts are multiples of this; None for what the target's kernels want, where a group is wide enough.
+        round_to: the axes that weights produce are cut to multiples of this, and groups that are too narrow for that
+            are left whole; None for what the target's kernels want.
 
     Raises:
         RecipeError: a share is outside 0 … 1, or a multiple below 1.
@@ -69,7 +72,7 @@ class Channels(Transform):
         groups = self.where.choose(axes)
         importance = self.importance.score(network, axes, groups, evidence)
         wanted = self.round_to or evidence.capabilities.channel_multiple
-        multiple = {group.name: wanted if _wide(group, wanted) else 1 for group in groups}
+        multiple = {group.name: _multiple(axes, group, wanted) for group in groups}
         counts = self.allocation.counts(axes, importance, self.keep, multiple)
         kept = {
             group.name: _best(importance[group.name], counts[group.name])
@@ -103,8 +106,20 @@ class Channels(Transform):
         return write_statistics(cut(network, plan.decisions["kept"]), plan.tensors)
 
 
-def _wide(group: Group, multiple: int) -> bool:
-    return group.size % multiple == 0 and group.size > multiple
+def _multiple(axes: Axes, group: Group, width: int) -> int:
+    """What the count of a group must be a multiple of so that the axes it is produced in are multiples of a width.
+
+    Each index of a group of heads stands for a whole head of channels, so that every number of heads may do.
+    """
+    leaf = axes.leaf(group.name)
+    produced = {(carrier.name, carrier.axis) for carrier in group.carriers if carrier.role == "out"}
+    strides = [
+        math.prod(other.size for other in siblings)
+        for name, axis in produced
+        for held, _, siblings in occurrences([axes.parameters[name][axis]])
+        if held is leaf
+    ]
+    return width // math.gcd(width, *strides) if strides else 1
 
 
 def _best(importance: torch.Tensor, count: int) -> torch.Tensor:

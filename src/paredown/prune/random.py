@@ -34,8 +34,8 @@ class Random(Importance):
 
     def score(
         self,
-        network: Network,
-        axes: Axes,
+        network: Network,  # noqa: ARG002
+        axes: Axes,  # noqa: ARG002
         groups: Iterable[Group],
         evidence: "Evidence",  # noqa: ARG002
     ) -> Mapping[str, torch.Tensor]:

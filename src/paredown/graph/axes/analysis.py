@@ -90,6 +90,7 @@ class Analysis:
         edits: the arguments that follow a cut.
         sensitivity: per node the axes whose cut changes the kept values too (layer norm, mean, maximum).
         loose: nodes whose values cannot be compared: no rule, random numbers, rounding.
+        implied: axes of tensors that exist only inside operators (attention weights, statistics of groups).
         products: per node the axes whose sizes multiply to its multiply-accumulates.
         roles: ``(parameter name, axis)`` to ``out`` or ``in``.
         parameters: axes of each parameter and buffer, by the names the graph uses; tied names share them.
@@ -103,6 +104,7 @@ class Analysis:
         self.edits: list[Edit] = []
         self.sensitivity: dict[str, list[Dim]] = {}
         self.loose: set[str] = set()
+        self.implied: list[list[Dim]] = []
         self.products: dict[str, list[list[Dim]]] = {}
         self.roles: dict[tuple[str, int], str] = {}
         self.parameters: dict[str, list[Dim]] = {}
@@ -134,8 +136,9 @@ class Analysis:
 
     def _call(self, node: fx.Node, rules: Mapping[Any, Rule], pointwise: Rule) -> Value:
         if node.target is operator.getitem:
-            source = self.dims.get(node.args[0])
-            return source[node.args[1]] if isinstance(source, list) and isinstance(node.args[1], int) else None
+            source, place = node.args
+            values = self.dims.get(source) if isinstance(source, fx.Node) else None
+            return values[place] if isinstance(values, list) and isinstance(place, int) else None
         if not _holds_tensor(node.meta.get("val")):
             for source in node.all_input_nodes:
                 if not isinstance(node.target, torch._ops.OpOverload) or "sym_" not in str(node.target):
@@ -216,6 +219,10 @@ class Analysis:
     def sensitive(self, node: fx.Node, dims: Sequence[Dim]) -> None:
         """Say that cutting these axes changes what is kept, so that masking is no equivalent."""
         self.sensitivity.setdefault(node.name, []).extend(dims)
+
+    def imply(self, dims: Sequence[Dim]) -> None:
+        """Say that the operator makes a tensor with these axes inside."""
+        self.implied.append(list(dims))
 
     def multiply(self, node: fx.Node, *dims: Dim) -> None:
         """Say that the node computes as many multiply-accumulates as the product of these sizes."""

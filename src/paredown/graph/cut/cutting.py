@@ -1,18 +1,21 @@
 """Slice what carries the cut indices, rewrite what names their number."""
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import torch
 from torch import fx, nn
 
 from paredown.errors import InputError
 from paredown.graph.axes import analyse
-from paredown.graph.axes.dims import Dim
 from paredown.graph.axes.groups import Axes, Group
 from paredown.graph.cut.indices import Indices
 from paredown.graph.cut.proof import prove
 from paredown.graph.cut.rewrite import rewrite
 from paredown.graph.network import Network
+
+if TYPE_CHECKING:
+    from paredown.graph.axes.dims import Dim
 
 __all__ = ["choose", "cut"]
 

@@ -99,8 +99,8 @@ class Indices:
                 places.append(spread(self._part(part, given), (axis,), len(parts)))
         total = torch.zeros((), dtype=torch.long)
         stride = 1
-        for part, place in zip(reversed(parts), reversed(places), strict=True):
-            total = total + place * stride
+        for part, position in zip(reversed(parts), reversed(places), strict=True):
+            total = total + position * stride
             stride *= self.size(part)
         return total.flatten()
 

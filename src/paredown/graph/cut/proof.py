@@ -69,11 +69,20 @@ class _SideBySide:
         self.exact = _exact(before)
 
     def run(self) -> None:
-        parents = {node.name: node for node in self.before.nodes()}
+        parents = iter(self.before.nodes())
+        known = {node.name for node in self.before.nodes()}
         examples = iter(self.before.example)
-        uses = {node.name: len(node.users) for node in self.after.nodes()}
+        uses = {id(node): len(node.users) for network in (self.before, self.after) for node in network.nodes()}
         for node in self.after.nodes():
-            parent = parents.get(node.name)
+            if node.op == "output":
+                continue
+            if node.name not in known:
+                self._step(node, self.new, uses)
+                continue
+            parent = next(parents)
+            while parent.name != node.name:  # sizes that the child does not compute any more
+                self._step(parent, self.old, uses)
+                parent = next(parents)
             match node.op:
                 case "placeholder":
                     tensor = next(examples).to(_device(self.before))
@@ -81,15 +90,17 @@ class _SideBySide:
                 case "get_attr":
                     self.old[node.name], self.new[node.name] = self._tensors(str(node.target))
                 case "call_function":
-                    self.new[node.name] = _call(node, self.new)
-                    if parent is not None:
-                        self.old[node.name] = _call(parent, self.old)
-                        self._compare(node, parent)
-            for source in node.all_input_nodes:
-                uses[source.name] -= 1
-                if not uses[source.name]:
-                    self.new.pop(source.name, None)
-                    self.old.pop(source.name, None) if source.name in parents else None
+                    self._step(node, self.new, uses)
+                    self._step(parent, self.old, uses)
+                    self._compare(node, parent)
+
+    def _step(self, node: fx.Node, values: dict[str, Any], uses: dict[int, int]) -> None:
+        args, kwargs = fx.map_arg((node.args, node.kwargs), lambda source: values[source.name])
+        values[node.name] = node.target(*args, **kwargs)  # type: ignore[operator]
+        for source in node.all_input_nodes:
+            uses[id(source)] -= 1
+            if not uses[id(source)]:
+                del values[source.name]
 
     def _tensors(self, name: str) -> tuple[Any, Any]:
         old, new = (_attribute(network, name) for network in (self.before, self.after))
@@ -251,11 +262,6 @@ def _exact(network: Network) -> set[str]:
         for source in node.all_input_nodes[1:]
         if source.op == "get_attr"
     }
-
-
-def _call(node: fx.Node, values: dict[str, Any]) -> Any:
-    args, kwargs = fx.map_arg((node.args, node.kwargs), lambda source: values[source.name])
-    return node.target(*args, **kwargs)  # type: ignore[operator]
 
 
 def _attribute(network: Network, name: str) -> Any:

@@ -2,9 +2,9 @@
 
 import functools
 import operator
-from typing import Any
+from typing import Any, cast
 
-import sympy
+import sympy  # type: ignore[import-untyped]
 import torch
 from torch import fx
 
@@ -101,12 +101,14 @@ class _Sizes:
             return self._insert(torch.ops.aten.sym_size.int, (source, axis), length)
         if isinstance(size, (sympy.Mul, sympy.Add)):
             function = operator.mul if isinstance(size, sympy.Mul) else operator.add
-            parts = [self.node(part) for part in size.args]
-            return functools.reduce(lambda a, b: self._combine(function, a, b), parts)  # type: ignore[arg-type, return-value]
+            first, *others = sorted((self.node(part) for part in size.args), key=lambda part: isinstance(part, int))
+            node = functools.reduce(lambda a, b: self._combine(function, a, b), others, first)
+            if isinstance(node, fx.Node):
+                return node
         for node in self._graph.nodes:
             value = node.meta.get("val")
             if isinstance(value, torch.SymInt) and size_of(value) == size:
-                return node
+                return cast("fx.Node", node)
         msg = f"The size {size} depends on the inputs in a way that a cut cannot write down."
         raise CutError(msg)
 

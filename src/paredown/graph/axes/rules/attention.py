@@ -3,7 +3,7 @@
 import math
 
 from paredown.graph.axes.analysis import Analysis, Call
-from paredown.graph.axes.dims import Dim
+from paredown.graph.axes.dims import Dim, find
 from paredown.graph.axes.rules.elementwise import broadcast
 from paredown.graph.axes.rules.table import overloads
 
@@ -37,7 +37,8 @@ def attend(a: Analysis, call: Call) -> list[Dim]:
     for mask in a.tensors(call["attn_mask"]):
         broadcast(a, [[*batch, query[-2], key[-2]], mask])
     _label(query[-1], "head_dim")
-    _label(value[-1], "head_dim")
+    _label(value[-1], "value_dim")
+    a.imply([*batch, query[-2], key[-2]])
     if call["scale"] is None and isinstance(query[-1].size, int):
         a.rewrite(call, "scale", 1.0 / math.sqrt(query[-1].size), only=[query[-1]])
     a.multiply(call.node, *batch, query[-2], key[-2], query[-1])
@@ -46,6 +47,7 @@ def attend(a: Analysis, call: Call) -> list[Dim]:
 
 
 def _label(dim: Dim, word: str) -> None:
+    dim = find(dim)
     dim.label = dim.label or word
 
 

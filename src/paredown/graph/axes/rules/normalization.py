@@ -1,7 +1,7 @@
 """Normalizations."""
 
 from paredown.graph.axes.analysis import Analysis, Call
-from paredown.graph.axes.dims import Dim
+from paredown.graph.axes.dims import Dim, find
 from paredown.graph.axes.rules.table import overloads
 
 __all__ = ["RULES"]
@@ -33,10 +33,11 @@ def group_norm(a: Analysis, call: Call) -> list[Dim]:
     """``group_norm``: channels are ``groups * each``; whole groups may go without changing the others."""
     x = a.axes(call["input"])
     groups, each = a.algebra.split(x[1], int(call["num_groups"]))
-    groups.label = groups.label or "groups"
+    find(groups).label = find(groups).label or "groups"
     for vector in a.tensors(call["weight"], call["bias"]):
         a.algebra.unify(x[1], vector[0])
     a.rewrite(call, "num_groups", groups)
+    a.imply([x[0], groups])
     a.sensitive(call.node, [each, *x[2:]])
     return x
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from paredown.graph.axes.analysis import Analysis, Call
-from paredown.graph.axes.dims import Dim, Misfit
+from paredown.graph.axes.dims import Dim, Misfit, find
 from paredown.graph.axes.rules.table import overloads
 
 __all__ = ["RULES"]
@@ -19,7 +19,7 @@ def _recurrent(a: Analysis, call: Call, gates: int) -> list[list[Dim]]:
         msg = "a projected state"
         raise Misfit(msg)
     hidden = states[0][-1]
-    hidden.label = hidden.label or "hidden"
+    find(hidden).label = find(hidden).label or "hidden"
     for state in states:
         a.algebra.unify(hidden, state[-1])
         a.algebra.unify(x[0 if call["batch_first"] else 1], state[-2])
