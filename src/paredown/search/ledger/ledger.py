@@ -161,6 +161,11 @@ class Ledger:
         self._run("INSERT INTO decisions VALUES (?, ?)", name, _dump(value))
         return value
 
+    def decided(self, name: str) -> Any:
+        """What was decided under a name, or None."""
+        rows = self._run("SELECT value FROM decisions WHERE name = ?", name)
+        return _load(rows[0][0]) if rows else None
+
     # -- trials
 
     def start(self, trial: str, role: str, label: str, recipe: JSON) -> TrialRecord:

@@ -1,0 +1,237 @@
+"""Where trials are made: the captured original, its evidence, the target, and the ledger that remembers."""
+
+import contextlib
+import io
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from paredown.errors import CorruptError
+from paredown.graph.capture import capture
+from paredown.graph.cost import total
+from paredown.graph.network import Network
+from paredown.measure.latency import Latency, latency
+from paredown.measure.predict import predict
+from paredown.measure.quality import Quality, quality
+from paredown.recipe.evidence import Evidence
+from paredown.recipe.progress import Progress, Silent
+from paredown.recipe.run import Outcome, run
+from paredown.scores import Score
+from paredown.search.clock import Clock
+from paredown.search.labels import step_family, title
+from paredown.search.ledger import Ledger, Steps
+from paredown.search.space import Step
+from paredown.search.threads import training_threads
+from paredown.targets import Artifact, Lowering, Target
+from paredown.verdict.summary import StepSummary
+
+if TYPE_CHECKING:
+    from paredown.data import Split
+    from paredown.task import Task
+
+__all__ = ["Bench", "Watched"]
+
+Rows = NDArray[np.floating[Any]]
+
+
+class Watched:
+    """Progress of a whole run: whatever is being done, the measure is the time that is used up."""
+
+    def __init__(self, progress: Progress | None, clock: Clock) -> None:
+        self._progress = progress or Silent()
+        self._clock = clock
+        self.doing = ""
+
+    def begin(self, doing: str) -> None:
+        """Say what is being done from now on."""
+        self.doing = doing
+        self.update("", 0, 1)
+
+    def update(self, text: str, done: float, total: float) -> None:  # noqa: ARG002 (the time is what is shown)
+        """Pass a text on, together with the seconds used and the seconds there are."""
+        words = f"{self.doing}: {text}" if self.doing and text else self.doing or text
+        self._progress.update(words, min(self._clock.used(), self._clock.limit), self._clock.limit)
+
+
+class Bench:
+    """Makes networks, files and numbers, and stores them; decides nothing.
+
+    Args:
+        task: checked already.
+        target: what files are lowered for.
+        ledger: of this run, open for writing.
+        clock: of this run.
+        seed: of everything that draws random numbers.
+        progress: told what is being done.
+
+    Attributes:
+        took: seconds of the latest ``lower``, ``predict`` and ``latency``.
+
+    Raises:
+        CaptureError: the task's model cannot be captured.
+
+    """
+
+    def __init__(
+        self, task: "Task", target: Target, ledger: Ledger, clock: Clock, *, seed: int, progress: Progress | None = None
+    ) -> None:
+        self.task = task
+        self.target = target
+        self.ledger = ledger
+        self.clock = clock
+        self.seed = seed
+        self.progress = Watched(progress, clock)
+        self.steps = Steps(ledger)
+        self.network = _captured(task)
+        self.evidence = Evidence(task.data.work, task.objective, target.capabilities, seed=seed)
+        self.macs = max(1, total(self.network).macs)
+        first = next(iter(self.evidence.calibration(target.batch, self.network)))
+        self.inputs = [tensor.numpy() for tensor in first]
+        self.took: dict[str, float] = {}
+
+    def make(self, steps: Sequence[Step], deadline: float | None = None) -> Outcome:
+        """Carry a recipe out; steps that were carried out before come from the ledger."""
+        with training_threads():
+            return run(
+                self.network,
+                steps,
+                self.evidence,
+                original=self.network,
+                progress=self.progress,
+                cache=self.steps,
+                deadline=deadline,
+            )
+
+    def lower(self, network: Network) -> tuple[str, Artifact]:
+        """Lower a network into a blob; its name, and the artifact there."""
+        with self._timing("lower"):
+            made = self.target.lower(network, self.ledger.blobs.aside(self.target.suffix))
+        name = self.ledger.blobs.adopt(made.path, made.sha256 + self.target.suffix)
+        return name, self.artifact(name, made.lowering)
+
+    def artifact(self, name: str, lowering: Lowering | None = None) -> Artifact:
+        """The file behind a blob's name, its content checked.
+
+        Raises:
+            CorruptError: it was changed after it was written.
+
+        """
+        path = self.ledger.blobs.open(name)
+        return Artifact(path, self.target, name.partition(".")[0], lowering or Lowering())
+
+    def scores(self) -> Mapping[str, Score]:
+        """The task's score under the empty name, and the guards by theirs."""
+        return {"": self.task.score, **self.task.guards}
+
+    def predict(self, artifact: Artifact, split: "Split") -> dict[str, Rows]:
+        """Rows of every score, from the file's outputs in a fresh process."""
+        with self._timing("predict"):
+            outputs = self.task.outputs(_raw(self.network, predict(artifact, split)))
+        rows: dict[str, list[Rows]] = {name: [] for name in self.scores()}
+        start = 0
+        for _, target in split.batches(512):
+            count = _length(target)
+            part = _part(outputs, start, start + count)
+            for name, score in self.scores().items():
+                rows[name].append(np.asarray(score.rows(part, target), dtype=np.float64))
+            start += count
+        return {name: np.concatenate(parts) for name, parts in rows.items()}
+
+    def store_rows(self, rows: Mapping[str, Rows]) -> dict[str, str]:
+        """Rows as blobs, by the score's name."""
+        return {name: self.ledger.blobs.put(_packed(array), ".npy") for name, array in rows.items()}
+
+    def rows(self, blob: str) -> Rows:
+        """Rows out of a blob."""
+        array: Rows = np.load(self.ledger.blobs.open(blob), allow_pickle=False)
+        return array
+
+    def quality(self, rows: Mapping[str, str], original: Mapping[str, str]) -> tuple[Quality, dict[str, Quality]]:
+        """Quality by the task's score, and by every guard, in pairs with the original."""
+        found = {
+            name: quality(self.rows(rows[name]), self.rows(original[name]), score, seed=self.seed)
+            for name, score in self.scores().items()
+        }
+        return found.pop(""), found
+
+    def latency(self, files: Mapping[str, Artifact], pairs: tuple[int, int], **settings: Any) -> dict[str, Latency]:
+        """Latency of files against the one called ``original``, on the task's own inputs."""
+
+        def tell(text: str, done: int, total: int) -> None:
+            self.progress.update(text, done, total)
+
+        with self._timing("latency"):
+            return latency(
+                files, baseline="original", pairs=pairs, inputs=self.inputs, seed=self.seed, progress=tell, **settings
+            )
+
+    @contextlib.contextmanager
+    def _timing(self, what: str) -> Iterator[None]:
+        start = time.monotonic()
+        yield
+        self.took[what] = time.monotonic() - start
+
+    def summaries(self, outcome: Outcome, steps: Sequence[Step]) -> tuple[StepSummary, ...]:
+        """Steps as they were carried out, for the report."""
+        return tuple(
+            StepSummary(
+                title=title(step),
+                family=step_family(step),
+                reason=str((record.plan or {}).get("reason", "")) or _reason(record.stopped),
+                seconds=record.seconds,
+                macs=record.after.macs,
+                parameters=record.after.parameters,
+                history=record.history,
+                cached=record.cached,
+                plan=record.plan or {},
+            )
+            for step, record in zip(steps, outcome.steps, strict=True)
+        )
+
+    def has(self, *blobs: str) -> bool:
+        """Whether all files are there and hold what their names promise; damage is written into the diary."""
+        for name in blobs:
+            try:
+                self.ledger.blobs.open(name)
+            except CorruptError as error:
+                self.ledger.event("warning", f"made anew: {error}")
+                return False
+        return True
+
+
+def _captured(task: "Task") -> Network:
+    inputs, _ = next(iter(task.data.work.calibrate.batches(2, limit=2)))
+    args, kwargs = task.arguments(inputs)
+    return capture(task.model, *args, **kwargs)
+
+
+def _raw(network: Network, outputs: Sequence[NDArray[Any]]) -> Any:
+    """Outputs of a file in the nesting of the user's model, as CPU tensors."""
+    import torch  # noqa: PLC0415
+
+    return network.out_structure.build([torch.from_numpy(np.ascontiguousarray(array)) for array in outputs])
+
+
+def _length(target: Any) -> int:
+    from paredown.recipe import batch  # noqa: PLC0415
+
+    return batch.length(target)
+
+
+def _part(outputs: Any, start: int, end: int) -> Any:
+    from paredown.recipe import batch  # noqa: PLC0415
+
+    return batch.each(lambda tensor: tensor[start:end], outputs)
+
+
+def _packed(array: Rows) -> bytes:
+    stream = io.BytesIO()
+    np.save(stream, array, allow_pickle=False)
+    return stream.getvalue()
+
+
+def _reason(stopped: str) -> str:
+    return {"deadline": "ended by the time limit", "patience": "ended early: the score no longer rose"}.get(stopped, "")

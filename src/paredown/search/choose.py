@@ -1,0 +1,116 @@
+"""Which file is best: it meets the budget beyond doubt first, then it is smallest in what was named first."""
+
+import dataclasses
+import enum
+import math
+from collections.abc import Mapping, Sequence
+
+from paredown.budget import Budget
+from paredown.verdict.decide import LimitVerdict, Outcome
+
+__all__ = ["Feasible", "Standing", "best", "excess", "feasible", "promote", "wish"]
+
+_HOPE = {"drop": 0.5, "score": 0.01}
+"""How far outside a limit on quality (as a share of it) a network may lie that has only begun to recover."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Standing:
+    """A file, its budget, limit by limit, and what it costs.
+
+    Attributes:
+        key: who it is.
+        limits: decided by one-sided 95 % bounds, in the order of the budget.
+        values: estimates by quantity; ``drop``, ``size`` and, where it was measured, ``latency`` are always there.
+
+    """
+
+    key: str
+    limits: tuple[LimitVerdict, ...]
+    values: Mapping[str, float]
+
+
+class Feasible(enum.IntEnum):
+    """How sure it is that a file meets the budget."""
+
+    NO = 0
+    PERHAPS = 1
+    YES = 2
+
+
+def excess(limit: LimitVerdict, slack: float = 0.0) -> float:
+    """By how much a limit is missed, as a share of it; 0 where it is met, 1 where nothing is known."""
+    return max(0.0, -limit.room - slack) if math.isfinite(limit.room) else 1.0
+
+
+def feasible(standing: Standing) -> Feasible:
+    """Whether every limit is met: beyond doubt, by the estimate, or not."""
+    if all(limit.outcome is Outcome.MEETS for limit in standing.limits):
+        return Feasible.YES
+    return Feasible.PERHAPS if all(excess(limit) == 0 for limit in standing.limits) else Feasible.NO
+
+
+def wish(budget: Budget) -> str:
+    """What `best` makes small.
+
+    The quantity named first. But anything can be made small, so a budget that does not limit quality asks for the
+    smallest drop; and one that limits nothing else asks for the smallest latency.
+    """
+    quality = [limit.quantity in {"drop", "score"} for limit in budget.limits] or [False]
+    if all(quality):
+        return "latency"
+    if not any(quality) and not budget.guards:
+        return "drop"
+    first = budget.limits[0].quantity
+    # A higher score is a smaller drop, whichever direction the score has.
+    return "drop" if first == "score" else first
+
+
+def best(standings: Sequence[Standing], budget: Budget) -> str | None:
+    """Key of the file to ship, None where there is none at all.
+
+    Among those that meet the budget beyond doubt: the smallest in what `wish` names. Where none is beyond doubt: the
+    one with the most room by estimate; where none meets it even by estimate: the one that misses by least.
+    """
+    if not standings:
+        return None
+    levels = {standing.key: feasible(standing) for standing in standings}
+    level = max(levels.values())
+    pool = [standing for standing in standings if levels[standing.key] is level]
+    wanted = wish(budget)
+
+    def rank(standing: Standing) -> tuple[float, float, str]:
+        missed = 0.0
+        if level is Feasible.PERHAPS:
+            open_ = [limit.room for limit in standing.limits if limit.outcome is not Outcome.MEETS]
+            missed = -min(open_)
+        elif level is Feasible.NO:
+            missed = sum(excess(limit) for limit in standing.limits)
+        return (missed, _value(standing, wanted), standing.key)
+
+    return min(pool, key=rank).key
+
+
+def promote(standings: Sequence[Standing], budget: Budget, count: int) -> tuple[str, ...]:
+    """Keys of the candidates that are trained on, best first: ranked after recovery, not before.
+
+    Costs do not change by training on, so whoever misses a limit on cost comes last. Quality does change: a candidate
+    within reach of the limit is *hopeful*. Among the hopeful the smallest in what the budget makes small comes first;
+    the others follow by how far they are from reach.
+    """
+    wanted = wish(budget)
+
+    def rank(standing: Standing) -> tuple[float, float, float, str]:
+        cost = [excess(limit) for limit in standing.limits if _slack(limit) == 0]
+        quality = [excess(limit, _slack(limit)) for limit in standing.limits if _slack(limit) > 0]
+        return (sum(cost), sum(quality), _value(standing, wanted), standing.key)
+
+    return tuple(standing.key for standing in sorted(standings, key=rank)[:count])
+
+
+def _slack(limit: LimitVerdict) -> float:
+    return _HOPE["drop"] if limit.quantity.startswith("guard ") else _HOPE.get(limit.quantity, 0.0)
+
+
+def _value(standing: Standing, quantity: str) -> float:
+    return standing.values.get(quantity, math.inf)

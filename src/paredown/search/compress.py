@@ -1,0 +1,196 @@
+"""The search from a task and a budget to a certified file."""
+
+import contextlib
+import dataclasses
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+from paredown.budget import Budget, duration
+from paredown.errors import InputError
+from paredown.recipe.progress import Progress
+from paredown.search.baseline import measure_pace
+from paredown.search.bench import Bench
+from paredown.search.clock import Clock
+from paredown.search.ending import Chosen, Ending, choose_files
+from paredown.search.interrupts import terminable
+from paredown.search.ledger import Ledger
+from paredown.search.plan import Pace, reserve_within
+from paredown.search.probing import Prober
+from paredown.search.run import Run
+from paredown.search.searching import Searching
+from paredown.search.settings import About, Settings, begin, stored
+from paredown.search.space import FAMILIES, Space
+from paredown.search.trials import Trials
+from paredown.targets import OnnxRuntime, Target
+
+if TYPE_CHECKING:
+    from paredown.task import Task
+
+__all__ = ["Session", "compress", "family_names", "new_directory", "session", "space_of"]
+
+_FILES = 12  # files in the final comparison, the original not counted
+
+
+@dataclasses.dataclass(frozen=True)
+class Session:
+    """A run directory held open, and everything that works in it."""
+
+    ledger: Ledger
+    settings: Settings
+    about: About
+    bench: Bench
+    trials: Trials
+
+
+def compress(  # noqa: PLR0913 (one call, everything about it in sight)
+    task: "Task",
+    budget: Budget,
+    *,
+    target: Target | None = None,
+    time: str = "30 min",
+    out: str | Path | None = None,
+    seed: int = 0,
+    families: Iterable[ModuleType | str] = FAMILIES,
+    progress: Progress | None = None,
+) -> Run:
+    """Find the smallest and fastest file within a budget, and compare the five families on the way.
+
+    Recipes of the families, alone and combined, in several orders, are tried as files on the target's runtime. The
+    run ends with its best file, the frontier, and the limit that binds, whether the budget can be met or not.
+
+    Args:
+        task: model, data, loss, score.
+        budget: limits; the first-named quantity is made as small as the others allow.
+        target: runtime; ONNX Runtime with one thread by default.
+        time: for everything, for example ``"30 min"``. Fewer recipes are tried when it is short, never none.
+        out: run directory; a new one below ``runs`` by default. A directory that holds the same run, interrupted, is
+            gone on with.
+        seed: of everything random.
+        families: modules such as `paredown.prune`; all five by default.
+        progress: told what is being done, and how much of the time is used.
+
+    Raises:
+        InputError: task, budget, time or families cannot work; nothing was started.
+        LedgerError: the run directory cannot be used.
+        LoweringError: the target cannot take the original.
+
+    """
+    target = target or OnnxRuntime()
+    settings = Settings("compress", budget, target, duration(time), seed, family_names(families))
+    _check(task, budget)
+    with session(task, settings, out, progress) as held:
+        _search(held)
+        return Run(held.ledger.directory)
+
+
+def _check(task: "Task", budget: Budget) -> None:
+    task.check()
+    budget.check(task.score.unit)
+    unknown = [name for name in budget.guards if name not in task.guards]
+    if unknown:
+        known = f"it has {', '.join(task.guards)}" if task.guards else "it has none"
+        msg = (
+            f"The budget guards {', '.join(unknown)}, and the task has no such score ({known}). "
+            f"Type Task(..., guards={{{unknown[0]!r}: score}})."
+        )
+        raise InputError(msg)
+
+
+def family_names(families: Iterable[ModuleType | str]) -> tuple[str, ...]:
+    """Names of families given as modules, in the usual order.
+
+    Raises:
+        InputError: something is no family, or there is none.
+
+    """
+    given = [thing if isinstance(thing, str) else getattr(thing, "__name__", repr(thing)) for thing in families]
+    names = [name.rpartition(".")[2] for name in given]
+    strange = [name for name in names if name not in FAMILIES]
+    if strange or not names:
+        what = f"families={', '.join(strange)} was given" if strange else "No family was given"
+        msg = f"{what}. The families are {', '.join(FAMILIES)}. Type families=[paredown.prune, paredown.quantize]."
+        raise InputError(msg)
+    return tuple(name for name in FAMILIES if name in names)
+
+
+def new_directory(title: str) -> Path:
+    """A directory name below ``runs`` that is not taken."""
+    name = "".join(letter if letter.isalnum() else "-" for letter in title.lower()).strip("-") or "run"
+    base = Path("runs") / f"{name}-{time.strftime('%Y%m%d-%H%M%S')}"
+    return next(path for n in range(1000) if not (path := Path(f"{base}-{n}" if n else base)).exists())
+
+
+@contextlib.contextmanager
+def session(
+    task: "Task", settings: Settings, out: str | Path | None, progress: Progress | None
+) -> Iterator[Session]:
+    """Hold the run directory, mark how the run ended, and leave it resumable whatever happens."""
+    settings = dataclasses.replace(settings, reference=task.reference)
+    directory = Path(out) if out is not None else new_directory(task.name or type(task.model).__name__)
+    with terminable(), Ledger(directory) as ledger:
+        begin(ledger, settings, task)
+        settings, about = stored(ledger)
+        ledger.set("status", "running")
+        clock = Clock(settings.seconds, float(ledger.get("seconds_used", 0.0)))
+        try:
+            bench = Bench(task, settings.target, ledger, clock, seed=settings.seed, progress=progress)
+            yield Session(ledger, settings, about, bench, Trials(bench))
+        except BaseException as error:
+            ledger.set("status", "interrupted")
+            ledger.event("ended", f"{type(error).__name__}: {error}")
+            raise
+        finally:
+            ledger.set("seconds_used", clock.used())
+        ledger.set("status", "finished")
+
+
+def space_of(held: Session) -> Space:
+    """What may be proposed for this task and target."""
+    inputs = [spec.dtype.is_floating_point for spec in held.bench.network.inputs]
+    return Space(
+        families=frozenset(held.settings.families),
+        int8=bool(held.settings.target.capabilities.int8_operators),
+        mixing=all(inputs),
+        seed=held.settings.seed,
+    )
+
+
+def _search(held: Session) -> None:
+    """All phases; whatever the ledger knows already is not done again."""
+    bench, ledger = held.bench, held.ledger
+    budget = held.settings.budget
+    bench.progress.begin("the original")
+    original = held.trials.original()
+    first = ledger.trials()[0]
+    space = space_of(held)
+    pace: Pace = ledger.decide("pace", lambda: measure_pace(bench, space, original))
+    held.trials.nothing()
+    if budget is not None:
+        wanted = pace.reserve(min(_FILES, 9), bench.task.data.judge.count)
+        reserve = ledger.decide("reserve", lambda: reserve_within(bench.clock.left(), wanted))
+        prober = Prober(held.trials, space, budget, original)
+        Searching(held.trials, space, prober, budget, original, pace, reserve).run()
+    else:
+        reserve = 0.0
+    end(held, pace, first.id)
+
+
+def end(held: Session, pace: Pace, original: str, most: int = _FILES) -> None:
+    """Choose, measure, judge and decide."""
+    bench, ledger = held.bench, held.ledger
+    records = tuple(record for record in ledger.trials() if record.id != original)
+    first = ledger.trial(original)
+    if first is None:  # pragma: no cover (it was the first to be made)
+        raise InputError(original)
+    judge = bench.task.data.judge.count
+
+    def choose() -> Chosen:
+        each = pace.reserve(1, judge) - pace.reserve(0, judge)
+        affordable = int(bench.clock.left() / max(each, 1e-6)) - 1
+        return choose_files(records, first, bench, held.settings.budget, max(4, min(most, affordable)))
+
+    chosen = ledger.decide("chosen", choose)
+    Ending(bench, held.settings.budget, pace, held.about.run).carry_out(chosen)

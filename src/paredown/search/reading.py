@@ -1,0 +1,91 @@
+"""A run as it lies in its directory, read without the lock."""
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from paredown.search.ending import Chosen
+from paredown.search.ledger import Ledger, TrialRecord
+from paredown.search.results import TrialResult
+from paredown.search.settings import About, Settings, stored
+from paredown.verdict import Comparison, Measured, Verdict
+
+__all__ = ["Record", "read"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Record:
+    """Everything a ledger knows about a run.
+
+    Attributes:
+        directory: of the run.
+        settings: what was asked for.
+        about: circumstances.
+        status: ``finished``, ``interrupted`` or ``running``.
+        seconds: used so far.
+        trials: in the order of being started; the original is the first.
+        chosen: None until the search is over.
+        finals: full measurements by trial.
+        verdict: None without a budget, or before the end.
+        comparison: None before the end.
+        arms: name of an arm or control to trial.
+        findings: as `paredown.verdict` made them.
+        openings: of these judge data, by this user, so far.
+        events: of the kinds a reader should see: kind and text.
+
+    """
+
+    directory: Path
+    settings: Settings
+    about: About
+    status: str
+    seconds: float
+    trials: tuple[TrialRecord, ...]
+    chosen: Chosen | None
+    finals: Mapping[str, Measured]
+    verdict: Verdict | None
+    comparison: Comparison | None
+    arms: Mapping[str, str]
+    findings: tuple[Any, ...]
+    openings: int
+    events: tuple[tuple[str, str], ...]
+
+    def trial(self, key: str) -> TrialRecord:
+        """One trial."""
+        return next(trial for trial in self.trials if trial.id == key)
+
+    @property
+    def original(self) -> TrialResult | None:
+        """The original's result, None where it did not come so far."""
+        return self.trials[0].result if self.trials else None
+
+
+def read(directory: str | Path) -> Record:
+    """Read a run.
+
+    Raises:
+        LedgerError: there is no run, or it is of another version.
+        CorruptError: the ledger is damaged.
+
+    """
+    with Ledger(directory, writable=False) as ledger:
+        settings, about = stored(ledger)
+        trials = ledger.trials()
+        finals = {trial.id: ledger.measurement(f"final/{trial.id}") for trial in trials}
+        return Record(
+            directory=ledger.directory,
+            settings=settings,
+            about=about,
+            status=ledger.get("status", "interrupted"),
+            seconds=ledger.get("seconds_used", 0.0),
+            trials=trials,
+            chosen=ledger.decided("chosen"),
+            finals={key: value for key, value in finals.items() if value is not None},
+            verdict=ledger.measurement("verdict"),
+            comparison=ledger.measurement("comparison"),
+            arms=ledger.measurement("arms") or {},
+            findings=tuple(ledger.measurement("findings") or ()),
+            openings=ledger.openings(about.judge),
+            events=tuple((kind, text) for _, kind, text in ledger.events() if kind in {"warning", "skipped"}),
+        )

@@ -1,0 +1,285 @@
+"""Arms first, then combinations: proposed, filtered by measured shapes, promoted after recovery."""
+
+import dataclasses
+import statistics
+from collections.abc import Callable
+from typing import TypeVar
+
+from paredown.budget import Budget
+from paredown.search.arms import ArmPlan, arms
+from paredown.search.choose import Feasible, Standing, excess, feasible, promote, wish
+from paredown.search.ledger import TrialRecord
+from paredown.search.plan import Allocation, Pace, allocate, epochs_in, rungs
+from paredown.search.probing import Prober
+from paredown.search.proposals import Proposer
+from paredown.search.results import TrialResult
+from paredown.search.space import Move, Sketch, Space
+from paredown.search.standings import standing_of
+from paredown.search.trials import QUICK, Trials
+
+__all__ = ["Searching"]
+
+T = TypeVar("T")
+
+_OVERSHOOT = 1.5  # a training may take so many times what was planned before its schedule is shortened
+_FILTER = 0.08  # a shape that misses a limit on cost by more than this is not trained
+_PROBING = 0.15  # share of the time that may go into untrained shapes
+_EXTRAS = 40
+
+
+@dataclasses.dataclass
+class _Entrant:
+    """A proposal in the race."""
+
+    number: int
+    sketch: Sketch
+    record: TrialRecord | None = None
+
+
+@dataclasses.dataclass
+class Searching:
+    """The second phase of a run. Whatever depends on a clock is decided once and kept in the ledger.
+
+    Attributes:
+        trials: of this run.
+        space: what may be proposed.
+        prober: knows costs before training.
+        budget: the user's.
+        original: its result.
+        pace: measured.
+        reserve: seconds to keep back for the end.
+
+    """
+
+    trials: Trials
+    space: Space
+    prober: Prober
+    budget: Budget
+    original: TrialResult
+    pace: Pace
+    reserve: float
+
+    def __post_init__(self) -> None:
+        self._slow: list[float] = []
+        self._shapes_left = 0
+
+    def run(self) -> None:
+        """Probe shapes, carry out the arms, race the combinations, use what time is left."""
+        self._probe()
+        plans = arms(self.space, self.prober)
+        trained = tuple(plan.name for plan in plans if plan.sketch.trains)
+        allocation = self._decide("allocation", lambda: allocate(self.left(), self.pace, trained))
+        for plan in plans:
+            self._arm(plan, allocation)
+        race = _Race(self, allocation)
+        race.run()
+
+    def left(self) -> float:
+        """Seconds that may still be spent on the search."""
+        return self.trials.bench.clock.left(self.reserve)
+
+    def _decide(self, name: str, compute: Callable[[], T]) -> T:
+        return self.trials.ledger.decide(name, compute)
+
+    # -- probes
+
+    def _probe(self) -> None:
+        """Measure a few shapes, so that sizes can aim at the budget; refuse moves that this network does not allow."""
+        each = self.pace.overhead + 2 * QUICK[1] * self.pace.process
+        self._shapes_left = self._decide("shapes", lambda: int(_PROBING * self.trials.bench.clock.limit / each))
+        first = [
+            Sketch(order, macs=0.5, epochs=())
+            for order in ((Move.PRUNE, Move.INT8), (Move.INT8,), (Move.PRUNE,))
+            if self.space.allows(order)
+        ]
+        chosen = first[: max(1, self._shapes_left)]
+        shapes = self.prober.measure(chosen) if chosen and self._shapes_left else []
+        self._shapes_left -= len(shapes)
+        self._ban({move for sketch, shape in zip(chosen, shapes, strict=False) if shape.failure for move in sketch.order})
+        leading = (Move.PRUNE, Move.INT8)
+        if self.prober.bounds and self.space.allows(leading) and self._shapes_left > 0:
+            tries = min(3, self._shapes_left)
+            self.prober.aim(Sketch(leading, epochs=()), 0.93, tries)
+            self._shapes_left -= tries
+
+    def _ban(self, suspects: set[Move]) -> None:
+        """Find out which of the moves of failed shapes fails alone."""
+        banned: set[Move] = set()
+        for move in suspects:
+            if self.prober.measure([Sketch((move,), macs=0.5, epochs=())])[0].failure:
+                banned |= {move, Move.RANDOM, Move.STUDENT} if move is Move.PRUNE else {move}
+        self.space = dataclasses.replace(self.space, banned=self.space.banned | banned)
+        self.prober.space = self.space
+
+    # -- trials
+
+    def train(  # noqa: PLR0913 (each says something else)
+        self, name: str, role: str, sketch: Sketch, seconds: float, keep: float, *, label: str = ""
+    ) -> TrialRecord | None:
+        """Carry a sketch out whose last training takes about so many seconds; None where there is no time for it.
+
+        Args:
+            name: under which the decision is kept.
+            role: ``arm``, ``control`` or ``trial``.
+            sketch: its last training's epochs are set here.
+            seconds: of training wanted.
+            keep: seconds that have to be left afterwards.
+            label: where the steps do not say it.
+
+        """
+        epoch = self.pace.epoch(sketch) * self._slowness()
+
+        def epochs() -> float:
+            time = min(seconds, self.left() - keep - self.pace.overhead)
+            least = 0.3 * seconds
+            return epochs_in(time, epoch, self.pace.steps) if time >= least else 0.0
+
+        chosen = self._decide(f"epochs/{name}", epochs)
+        if chosen <= 0:
+            self.trials.ledger.event("skipped", f"{name}: no time left for it")
+            return None
+        sketch = dataclasses.replace(sketch, epochs=(*sketch.epochs[:-1], chosen))
+        allowed = _OVERSHOOT * max(seconds, chosen * epoch) + self.pace.overhead
+        record = self.trials.run(role, self.space.recipe(sketch), seconds=allowed, name=label)
+        if record.state == "measured" and record.result.trained > 0:
+            new = chosen * (1 + self.space.side * (len([m for m in sketch.order if m is Move.TRAIN]) - 1))
+            self._slow.append(record.result.trained / max(1e-9, new * self.pace.epoch(sketch)))
+        return record
+
+    def _slowness(self) -> float:
+        """How much longer trainings take than was measured on a few steps (evaluation, range test, data)."""
+        return min(4.0, max(0.5, statistics.median(self._slow))) if self._slow else 1.2
+
+    def _arm(self, plan: ArmPlan, allocation: Allocation) -> None:
+        ledger = self.trials.ledger
+        record = None
+        if not plan.sketch.trains:
+            record = self.trials.run(plan.role, self.space.recipe(plan.sketch), name=plan.label)
+        elif plan.name in allocation.arms:
+            keep = 0.7 * allocation.last
+            record = self.train(plan.name, plan.role, plan.sketch, allocation.arm, keep, label=plan.label)
+        else:
+            ledger.event("skipped", f"{plan.name}: no time left for it")
+        if record is not None:
+            ledger.measured("arms", {**(ledger.measurement("arms") or {}), plan.name: record.id})
+
+    def standing(self, record: TrialRecord) -> Standing:
+        """A measured trial, limit by limit."""
+        return standing_of(record, self.original, self.budget, self.trials.bench.task.score)
+
+    def worth_training(self, sketch: Sketch) -> tuple[bool, dict[str, float], float]:
+        """Whether a sketch can meet the limits on cost, by how much it misses each, and its cost in what is wished.
+
+        The shape is measured where there is time for that, else the model is asked.
+        """
+        if self._shapes_left > 0 and self.prober.bounds:
+            self._shapes_left -= 1
+            shape = self.prober.measure([sketch])[0]
+        else:
+            shape = self.prober.expected(sketch)
+        over = self.prober.excess(shape)
+        cost = shape.values.get(wish(self.budget), sketch.macs)
+        # Where nothing meets the limits, whatever comes nearest is worth training.
+        hopeless = sketch.macs <= self.prober.least() or not any(move.cuts for move in sketch.order)
+        return not shape.failure and (hopeless or all(value <= _FILTER for value in over.values())), over, cost
+
+
+class _Race:
+    """Successive halving over proposals."""
+
+    def __init__(self, search: Searching, allocation: Allocation) -> None:
+        self._search = search
+        self._allocation = allocation
+        self._proposer = Proposer(search.space, search.prober.share, search.trials.bench.seed)
+        self._entrants: dict[str, _Entrant] = {}
+        self._asked = 0
+
+    def run(self) -> None:
+        """First rung, promotions, and new proposals as long as there is time."""
+        allocation = self._allocation
+        for _ in range(allocation.candidates):
+            if not self._enter(allocation.rung, keep=0.8 * allocation.last if self._entrants else 0.0):
+                break
+        ladder = rungs(allocation.candidates, allocation.rung, allocation.last)
+        leading = list(self._entrants.values())
+        for rung, (count, seconds) in enumerate(ladder[1:]):
+            leading = self._promoted(leading, count, seconds, f"rung {rung + 2}")
+        self._spend()
+
+    def _enter(self, seconds: float, keep: float) -> bool:
+        """Train one new proposal for a first, short time; False where there are no more or there is no time."""
+        search = self._search
+        for _ in range(8):
+            proposal = self._proposer.ask()
+            if proposal is None:
+                return False
+            worth, over, cost = search.worth_training(proposal.sketch)
+            if not worth:
+                search.trials.ledger.event("filtered", f"proposal {proposal.number} misses {over} before any training")
+                self._proposer.tell(proposal.number, self._worst(), cost, over)
+                continue
+            record = search.train(f"proposal {proposal.number}", "trial", proposal.sketch, seconds, keep)
+            if record is None:
+                return False
+            self._told(proposal.number, record)
+            if record.state != "measured":
+                continue
+            epochs = search.trials.ledger.decide(f"epochs/proposal {proposal.number}", lambda: 1.0)
+            sketch = dataclasses.replace(proposal.sketch, epochs=(epochs,))
+            self._entrants[record.id] = _Entrant(proposal.number, sketch, record)
+            return True
+        return False
+
+    def _told(self, number: int, record: TrialRecord) -> None:
+        if record.state != "measured":
+            self._proposer.fail(number)
+            return
+        standing = self._search.standing(record)
+        violations = {limit.quantity: excess(limit) or -max(0.0, limit.room) for limit in standing.limits}
+        cost = standing.values.get(wish(self._search.budget), float(record.result.macs))
+        self._proposer.tell(number, standing.values["drop"], cost, violations)
+
+    def _worst(self) -> float:
+        """The largest drop seen, for proposals that are not worth finding out."""
+        found = [entrant.record.result.quality.drop.estimate for entrant in self._entrants.values() if entrant.record]
+        return max(found, default=0.0)
+
+    def _promoted(self, entrants: list[_Entrant], count: int, seconds: float, name: str) -> list[_Entrant]:
+        """Train the most promising on; whatever fails on the way is replaced by the next."""
+        search = self._search
+        by_id = {entrant.record.id: entrant for entrant in entrants if entrant.record is not None}
+        standings = [search.standing(entrant.record) for entrant in by_id.values() if entrant.record is not None]
+        later: list[_Entrant] = []
+        for place, key in enumerate(promote(standings, search.budget, len(standings))):
+            if len(later) == count:
+                break
+            entrant = by_id[key]
+            if not entrant.sketch.trains:
+                continue
+            record = search.train(f"{name} place {place}", "trial", entrant.sketch.longer(1.0), seconds, keep=0.0)
+            if record is None:
+                break
+            if record.state == "measured":
+                epochs = search.trials.ledger.decide(f"epochs/{name} place {place}", lambda: 1.0)
+                grown = _Entrant(entrant.number, entrant.sketch.longer(epochs), record)
+                self._entrants[record.id] = grown
+                later.append(grown)
+        return later
+
+    def _spend(self) -> None:
+        """Use what time is left: train the best on where quality is what it lacks, else try something new."""
+        search = self._search
+        each = max(self._allocation.rung, 0.15 * self._allocation.last)
+        for extra in range(_EXTRAS):
+            go = search.trials.ledger.decide(f"extra {extra}", lambda: search.left() > 2.0 * (each + search.pace.overhead))
+            if not go or not self._entrants:
+                return
+            standings = [search.standing(entrant.record) for entrant in self._entrants.values() if entrant.record]
+            first = promote(standings, search.budget, 1)[0]
+            sure = feasible(next(s for s in standings if s.key == first)) is Feasible.YES
+            entrant = self._entrants[first]
+            if not sure and len(entrant.sketch.epochs) < 4:
+                if not self._promoted([entrant], 1, each, f"extra {extra}"):
+                    return
+            elif not self._enter(each, keep=0.0):
+                return

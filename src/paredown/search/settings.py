@@ -1,0 +1,155 @@
+"""What a run was asked to do, kept so that it can be resumed and told."""
+
+import dataclasses
+import platform
+import time
+import uuid
+from collections.abc import Mapping
+from importlib import metadata
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from paredown.budget import Budget
+from paredown.codec import encode
+from paredown.errors import InputError
+from paredown.measure.processor import processor
+from paredown.search.ledger import Ledger
+from paredown.targets import Target
+
+if TYPE_CHECKING:
+    from paredown.task import Task
+
+__all__ = ["About", "Settings", "begin", "stored"]
+
+_PACKAGES = ("paredown", "torch", "numpy", "optuna", "onnx", "onnxruntime", "onnxscript", "lightning-fabric")
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """What decides a run; a directory belongs to one of these.
+
+    Attributes:
+        command: ``compress``, ``compare`` or ``apply``.
+        budget: None where nothing is limited.
+        target: what files are lowered for.
+        seconds: time limit.
+        seed: of everything random.
+        families: names of the families that may be used.
+        recipes: encoded recipes by label, for ``compare`` and ``apply``.
+        seeds: trainings per recipe.
+        reference: ``module:name`` of the task, where it has one.
+
+    """
+
+    command: str
+    budget: Budget | None
+    target: Target
+    seconds: float
+    seed: int
+    families: tuple[str, ...]
+    recipes: Mapping[str, Any] = dataclasses.field(default_factory=lambda: MappingProxyType({}))
+    seeds: int = 1
+    reference: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class About:
+    """What a report has to know about the circumstances; nothing here decides anything."""
+
+    run: str
+    title: str
+    created: str
+    score_name: str
+    score_unit: str
+    score_higher_is_better: bool
+    runtime: str
+    processor: str
+    data: Mapping[str, int]
+    work: str
+    judge: str
+    versions: Mapping[str, str]
+    findings: tuple[str, ...] = ()
+
+
+def begin(ledger: Ledger, settings: Settings, task: "Task") -> None:
+    """Write the settings into a fresh ledger, or check that an old one belongs to the same run.
+
+    Raises:
+        InputError: the directory holds a run with other settings, or of other data.
+
+    """
+    about = _about(settings, task)
+    known: Settings | None = ledger.get("settings")
+    if known is None:
+        with ledger.together():
+            ledger.set("about", about)
+            ledger.set("settings", settings)
+        return
+    different = [
+        field.name
+        for field in dataclasses.fields(Settings)
+        if field.name not in {"reference", "seconds"}
+        and encode(getattr(known, field.name)) != encode(getattr(settings, field.name))
+    ]
+    before: About = ledger.get("about")
+    if (before.work, before.judge) != (about.work, about.judge):
+        different.append("data")
+    if different:
+        msg = (
+            f"{ledger.directory} holds a run with other settings ({', '.join(different)} differ). One directory belongs "
+            f"to one run. Type the same settings to go on with it, or choose another directory: out='runs/other'."
+        )
+        raise InputError(msg)
+    if settings.seconds != known.seconds:
+        ledger.set("settings", settings)
+
+
+def stored(ledger: Ledger) -> tuple[Settings, About]:
+    """Settings and circumstances of the run in a directory.
+
+    Raises:
+        InputError: the run was ended before it had begun.
+
+    """
+    settings, about = ledger.get("settings"), ledger.get("about")
+    if settings is None or about is None:
+        msg = (
+            f"{ledger.directory} holds a run that was ended before it had begun. Nothing is lost: "
+            "start it again with the command that made it."
+        )
+        raise InputError(msg)
+    return settings, about
+
+
+def _about(settings: Settings, task: "Task") -> About:
+    work = task.data.work
+    return About(
+        run=uuid.uuid4().hex,
+        title=task.name or type(task.model).__name__,
+        created=time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        score_name=task.score.name,
+        score_unit=task.score.unit,
+        score_higher_is_better=task.score.higher_is_better,
+        runtime=settings.target.version(),
+        processor=str(processor()),
+        data={
+            "train": len(work.train),
+            "calibrate": len(work.calibrate),
+            "select": len(work.select),
+            "judge": task.data.judge.count,
+        },
+        work=work.fingerprint(),
+        judge=task.data.judge.fingerprint,
+        versions=_versions(),
+        findings=tuple(task.data.findings),
+    )
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for name in _PACKAGES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found

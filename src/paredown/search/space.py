@@ -1,0 +1,198 @@
+"""The recipes that a search may propose: moves of the five families, and their order.
+
+A `Sketch` says in few words what a recipe does; `Space.recipe` writes it out as steps.
+"""
+
+import dataclasses
+import enum
+from collections.abc import Sequence
+from typing import Any
+
+from paredown import architecture, distill, prune, quantize, regularize
+from paredown.recipe.ingredient import Ingredient
+from paredown.recipe.train import Train
+from paredown.recipe.transform import Transform
+
+__all__ = ["FAMILIES", "ORDERS", "Move", "Order", "Sketch", "Space", "Step"]
+
+Step = Transform | Train
+
+FAMILIES = ("prune", "quantize", "distill", "regularize", "architecture")
+
+
+class Move(enum.Enum):
+    """One thing that a recipe does."""
+
+    PRUNE = "prune"
+    RANDOM = "random prune"
+    STUDENT = "student"
+    SLIM = "slim"
+    INT8 = "int8"
+    TRAIN = "train"
+
+    @property
+    def cuts(self) -> bool:
+        """The network gets smaller by it."""
+        return self in {Move.PRUNE, Move.RANDOM, Move.STUDENT, Move.SLIM}
+
+
+Order = tuple[Move, ...]
+
+ORDERS: tuple[Order, ...] = (
+    (Move.PRUNE, Move.TRAIN, Move.INT8),
+    (Move.PRUNE, Move.INT8, Move.TRAIN),
+    (Move.SLIM, Move.TRAIN, Move.INT8),
+    (Move.SLIM, Move.INT8, Move.TRAIN),
+    (Move.SLIM, Move.PRUNE, Move.TRAIN, Move.INT8),
+    (Move.TRAIN, Move.PRUNE, Move.TRAIN, Move.INT8),
+    (Move.PRUNE, Move.TRAIN, Move.INT8, Move.TRAIN),
+    (Move.INT8, Move.TRAIN),
+    (Move.TRAIN, Move.INT8),
+    (Move.PRUNE, Move.TRAIN),
+    (Move.SLIM, Move.TRAIN),
+)
+"""Every order that is proposed, most promising first."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Sketch:
+    """A recipe in few words.
+
+    Attributes:
+        order: what is done, in this order. The longest training is the first after the last cut (or the only one).
+        macs: share of the multiplications that all cuts together keep.
+        importance: how `Move.PRUNE` ranks channels; None takes the default.
+        using: ingredients of every training.
+        epochs: trainings one after the other in the place of the longest; a promoted recipe gets one more.
+
+    """
+
+    order: Order
+    macs: float = 1.0
+    importance: Any = None
+    using: tuple[Ingredient, ...] = ()
+    epochs: tuple[float, ...] = (1.0,)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "macs", round(self.macs, 3) if any(move.cuts for move in self.order) else 1.0)
+
+    @property
+    def trains(self) -> bool:
+        """It costs training time."""
+        return Move.TRAIN in self.order
+
+    @property
+    def quantized(self) -> bool:
+        """The file will compute in 8 bits."""
+        return Move.INT8 in self.order
+
+    @property
+    def aware(self) -> bool:
+        """The longest training sees the quantized network, which takes about twice the time per step."""
+        return self.quantized and self.trains and self.order.index(Move.INT8) < self.main
+
+    @property
+    def distilled(self) -> bool:
+        """The original is asked at every training step."""
+        return any(isinstance(thing, distill.Logits) for thing in self.using)
+
+    @property
+    def main(self) -> int:
+        """Position of the longest training."""
+        cuts = [index for index, move in enumerate(self.order) if move.cuts]
+        after = [index for index, move in enumerate(self.order) if move is Move.TRAIN and index > max(cuts, default=-1)]
+        return after[0] if after else self.order.index(Move.TRAIN)
+
+    def shape(self) -> "Sketch":
+        """The same without training: a network of the same shape, whose file is as fast."""
+        return dataclasses.replace(
+            self, order=tuple(move for move in self.order if move is not Move.TRAIN), using=(), epochs=()
+        )
+
+    def longer(self, epochs: float) -> "Sketch":
+        """The same with one more training behind those it has had."""
+        return dataclasses.replace(self, epochs=(*self.epochs, epochs))
+
+
+@dataclasses.dataclass(frozen=True)
+class Space:
+    """What may be proposed for one task, target and choice of families.
+
+    Attributes:
+        families: names out of `FAMILIES`.
+        int8: the target has 8-bit kernels.
+        mixing: inputs are floating-point numbers, so that two examples can be mixed.
+        seed: of trainings and of the random control.
+        side: share of the longest training that the other trainings of a recipe get.
+        banned: moves that this network does not allow (nothing to cut, nothing to quantize).
+
+    """
+
+    families: frozenset[str] = frozenset(FAMILIES)
+    int8: bool = True
+    mixing: bool = True
+    seed: int = 0
+    side: float = 0.3
+    banned: frozenset[Move] = frozenset()
+
+    def allows(self, order: Order) -> bool:
+        """Whether every move belongs to the chosen families and to what the target can do."""
+        family = {
+            Move.PRUNE: "prune",
+            Move.RANDOM: "prune",
+            Move.STUDENT: "distill",
+            Move.SLIM: "architecture",
+            Move.INT8: "quantize",
+        }
+        return all(move is Move.TRAIN or family[move] in self.families for move in order) and not (
+            self.banned & set(order) or (Move.INT8 in order and not self.int8)
+        )
+
+    def orders(self) -> tuple[Order, ...]:
+        """Combinations that may be proposed, most promising first."""
+        return tuple(order for order in ORDERS if self.allows(order))
+
+    def teacher(self) -> tuple[Ingredient, ...]:
+        """Distillation from the original, where it may be used."""
+        return (distill.Logits(),) if "distill" in self.families else ()
+
+    def tricks(self) -> tuple[Ingredient, ...]:
+        """Regularization, where it may be used."""
+        if "regularize" not in self.families:
+            return ()
+        return (regularize.Mixup(), regularize.EMA()) if self.mixing else (regularize.EMA(),)
+
+    def recipe(self, sketch: Sketch) -> tuple[Step, ...]:
+        """Steps of a sketch.
+
+        Trainings beside the longest one get `side` of its first part.
+        """
+        cuts = sum(1 for move in sketch.order if move.cuts)
+        keep = sketch.macs ** (1 / cuts) if cuts else 1.0
+        steps: list[Step] = []
+        for index, move in enumerate(sketch.order):
+            if move is Move.TRAIN:
+                main = index == sketch.main
+                parts: Sequence[float] = sketch.epochs if main else (self.side * sketch.epochs[0],)
+                earlier = len(steps)  # another seed for every training of a recipe, so that each has its own order
+                steps += [
+                    Train(epochs=part, using=sketch.using, seed=self.seed + earlier + number)
+                    for number, part in enumerate(parts)
+                ]
+            else:
+                steps.append(self._transform(move, keep, sketch.importance))
+        return tuple(steps)
+
+    def _transform(self, move: Move, keep: float, importance: Any) -> Transform:
+        keep = round(keep, 4)
+        match move:
+            case Move.PRUNE:
+                return prune.Channels(importance=importance or prune.L2(), allocation=prune.Global(macs=keep))
+            case Move.RANDOM:
+                return prune.Channels(importance=prune.Random(seed=self.seed), allocation=prune.Global(macs=keep))
+            case Move.STUDENT:
+                return prune.Channels(allocation=prune.Uniform(macs=keep))
+            case Move.SLIM:
+                return architecture.Slim(macs=keep)
+            case _:
+                return quantize.Int8()

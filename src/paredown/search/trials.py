@@ -1,0 +1,212 @@
+"""One trial: from steps to a file and its numbers on `select`, or to a reason why there are none."""
+
+import dataclasses
+import hashlib
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from typing import cast
+
+from paredown import codec
+from paredown.errors import LedgerError, ParedownError
+from paredown.graph.cost import total
+from paredown.graph.network import Network
+from paredown.measure.latency import Latency
+from paredown.measure.size import size
+from paredown.recipe.train import Train
+from paredown.search.bench import Bench
+from paredown.search.labels import label
+from paredown.search.ledger import TrialRecord
+from paredown.search.results import TrialResult
+from paredown.search.space import Step
+from paredown.verdict.summary import StepSummary
+
+__all__ = ["NOTHING", "ORIGINAL", "QUICK", "Trials", "layout"]
+
+ORIGINAL = "original"
+NOTHING = "do nothing"
+
+QUICK = (2, 3)
+"""Rounds of processes for a latency that only guides the search."""
+
+_DONE = {"measured", "failed"}
+
+
+class Trials:
+    """Runs trials; one that the ledger knows already is not run again.
+
+    Args:
+        bench: makes networks, files and numbers.
+
+    """
+
+    def __init__(self, bench: Bench) -> None:
+        self.bench = bench
+        self.ledger = bench.ledger
+        self._original: TrialResult | None = None
+
+    def original(self) -> TrialResult:
+        """The captured original, lowered in float32: what everything is compared with.
+
+        Raises:
+            LoweringError: the target cannot take it; there is nothing to compare with then.
+            MeasureError: its file cannot be run.
+
+        """
+        if self._original is None:
+            bench = self.bench
+
+            def make() -> TrialResult:
+                result = self._result(bench.network, bench.steps.store(bench.network), ())
+                latency = bench.latency({ORIGINAL: bench.artifact(result.file, result.lowering)}, QUICK)
+                return dataclasses.replace(result, latency=latency[ORIGINAL])
+
+            record = self._run(ORIGINAL, ORIGINAL, (), make, forgive=False)
+            self._original = cast("TrialResult", record.result)
+        return self._original
+
+    def run(
+        self, role: str, steps: Sequence[Step], *, seconds: float | None = None, name: str = "", timing: bool = True
+    ) -> TrialRecord:
+        """Carry a recipe out, lower it, predict `select`, and time the file.
+
+        Args:
+            role: ``control``, ``arm`` or ``trial``.
+            steps: the recipe.
+            seconds: after which trainings have to end; None lets them finish.
+            name: label, where the steps do not say it.
+            timing: measure the latency, unless a file of the same layout has been measured.
+
+        Returns:
+            The record, measured or failed with the reason.
+
+        Raises:
+            LedgerError: the run directory cannot be used any more.
+
+        """
+        bench = self.bench
+
+        def make() -> TrialResult:
+            deadline = None if seconds is None else time.monotonic() + seconds
+            outcome = bench.make(steps, deadline)
+            result = self._result(outcome.network, bench.steps.store(outcome.network), bench.summaries(outcome, steps))
+            trained = sum(
+                record.seconds
+                for record, step in zip(outcome.steps, steps, strict=True)
+                if isinstance(step, Train) and not record.cached
+            )
+            latency = self.time(result, layout(outcome.network)) if timing else None
+            return dataclasses.replace(result, trained=trained, latency=latency)
+
+        return self._run(role, name or self._label(steps), steps, make)
+
+    def nothing(self) -> TrialRecord:
+        """The do-nothing control: the original's own file once more, to be measured as if it were another."""
+        original = self.original()
+        identity = codec.fingerprint(NOTHING)
+        if self._known(identity) is None:
+            self.ledger.start(identity, "control", NOTHING, codec.encode(()))
+            self.ledger.finish(identity, original, 0.0, (original.file, original.network, *original.rows.values()))
+        return self._record(identity)
+
+    def _label(self, steps: Sequence[Step]) -> str:
+        """Unique among the trials of this run."""
+        identity = codec.encode(tuple(steps))
+        taken = {record.label: record.recipe for record in self.ledger.trials()}
+        short = label(steps)
+        epochs = sum(step.epochs for step in steps if isinstance(step, Train))
+        for candidate in (short, f"{short}, {epochs:.3g} ep", *(f"{short} #{n}" for n in range(2, 1000))):
+            if candidate not in taken or taken[candidate] == identity:
+                return candidate
+        return short
+
+    def _run(
+        self, role: str, name: str, steps: Sequence[Step], make: Callable[[], TrialResult], *, forgive: bool = True
+    ) -> TrialRecord:
+        recipe = codec.encode(tuple(steps))
+        identity = codec.fingerprint(ORIGINAL if role == ORIGINAL else "trial", recipe)
+        known = self._known(identity)
+        if known is not None:
+            return known
+        self.ledger.start(identity, role, name, recipe)
+        self.bench.progress.begin(name)
+        start = time.monotonic()
+        try:
+            result = make()
+        except (KeyboardInterrupt, SystemExit):
+            self.ledger.fail(identity, "interrupted", time.monotonic() - start, "interrupted")
+            raise
+        except LedgerError:
+            raise
+        except Exception as error:
+            self._failed(identity, error, time.monotonic() - start)
+            if not forgive:
+                raise
+        else:
+            blobs = (result.file, result.network, *result.rows.values())
+            self.ledger.finish(identity, result, time.monotonic() - start, blobs)
+        finally:
+            self.ledger.set("seconds_used", self.bench.clock.used())
+        return self._record(identity)
+
+    def _failed(self, identity: str, error: Exception, seconds: float) -> None:
+        """Write down why; for errors that nobody raised on purpose, where too."""
+        self.ledger.fail(identity, f"{type(error).__name__}: {error}", seconds)
+        if not isinstance(error, ParedownError):
+            self.ledger.event("traceback", "".join(traceback.format_exception(error)))
+
+    def _known(self, identity: str) -> TrialRecord | None:
+        """A trial that is over, and whose files are all as they were written."""
+        record = self.ledger.trial(identity)
+        if record is None or record.state not in _DONE:
+            return None
+        return record if self.bench.has(*record.blobs) else None
+
+    def _record(self, identity: str) -> TrialRecord:
+        record = self.ledger.trial(identity)
+        if record is None:  # pragma: no cover (it was started above)
+            msg = f"Trial {identity} vanished from {self.ledger.file}. Start anew in another directory: --out runs/other."
+            raise LedgerError(msg)
+        return record
+
+    def _result(self, network: Network, stored: str, steps: tuple[StepSummary, ...]) -> TrialResult:
+        """Lower a network, predict `select` with the file, and compare it with the original's."""
+        bench = self.bench
+        name, artifact = bench.lower(network)
+        rows = bench.store_rows(bench.predict(artifact, bench.task.data.work.select))
+        quality, guards = bench.quality(rows, rows if self._original is None else self._original.rows)
+        cost = total(network)
+        return TrialResult(
+            file=name,
+            network=stored,
+            rows=rows,
+            size=size(artifact.path),
+            macs=cost.macs,
+            parameters=cost.parameters,
+            steps=steps,
+            quality=quality,
+            guards=guards,
+            lowering=artifact.lowering,
+        )
+
+    def time(self, result: TrialResult, shape: str) -> Latency:
+        """Quick latency of a file, measured now or when a file of the same layout was."""
+        name = f"latency/{shape}"
+        known: Latency | None = self.ledger.measurement(name)
+        if known is None:
+            files = {ORIGINAL: self.original(), "candidate": result}
+            artifacts = {label: self.bench.artifact(file.file, file.lowering) for label, file in files.items()}
+            known = self.bench.latency(artifacts, QUICK)["candidate"]
+            self.ledger.measured(name, known)
+        return known
+
+
+def layout(network: Network) -> str:
+    """Fingerprint of everything a file's speed depends on: operators and shapes, not the values of the weights."""
+    digest = hashlib.sha256()
+    for node in network.nodes():
+        value = node.meta.get("val")
+        digest.update(f"{node.op} {node.target} {getattr(value, 'shape', None)}\n".encode())
+    for name, tensor in network.state_dict().items():
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+    return digest.hexdigest()
