@@ -19,7 +19,16 @@ from paredown.graph.formats import IntFormat
 from paredown.graph.movement import moves
 from paredown.graph.network import Network
 
-__all__ = ["FakeQuantize", "Grid", "effective", "fake_quantize", "fake_quantized", "insert_after", "round_biases"]
+__all__ = [
+    "FakeQuantize",
+    "Grid",
+    "effective",
+    "fake_quantize",
+    "fake_quantized",
+    "insert_after",
+    "round_biases",
+    "tensor_of",
+]
 
 
 def effective(

@@ -2,5 +2,6 @@
 
 from paredown.targets.onnxruntime import OnnxRuntime
 from paredown.targets.target import Artifact, Lowering, Port, Session, Target
+from paredown.targets.torch import Torch
 
-__all__ = ["Artifact", "Lowering", "OnnxRuntime", "Port", "Session", "Target"]
+__all__ = ["Artifact", "Lowering", "OnnxRuntime", "Port", "Session", "Target", "Torch"]

@@ -129,7 +129,7 @@ class Target(abc.ABC):
         """Write the file, after the runtime has given the network's own outputs with it.
 
         The file appears under its name only when it is whole and agrees with ``network.eval()`` at batch 1, 3 and
-        that of the example. The same network gives the same bytes.
+        that of the example. The same network gives the same bytes (compiled code excepted).
 
         Raises:
             LoweringError: the target has no words for an operator; the message names node and module.

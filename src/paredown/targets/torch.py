@@ -1,0 +1,180 @@
+"""PyTorch itself on the CPU: the graph run operator by operator, or compiled ahead of time."""
+
+import dataclasses
+import json
+import os
+import shutil
+import tempfile
+import warnings
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from paredown.errors import LoweringError
+from paredown.targets import parity
+from paredown.targets.target import Artifact, Lowering, Port, Session, Target, write_atomically
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+    import numpy.typing as npt
+
+    from paredown.graph.capabilities import Capabilities
+    from paredown.graph.network import Network
+
+__all__ = ["Torch"]
+
+_PORTS = "extra/paredown_ports.json"
+
+
+@dataclasses.dataclass(frozen=True)
+class Torch(Target):
+    """PyTorch on the CPU, with a ``.pt2`` file that loads with torch alone.
+
+    Eager files hold the graph itself (``torch.export.save``) and run anywhere. Compiled files hold machine code with
+    the weights frozen in (AOTInductor), so they run on processors like the one they were made on; making them takes a
+    C++ compiler and some 10 to 30 seconds. Their bytes differ from one compilation to the next. Opening a file sets the number of threads of the
+    whole process.
+
+    Attributes:
+        threads: threads inside an operator.
+        batch: examples per inference that latency is measured with.
+        compiled: compile ahead of time.
+
+    """
+
+    compiled: bool = False
+    name: ClassVar[str] = "PyTorch"
+    suffix: ClassVar[str] = ".pt2"
+
+    @property
+    def capabilities(self) -> "Capabilities":
+        """Everything runs, in float32; rounded values are simulated and no faster, so 8 bits are not offered."""
+        from paredown.graph.capabilities import Capabilities  # noqa: PLC0415 (targets import without torch)
+
+        return Capabilities(name=self.name)
+
+    def lower(self, network: "Network", path: str | os.PathLike[str]) -> Artifact:
+        """Write a ``.pt2`` file; see `Target.lower`."""
+        network = network.copy().cpu().eval()
+        if self.compiled:
+            _require_compiler()
+
+        def write(partial: Path) -> Lowering:
+            with tempfile.TemporaryDirectory(dir=partial.parent) as directory:  # archives repeat their file's name
+                package = Path(directory) / "network.pt2"
+                if self.compiled:
+                    _compile(network, package)
+                else:
+                    network.save(package)
+                package.replace(partial)
+            with self.open(partial) as session:
+                parity.check(network, session, parity.FLOAT_DB, self.name)
+            return Lowering(_operators(network))
+
+        return write_atomically(path, write, self)
+
+    def open(self, path: str | os.PathLike[str]) -> Session:
+        """Open a ``.pt2`` file of the same kind (eager or compiled); imports torch only."""
+        import torch  # noqa: PLC0415 (heavy)
+
+        path = Path(path)
+        if not path.is_file():
+            msg = f"{path} was given to PyTorch; there is no such file. Lower the network to it first."
+            raise LoweringError(msg)
+        try:
+            if self.compiled:
+                with zipfile.ZipFile(path) as archive:
+                    found = next(name for name in archive.namelist() if name.endswith(_PORTS))
+                    ports = json.loads(archive.read(found))
+                session = _CompiledSession(torch._inductor.aoti_load_package(str(path)), ports)
+            else:
+                session = _EagerSession(torch.export.load(path))
+        except (RuntimeError, StopIteration, zipfile.BadZipFile, KeyError, ValueError) as error:
+            msg = f"PyTorch {torch.__version__} cannot open {path} with {self}: {error}. Open it as it was lowered."
+            raise LoweringError(msg) from error
+        torch.set_num_threads(self.threads)
+        return session
+
+    def version(self) -> str:
+        """Name and version of PyTorch."""
+        import torch  # noqa: PLC0415 (heavy)
+
+        return f"torch {torch.__version__}"
+
+
+class _TorchSession(Session):
+    def __init__(self, call: Any, inputs: tuple[Port, ...], outputs: tuple[Port, ...]) -> None:
+        self._call = call
+        self.inputs, self.outputs = inputs, outputs
+
+    def run(self, feeds: "Sequence[npt.NDArray[Any]]") -> "list[np.ndarray[Any, Any]]":
+        import torch  # noqa: PLC0415 (heavy)
+
+        with torch.no_grad():
+            results = self._call(*(torch.from_numpy(feed) for feed in feeds))
+        results = results if isinstance(results, tuple | list) else (results,)
+        return [result.numpy() for result in results]
+
+    def close(self) -> None:
+        self._call = None
+
+
+class _EagerSession(_TorchSession):
+    def __init__(self, program: Any) -> None:
+        nodes = {node.name: node for node in program.graph.nodes}
+        inputs = tuple(_port(nodes[name]) for name in program.graph_signature.user_inputs)
+        outputs = tuple(
+            _port(nodes[name], f"output_{index}" if index else "output")
+            for index, name in enumerate(program.graph_signature.user_outputs)
+        )
+        super().__init__(program.module(check_guards=False), inputs, outputs)
+
+
+class _CompiledSession(_TorchSession):
+    def __init__(self, call: Any, ports: Any) -> None:
+        inputs, outputs = ([Port(name, dtype, tuple(shape)) for name, dtype, shape in side] for side in ports)
+        super().__init__(call, tuple(inputs), tuple(outputs))
+
+
+def _port(node: Any, name: str = "") -> Port:
+    value = node.meta["val"]
+    shape = tuple(size if isinstance(size, int) else None for size in value.shape)
+    return Port(name or node.name, str(value.dtype).removeprefix("torch."), shape)
+
+
+def _operators(network: "Network") -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for node in network.nodes():
+        if node.op == "call_function":
+            counts[str(node.target)] = counts.get(str(node.target), 0) + 1
+    return dict(sorted(counts.items()))
+
+
+def _require_compiler() -> None:
+    wanted = os.environ.get("CXX") or "g++"
+    if not any(shutil.which(name) for name in (wanted, "g++", "clang++", "c++")):
+        msg = (
+            "Torch(compiled=True) was given; it makes machine code and found no C++ compiler here (looked for "
+            f"{wanted}, g++, clang++, c++). Install one (Debian: `apt install g++`), or use Torch()."
+        )
+        raise LoweringError(msg)
+
+
+def _compile(network: "Network", path: Path) -> None:
+    import torch  # noqa: PLC0415 (heavy)
+
+    with torch.no_grad(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*torch.jit", category=DeprecationWarning)
+        eager = path.with_name("eager.pt2")
+        network.save(eager)  # stock operators only
+        program = torch.export.load(eager)
+        program.example_inputs = (network.example, {})
+        eager.unlink()
+        ports = _EagerSession(program)
+        settings = {"freezing": True}
+        torch._inductor.aoti_compile_and_package(program, package_path=str(path), inductor_configs=settings)
+    with zipfile.ZipFile(path, "a") as archive:
+        root = archive.namelist()[0].partition("/")[0]
+        archive.writestr(zipfile.ZipInfo(f"{root}/{_PORTS}"), json.dumps([ports.inputs, ports.outputs]))
