@@ -1,0 +1,152 @@
+"""Residual blocks: parts of a network that a skip connection leads around, so that they can be left out."""
+
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import fx
+
+from paredown.errors import CutError, InputError
+from paredown.graph.fold import drop_unused
+from paredown.graph.network import Network, module_path
+from paredown.graph.shapes import propagate
+
+__all__ = ["Block", "blocks", "bypass", "unused"]
+
+_ADD = torch.ops.aten.add.Tensor
+
+
+@dataclasses.dataclass(frozen=True)
+class Block:
+    """A branch ``f`` of ``x + f(x)`` whose removal leaves all shapes as they are.
+
+    Attributes:
+        name: path of the user's module that adds, numbered where it adds more than once.
+        node: name of the addition.
+        skip: which argument of the addition is ``x``.
+
+    """
+
+    name: str
+    node: str
+    skip: int
+
+
+def blocks(network: Network) -> tuple[Block, ...]:
+    """Every residual block of a network, in order of execution; one may lie inside another.
+
+    An addition closes a block where one of its inputs is computed from the other one and that other one has the
+    shape of the sum. Shortcuts that change the shape (a convolution, a padding) are no way around.
+    """
+    if any("val" not in node.meta for node in network.nodes() if node.op == "call_function"):
+        network = propagate(network.copy())
+    ancestors: dict[fx.Node, set[fx.Node]] = {}
+    found: list[Block] = []
+    used: dict[str, int] = {}
+    for node in network.nodes():
+        ancestors[node] = set().union(*(ancestors[source] | {source} for source in node.all_input_nodes), set())
+        skip = _skip(node, ancestors)
+        if skip is None:
+            continue
+        name = module_path(node) or node.name
+        used[name] = used.get(name, 0) + 1
+        found.append(Block(name if used[name] == 1 else f"{name}#{used[name]}", node.name, skip))
+    return tuple(found)
+
+
+def _skip(node: fx.Node, ancestors: Mapping[fx.Node, set[fx.Node]]) -> int | None:
+    if node.target is not _ADD or node.kwargs.get("alpha", 1) != 1:
+        return None
+    one, two = node.args[:2]
+    if not isinstance(one, fx.Node) or not isinstance(two, fx.Node):
+        return None
+    for position, (around, branch) in enumerate(((one, two), (two, one))):
+        if around.op != "get_attr" and around in ancestors[branch] and _same_shape(around, node):
+            return position
+    return None
+
+
+def _same_shape(one: fx.Node, two: fx.Node) -> bool:
+    left, right = one.meta["val"], two.meta["val"]
+    return isinstance(left, torch.Tensor) and left.dtype == right.dtype and str(left.shape) == str(right.shape)
+
+
+def unused(network: Network, dropped: Iterable[Block]) -> tuple[frozenset[str], frozenset[str]]:
+    """Names of the nodes, and of the parameters and buffers, that nothing needs once blocks are left out."""
+    nodes = {node.name: node for node in network.nodes()}
+    around = {nodes[block.node]: nodes[block.node].args[block.skip] for block in dropped}
+    needed: set[fx.Node] = set()
+    stack = [node for node in network.nodes() if node.op == "output"]
+    while stack:
+        node: Any = stack.pop()
+        while node in around:
+            node = around[node]
+        if node not in needed:
+            needed.add(node)
+            stack += node.all_input_nodes
+    gone = [node for node in network.nodes() if node not in needed and node.op != "placeholder"]
+    read = {str(node.target) for node in needed if node.op == "get_attr"}
+    lost = {str(node.target) for node in gone if node.op == "get_attr"} - read
+    return frozenset(node.name for node in gone), frozenset(lost)
+
+
+def bypass(network: Network, dropped: Sequence[Block], *, proof: bool = True) -> Network:
+    """A copy of a network without some blocks; what only they used is gone, parameters included.
+
+    Args:
+        network: left bit-identical.
+        dropped: blocks of this network.
+        proof: run the result against the network with the blocks skipped, at two batch sizes.
+
+    Raises:
+        InputError: there is no such block.
+        CutError: the result does not compute what it must; nothing is handed out.
+
+    """
+    twin = network.copy()
+    graph_module = twin.graph_module
+    nodes = {node.name: node for node in graph_module.graph.nodes}
+    for block in dropped:
+        node = nodes.get(block.node)
+        if node is None or node.target is not _ADD:
+            msg = (
+                f"There is no block {block.name!r} (node {block.node!r}) in this network. Plan again for this network."
+            )
+            raise InputError(msg)
+        node.replace_all_uses_with(node.args[block.skip])  # type: ignore[arg-type]
+        graph_module.graph.erase_node(node)
+    graph_module.graph.eliminate_dead_code()
+    drop_unused(graph_module)
+    twin.recompile()
+    if proof:
+        _prove(network, twin, dropped)
+    return twin
+
+
+def _prove(before: Network, after: Network, dropped: Sequence[Block]) -> None:
+    skipping = _Skipping(before.copy().eval(), dropped)
+    quiet = after.copy().eval()
+    device = next((tensor.device for tensor in quiet.state_dict().values()), torch.device("cpu"))
+    for size in (1, 2):
+        feed = [tensor[:size].to(device) for tensor in before.example]
+        with torch.no_grad():
+            wanted, got = skipping.run(*feed), quiet.graph_module(*feed)
+        for number, (one, two) in enumerate(zip(wanted, got, strict=True)):
+            if isinstance(one, torch.Tensor) and not torch.allclose(one, two, rtol=1e-4, atol=1e-5, equal_nan=True):
+                names = ", ".join(block.name for block in dropped)
+                msg = f"Output {number} without the blocks {names} is not what skipping them gives. Keep these blocks."
+                raise CutError(msg)
+
+
+class _Skipping(fx.Interpreter):
+    """Runs a graph and passes on what leads around the blocks."""
+
+    def __init__(self, network: Network, dropped: Sequence[Block]) -> None:
+        super().__init__(network.graph_module)
+        self._around = {block.node: block.skip for block in dropped}
+
+    def run_node(self, n: fx.Node) -> Any:
+        if n.name in self._around:
+            return self.env[n.args[self._around[n.name]]]  # type: ignore[index]
+        return super().run_node(n)

@@ -1,0 +1,56 @@
+"""Regularized evolution."""
+
+import dataclasses
+from collections import deque
+from collections.abc import Sequence
+
+from paredown.architecture.problem import Problem
+from paredown.architecture.space import Candidate
+from paredown.architecture.strategy import Strategy
+from paredown.errors import RecipeError
+
+__all__ = ["Evolution"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Evolution(Strategy):
+    """Mutate the best of a small sample of the population; the oldest dies, however good it is.
+
+    Real, Aggarwal, Huang, Le: "Regularized evolution for image classifier architecture search", AAAI 2019,
+    arXiv:1802.01548. The population never grows over a third of the evaluations.
+
+    Attributes:
+        population: number of candidates alive.
+        tournament: size of the sample whose best becomes a parent.
+
+    """
+
+    population: int = 24
+    tournament: int = 6
+
+    def __post_init__(self) -> None:
+        if self.population < 2 or not 1 <= self.tournament <= self.population:
+            msg = (
+                f"Evolution(population={self.population}, tournament={self.tournament}) was given; the population is at "
+                "least 2 and the tournament between 1 and the population. Write Evolution(population=24, tournament=6)."
+            )
+            raise RecipeError(msg)
+
+    def search(self, problem: Problem, start: Sequence[Candidate]) -> None:
+        """See `Strategy.search`."""
+        known = sorted((c for c in start if problem.feasible(c)), key=problem.evaluate)
+        size = max(2, min(self.population, (problem.left + len(known)) // 3))
+        alive = deque(reversed(known[:size]))
+        while len(alive) < size and problem.left:
+            alive.append(_evaluated(problem, problem.sample()))
+        while problem.left and alive:
+            drawn = problem.generator.choice(len(alive), size=min(self.tournament, len(alive)), replace=False)
+            parent = min((alive[int(i)] for i in drawn), key=problem.seen.__getitem__)
+            alive.append(_evaluated(problem, problem.mutate(parent)))
+            if len(alive) > size:
+                alive.popleft()
+
+
+def _evaluated(problem: Problem, candidate: Candidate) -> Candidate:
+    problem.evaluate(candidate)
+    return candidate

@@ -1,0 +1,47 @@
+"""Hill climbing with restarts."""
+
+import dataclasses
+from collections.abc import Sequence
+
+from paredown.architecture.problem import Problem
+from paredown.architecture.space import Candidate
+from paredown.architecture.strategy import Strategy
+from paredown.errors import RecipeError
+
+__all__ = ["LocalSearch"]
+
+
+@dataclasses.dataclass(frozen=True)
+class LocalSearch(Strategy):
+    """Move to a neighbour whenever it is no worse; start anew from a random candidate when no move helps.
+
+    White, Nolen, Savani: "Exploring the loss landscape in neural architecture search", UAI 2021, arXiv:2005.02960: a
+    strong baseline where evaluations carry little noise.
+
+    Attributes:
+        patience: neighbours in a row that may be worse before a restart.
+
+    """
+
+    patience: int = 20
+
+    def __post_init__(self) -> None:
+        if self.patience < 1:
+            msg = f"LocalSearch(patience={self.patience}) was given; it is 1 or more. Write LocalSearch(patience=20)."
+            raise RecipeError(msg)
+
+    def search(self, problem: Problem, start: Sequence[Candidate]) -> None:
+        """See `Strategy.search`."""
+        known = [candidate for candidate in start if problem.feasible(candidate)]
+        here = min(known, key=problem.evaluate) if known else problem.sample()
+        value, failures = problem.evaluate(here), 0
+        while problem.left:
+            there = problem.mutate(here)
+            loss = problem.evaluate(there)
+            better = loss < value
+            if loss <= value:
+                here, value = there, loss
+            failures = 0 if better else failures + 1
+            if failures >= self.patience and problem.left:
+                here, failures = problem.sample(), 0
+                value = problem.evaluate(here)

@@ -1,0 +1,236 @@
+"""Search over widths and depth of the user's own network, with the weights it has."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+
+import torch
+
+from paredown.architecture.blocks import Block, bypass
+from paredown.architecture.evolution import Evolution
+from paredown.architecture.problem import Problem
+from paredown.architecture.space import Candidate, Depth, Space, Width, best, ranked
+from paredown.architecture.strategy import Strategy
+from paredown.data import WorkData
+from paredown.errors import RecipeError
+from paredown.graph.cut import cut
+from paredown.graph.cut.weights import mean_of_members
+from paredown.graph.network import Network
+from paredown.graph.statistics import reestimate, write_statistics
+from paredown.recipe.evidence import Evidence
+from paredown.recipe.plan import Plan
+from paredown.recipe.transform import Transform
+
+__all__ = ["Slim"]
+
+_FINALISTS = 3
+
+
+@dataclasses.dataclass(frozen=True)
+class Slim(Transform):
+    """Choose the width of every coupled group and the residual blocks that stay, for least loss within a limit.
+
+    Every candidate inherits the trained weights: in each group the indices of largest norm stay (mean over the group's
+    weights, as `prune.L2`), left out blocks are bypassed, and the statistics of batch norms are re-estimated, so that
+    candidates can be ranked without training them: Li et al., "EagleEye", ECCV 2020, arXiv:2007.02491; subnetworks of
+    one trained network as in Cai et al., "Once for all", ICLR 2020, arXiv:1908.09791; evolution under a budget of
+    multiply-accumulates as in Real et al., AAAI 2019, arXiv:1802.01548. Train afterwards.
+
+    With L widths for each of G groups and B blocks the space has L^G x 2^B networks: 8^18 x 2^7, about 10^18, for a
+    ResNet-20. The search starts from equal shares everywhere, without any block and without the blocks whose removal
+    hurts least (each is tried alone first), so it is never worse than these. The loss is taken on `examples` of the
+    select split (a seeded, stratified draw); the three best candidates are compared again on all of it.
+
+    Attributes:
+        macs: share of the multiply-accumulates that may remain; 0.5 where no limit is given at all.
+        parameters: share of the parameters that may remain; None for no limit.
+        strategy: `Evolution`, `LocalSearch` or the control `RandomSearch`.
+        width: which widths there are; None leaves widths alone.
+        depth: how many blocks may go; None keeps all.
+        evaluations: how many candidates are evaluated; this bounds the time.
+        examples: how many examples of select (and of calibrate, for batch norms) each evaluation sees.
+
+    Raises:
+        RecipeError: a setting is out of range.
+
+    """
+
+    macs: float | None = None
+    parameters: float | None = None
+    strategy: Strategy = dataclasses.field(default_factory=Evolution)
+    width: Width | None = dataclasses.field(default_factory=Width)
+    depth: Depth | None = dataclasses.field(default_factory=Depth)
+    evaluations: int = 150
+    examples: int = 512
+
+    def __post_init__(self) -> None:
+        if self.macs is None and self.parameters is None:
+            object.__setattr__(self, "macs", 0.5)
+        for name in ("macs", "parameters"):
+            share = getattr(self, name)
+            if share is not None and not 0.0 < share <= 1.0:
+                msg = f"Slim({name}={share}) was given; it is the share that may remain. Write Slim({name}=0.5)."
+                raise RecipeError(msg)
+        if self.evaluations < 1 or self.examples < 1:
+            msg = (
+                f"Slim(evaluations={self.evaluations}, examples={self.examples}) was given; both are 1 or more. "
+                "Write Slim(evaluations=150, examples=512)."
+            )
+            raise RecipeError(msg)
+        if self.width is None and self.depth is None:
+            msg = "Slim(width=None, depth=None) leaves nothing to choose. Give one of them: Slim(depth=Depth())."
+            raise RecipeError(msg)
+
+    def check(self, state: frozenset[str]) -> str | None:
+        """The network must not be quantized: the ranges were measured for the widths it has."""
+        if "quantized" in state:
+            return "the network is quantized already, for the widths and blocks it has"
+        return None
+
+    def plan(self, network: Network, evidence: Evidence) -> Plan:
+        """Search.
+
+        Raises:
+            RecipeError: there is nothing to choose, the limit cannot be reached (the message names the smallest share
+                that can), or the evidence has no data.
+
+        """
+        trial = _Trial(network, evidence, self)
+        limits = {"macs": self.macs, "parameters": self.parameters}
+        problem = Problem(
+            trial.space,
+            {name: share for name, share in limits.items() if share is not None},
+            trial.loss,
+            self.evaluations,
+            evidence.seed,
+        )
+        start = _start(problem)
+        if not start:
+            problem.evaluate(problem.smallest())
+        self.strategy.search(problem, start)
+        winner = trial.final(problem.ranking()[:_FINALISTS])
+        return Plan(
+            "architecture.Slim",
+            _reason(self.strategy, problem, winner),
+            {
+                "kept": {name: indices.tolist() for name, indices in trial.kept(winner).items()},
+                "dropped": [dataclasses.asdict(block) for block in trial.space.dropped(winner)],
+                "tried": len(problem.seen),
+                "loss": problem.seen[winner],
+                "macs": problem.share("macs", winner),
+                "parameters": problem.share("parameters", winner),
+            },
+            trial.statistics(winner),
+        )
+
+    def apply(self, network: Network, plan: Plan) -> Network:
+        """Cut the widths and bypass the blocks of a copy; both are proven by running them.
+
+        Raises:
+            InputError: the plan was made for another network.
+            CutError: the result does not compute what it must.
+
+        """
+        small = cut(network, plan.decisions["kept"]) if plan.decisions["kept"] else network.copy()
+        dropped = [Block(**block) for block in plan.decisions["dropped"]]
+        if dropped:
+            small = bypass(small, dropped)
+        return write_statistics(small, plan.tensors)
+
+
+class _Trial:
+    """Builds candidates of one network and takes their loss."""
+
+    def __init__(self, network: Network, evidence: Evidence, settings: Slim) -> None:
+        work = evidence.work
+        self.network = network
+        self.evidence = evidence
+        self.space = Space(network, settings.width, settings.depth, evidence.capabilities.channel_multiple)
+        self.order = ranked(
+            {
+                group.name: mean_of_members(
+                    network, self.space.axes, group, lambda _, weight: weight.double().square(), torch.sqrt
+                )
+                for group in self.space.groups
+            }
+        )
+        select = work.select.take(settings.examples, evidence.seed)
+        self.some = Evidence(
+            WorkData(work.train, work.calibrate, select),
+            evidence.objective,
+            evidence.capabilities,
+            seed=evidence.seed,
+            device=evidence.device,
+        )
+        self.partial = len(select) < len(work.select)
+        self.batches = list(evidence.calibration(settings.examples, network))
+
+    def kept(self, candidate: Candidate) -> dict[str, torch.Tensor]:
+        """Kept indices of every group that is still there."""
+        alive = {self.space.groups[i].name for i in self.space.alive(candidate)}
+        counts = self.space.kept(candidate)
+        return {name: best(self.order[name], count) for name, count in counts.items() if name in alive}
+
+    def build(self, candidate: Candidate) -> Network:
+        """The candidate with inherited weights, unproven."""
+        kept = self.kept(candidate)
+        small = cut(self.network, kept, axes=self.space.axes, proof=False) if kept else self.network.copy()
+        dropped = self.space.dropped(candidate)
+        if dropped:
+            small = bypass(small, dropped, proof=False)
+        return small.eval().to(self.evidence.device)
+
+    def recovered(self, candidate: Candidate) -> Network:
+        """The candidate with batch norms that fit it."""
+        small = self.build(candidate)
+        return write_statistics(small, reestimate(small, self.batches))
+
+    def loss(self, candidate: Candidate) -> float:
+        """Loss on some of the select split."""
+        return self.some.loss(self.recovered(candidate))
+
+    def final(self, finalists: Sequence[Candidate]) -> Candidate:
+        """The best of the best on the whole select split."""
+        if not self.partial or len(finalists) == 1:
+            return finalists[0]
+        return min(finalists, key=lambda candidate: self.evidence.loss(self.recovered(candidate)))
+
+    def statistics(self, candidate: Candidate) -> Mapping[str, torch.Tensor]:
+        """Batch norm statistics from the whole calibration split."""
+        small = self.build(candidate)
+        found = reestimate(small, self.evidence.calibration(None, small))
+        return {name: tensor.cpu() for name, tensor in found.items()}
+
+
+def _start(problem: Problem) -> list[Candidate]:
+    """Equal shares everywhere: with all blocks, and without the one, two, three ... that are missed least.
+
+    At most half of the evaluations go into this.
+    """
+    space = problem.space
+    budget = problem.left // 2
+    harm: dict[int, float] = {}
+    if len(space.blocks) <= budget // 2:
+        for position in range(len(space.blocks) if space.most else 0):
+            dropped = tuple(i == position for i in range(len(space.blocks)))
+            harm[position] = problem.evaluate(dataclasses.replace(space.whole, dropped=dropped))
+    order = sorted(harm, key=harm.__getitem__)
+    start = []
+    for number in range(min(len(order), space.most) + 1):
+        gone = set(order[:number])
+        candidate = problem.uniform(tuple(i in gone for i in range(len(space.blocks))))
+        if candidate is not None and len(problem.seen) < budget + 1:
+            problem.evaluate(candidate)
+            start.append(candidate)
+    return start
+
+
+def _reason(strategy: Strategy, problem: Problem, winner: Candidate) -> str:
+    space = problem.space
+    names = [block.name for block in space.dropped(winner)]
+    gone = f"without {', '.join(names)}" if names else "with all blocks"
+    narrow = len(space.kept(winner))
+    return (
+        f"{type(strategy).__name__} tried {len(problem.seen)} of {space.size():.1e} networks: {narrow} of "
+        f"{len(space.groups)} groups narrower, {gone}, {problem.share('macs', winner):.1%} of the multiply-accumulates, "
+        f"{problem.share('parameters', winner):.1%} of the parameters, loss {problem.seen[winner]:.4g} before training."
+    )
