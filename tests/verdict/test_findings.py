@@ -1,0 +1,186 @@
+"""Every finding both ways, and where it does not apply."""
+
+import dataclasses
+import re
+from pathlib import Path
+
+import pytest
+import torch
+from measurements import energy_of, file, hits, latency_of
+from torch import nn
+
+from paredown import scores
+from paredown.graph.capabilities import Capabilities
+from paredown.graph.capture import capture
+from paredown.measure import quality
+from paredown.targets import Lowering
+from paredown.verdict import Margins, Measured
+from paredown.verdict.findings import FileContext, RunContext, channels_of, check
+
+ORIGINAL = file("original")
+PAGES = Path(__file__).parents[2] / "docs" / "findings"
+
+
+def of_file(code, **facts):
+    context = FileContext(**{"measured": file("small", 0.4), "original": ORIGINAL, **facts})
+    return next(found for found in check(context) if found.code == code)
+
+
+def of_run(code, **facts):
+    return next(found for found in check(RunContext(**facts)) if found.code == code)
+
+
+def told(finding):
+    return str(finding.severity), finding.text
+
+
+ALIGNED = Capabilities("ONNX Runtime", channel_multiple=8)
+
+
+def test_pd101_channels():
+    original = {"conv1": 32, "conv2": 64}
+    severity, text = told(
+        of_file("PD101", capabilities=ALIGNED, channels={"conv1": 13, "conv2": 64}, original_channels=original)
+    )
+    assert severity == "tip"
+    assert "1 of 1 layers that were cut are not a multiple of 8 wide: conv1 (13)" in text
+    many = {f"c{i}": 13 for i in range(7)}
+    assert ", ..." in of_file("PD101", capabilities=ALIGNED, channels=many).text
+    assert (
+        of_file("PD101", capabilities=ALIGNED, channels={"conv1": 16}, original_channels=original).severity == "passed"
+    )
+    for facts in (
+        {},
+        {"capabilities": Capabilities("any"), "channels": {"conv1": 13}},
+        {"capabilities": ALIGNED, "channels": original, "original_channels": original},
+    ):
+        assert of_file("PD101", **facts).severity == "not applicable"
+
+
+def test_pd102_int8():
+    int8 = Lowering({"QuantizeLinear": 2, "DequantizeLinear": 3}, 10, ("conv3 (aten.conv2d) of layer.3",))
+    slow = file("small", 0.99)
+    severity, text = told(of_file("PD102", measured=slow, lowering=int8))
+    assert severity == "issue"
+    assert "0.99 of the original's time" in text
+    assert "1 of 10 nodes are still computed in float: conv3" in text
+    assert "5 conversions" in text
+    assert "PD103" in of_file("PD102", measured=slow, lowering=Lowering({}, 10)).text
+    assert of_file("PD102", lowering=int8).severity == "passed"
+    assert of_file("PD102", lowering=Lowering()).severity == "not applicable"
+    assert of_file("PD102", lowering=int8, measured=Measured("x")).severity == "not applicable"
+
+
+def test_pd103_fixed_cost():
+    severity, text = told(of_file("PD103", measured=file("small", 0.9), macs=25, original_macs=100))
+    assert severity == "tip"
+    assert "25% of the multiplications take 90% of the time, so at least 8" in text
+    assert of_file("PD103", macs=25, original_macs=100).severity == "passed"
+    assert of_file("PD103", macs=95, original_macs=100).severity == "not applicable"
+    assert of_file("PD103", macs=95).severity == "not applicable"
+
+
+def test_pd104_select_and_judge():
+    def of(wrong, n=1000):
+        return quality(hits(n, wrong), hits(n, wrong), scores.accuracy)
+
+    severity, text = told(of_run("PD104", select=of(10), judge=of(100)))
+    assert severity == "issue"
+    assert "scores 99 on select and 90 on judge: 9 apart where chance explains 2" in text
+    assert of_run("PD104", select=of(95), judge=of(100)).severity == "passed"
+    assert of_run("PD104", select=of(95)).severity == "not applicable"
+
+
+def test_pd105_opened_before():
+    assert told(of_run("PD105", openings=3))[0] == "issue"
+    assert "opened 3 times" in of_run("PD105", openings=3).text
+    assert of_run("PD105", openings=1).severity == "passed"
+    assert of_run("PD105", openings=0).severity == "not applicable"
+
+
+def test_pd106_few_examples():
+    original = hits(200, 20)
+    few = file("small", 0.4, hits(200, 24), original)
+    severity, text = told(of_file("PD106", measured=few, margins=Margins(score=0.5)))
+    assert severity == "tip"
+    needed = int(re.search(r"About (\d+) examples", text)[1])
+    half = (few.quality.drop.high - few.quality.drop.low) / 2
+    assert needed == pytest.approx(200 * (half / 0.5) ** 2, abs=1)
+    enough = file("small", 0.4, hits(20_000, 2010), hits(20_000, 2000))
+    assert of_file("PD106", measured=enough, margins=Margins(score=0.5)).severity == "passed"
+    assert of_file("PD106", measured=few).severity == "not applicable"
+    assert of_file("PD106", measured=Measured("x"), margins=Margins(score=0.5)).severity == "not applicable"
+
+
+def test_pd107_energy():
+    guessed = file("small", 0.4, energy=energy_of(1.5, estimated=True))
+    assert told(of_file("PD107", measured=guessed))[0] == "tip"
+    assert "1.5 mJ" in of_file("PD107", measured=guessed).text
+    assert of_file("PD107", measured=file("s", 0.4, energy=energy_of(1.5, estimated=False))).severity == "passed"
+    assert of_file("PD107").severity == "not applicable"
+
+
+def test_pd108_undecided():
+    open_ = Measured("small", latency_of(0.5, answered=False))
+    severity, text = told(of_file("PD108", measured=open_))
+    assert severity == "tip"
+    assert text.startswith("After 5 pairs the ratio is 0.4")
+    assert of_file("PD108").severity == "passed"
+    assert of_file("PD108", measured=ORIGINAL).severity == "not applicable"
+
+
+def test_pd109_in_process():
+    assert of_run("PD109", in_process=True).severity == "tip"
+    assert of_run("PD109", in_process=False).severity == "passed"
+    assert of_run("PD109").severity == "not applicable"
+
+
+def test_pd110_noise():
+    def of(**changes):
+        return of_file("PD110", measured=Measured("small", latency_of(0.5, **changes)))
+
+    assert of(dropped=900, noisy=True).severity == "issue"
+    severity, text = told(of(dropped=300))
+    assert severity == "tip"
+    assert text.startswith("300 of 1000 samples (30%) were disturbed and left out; p95 and p99")
+    assert of(dropped=10).severity == "passed"
+    assert of_file("PD110", measured=Measured("x")).severity == "not applicable"
+
+
+def test_pd111_assumed():
+    severity, text = told(of_run("PD111", assumptions=("Select was carved from judge.",)))
+    assert severity == "tip"
+    assert text.startswith("Select was carved from judge. Give Data(")
+    assert of_run("PD111", assumptions=()).severity == "passed"
+    assert of_run("PD111").severity == "not applicable"
+
+
+def test_all_are_given_every_time_and_have_a_page():
+    found = check(FileContext(Measured("x"), Measured("original"))) + check(RunContext())
+    assert {str(finding.severity) for finding in found} == {"not applicable"}
+    codes = [finding.code for finding in found]
+    assert sorted(codes) == [f"PD{number}" for number in range(101, 112)]
+    root = Path(__file__).parents[2]
+    for finding in found:
+        page = (root / finding.page).read_text(encoding="utf-8")
+        assert page.startswith(f"# {finding.code}: {finding.title}\n")
+        assert all(f"\n## {part}\n" in page for part in ("What was seen", "Why it matters", "What to do"))
+        assert (finding.candidate == "x") == (finding in check(FileContext(Measured("x"), Measured("original"))))
+    assert sorted(path.stem for path in PAGES.glob("pd*.md")) == sorted(code.lower() for code in codes)
+
+
+def test_reports_get_plain_data():
+    finding = of_run("PD105", openings=3)
+    assert dataclasses.asdict(finding.summary()) == {
+        "code": "PD105",
+        "title": finding.title,
+        "severity": "issue",
+        "text": finding.text,
+        "candidate": "",
+    }
+    assert str(of_file("PD101")) == "PD101 not applicable [small]: The widths of the layers are not known."
+
+
+def test_widths_are_read_from_the_graph():
+    model = nn.Sequential(nn.Conv2d(3, 12, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(12, 5))
+    assert channels_of(capture(model, torch.randn(2, 3, 8, 8))) == {"0": 12, "4": 5}
