@@ -11,7 +11,7 @@ from torch import fx, nn
 from paredown.graph.network import Network, module_path
 from paredown.graph.shapes import propagate, size_at
 
-__all__ = ["Cost", "NodeCost", "costs", "total"]
+__all__ = ["Cost", "NodeCost", "costs", "is_free", "total"]
 
 _aten = torch.ops.aten
 _FAKE_QUANTIZE = "paredown::fake_quantize"
@@ -210,11 +210,16 @@ _FREE = frozenset(
 )
 
 
+def is_free(node: fx.Node) -> bool:
+    """Whether a node only arranges what is there: no multiply-accumulates are counted for it."""
+    name = node.target._schema.name.removeprefix("aten::").removesuffix("_")  # type: ignore[union-attr]
+    return name in _FREE or _is_fake_quantize(node)
+
+
 def _macs(network: Network, node: fx.Node) -> int:
     if rule := _RULES.get(node.target):
         return rule(network, node)
-    name = node.target._schema.name.removeprefix("aten::").removesuffix("_")  # type: ignore[union-attr]
-    if name in _FREE:
+    if is_free(node):
         return 0
     inputs = [a for a in node.all_input_nodes if isinstance(a.meta.get("val"), torch.Tensor) and a.op != "get_attr"]
     sizes = [math.prod(_shape(network, a)) for a in inputs]

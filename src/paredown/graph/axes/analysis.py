@@ -9,16 +9,17 @@ node computes (`Analysis.multiply`) and which axes of a parameter produce or con
 import dataclasses
 import functools
 import operator
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import fx
 
+from paredown.graph import cost
 from paredown.graph.axes.dims import Algebra, Dim, Freeze, Misfit, Size, size_of
 from paredown.graph.network import Network, module_path
 
-__all__ = ["KEEP", "Analysis", "Call", "Edit", "Rule", "Value"]
+__all__ = ["KEEP", "Analysis", "Call", "Edit", "Rule", "Value", "shape", "tensors_of"]
 
 Value = Any
 """Axes of what a node returns: ``list[Dim]`` for a tensor, a list of these for several, None for anything else."""
@@ -92,6 +93,7 @@ class Analysis:
         loose: nodes whose values cannot be compared: no rule, random numbers, rounding.
         implied: axes of tensors that exist only inside operators (attention weights, statistics of groups).
         products: per node the axes whose sizes multiply to its multiply-accumulates.
+        passes: per node that computes without contracting, the axes of what it reads and gives.
         roles: ``(parameter name, axis)`` to ``out`` or ``in``.
         parameters: axes of each parameter and buffer, by the names the graph uses; tied names share them.
 
@@ -106,6 +108,7 @@ class Analysis:
         self.loose: set[str] = set()
         self.implied: list[list[Dim]] = []
         self.products: dict[str, list[list[Dim]]] = {}
+        self.passes: dict[str, list[list[Dim]]] = {}
         self.roles: dict[tuple[str, int], str] = {}
         self.parameters: dict[str, list[Dim]] = {}
         self._tensors: dict[int, list[Dim]] = {}
@@ -124,6 +127,7 @@ class Analysis:
                         self._freeze_value(self.dims[source], "is an output")
                 case _:
                     self.dims[node] = self._call(node, rules, pointwise)
+                    self._count(node)
 
     def _parameter(self, name: str) -> Value:
         tensor = _attribute(self.network.graph_module, name)
@@ -157,6 +161,11 @@ class Analysis:
             del self.edits[edits:]
             return self._opaque(node, f"cannot be followed: {misfit}")
         return value
+
+    def _count(self, node: fx.Node) -> None:
+        if node.name not in self.products and isinstance(node.target, torch._ops.OpOverload) and not cost.is_free(node):
+            read = [source for source in node.all_input_nodes if source.op != "get_attr"]
+            self.passes[node.name] = [dims for source in (*read, node) for dims in tensors_of(self.dims.get(source))]
 
     def _check(self, node: fx.Node, value: Value) -> None:
         expected = node.meta["val"]
@@ -237,6 +246,16 @@ class Analysis:
             node = source
         if isinstance(node, fx.Node) and node.op == "get_attr":
             self.roles.setdefault((str(node.target), axis), role)
+
+
+def tensors_of(value: Value) -> Iterator[list[Dim]]:
+    """The axes of every tensor in a value."""
+    if isinstance(value, list):
+        if all(isinstance(item, Dim) for item in value):
+            yield value
+        else:
+            for item in value:
+                yield from tensors_of(item)
 
 
 def shape(node: fx.Node) -> list[Size]:

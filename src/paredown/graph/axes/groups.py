@@ -2,11 +2,11 @@
 
 import dataclasses
 import difflib
-import functools
+import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from paredown.errors import FrozenError, InputError
-from paredown.graph.axes.analysis import Analysis, Edit, Value
+from paredown.graph.axes.analysis import Analysis, Edit, Value, tensors_of
 from paredown.graph.axes.dims import Dim, Kind, Size, factors, find
 
 __all__ = ["Axes", "Carrier", "Group", "occurrences"]
@@ -70,11 +70,11 @@ class Axes:
         self.edits: Sequence[Edit] = analysis.edits
         self.sensitivity: Mapping[str, list[Dim]] = analysis.sensitivity
         self.loose: frozenset[str] = frozenset(analysis.loose)
-        self._products = analysis.products
+        self._products, self._passes = analysis.products, analysis.passes
         carriers = _carriers(analysis)
         self._leaves = dict(zip(_names(carriers), carriers, strict=True))
         tensors = [*self.parameters.values(), *analysis.implied]
-        tensors += [dims for value in self.nodes.values() for dims in _tensors(value)]
+        tensors += [dims for value in self.nodes.values() for dims in tensors_of(value)]
         self._outer = _outers([leaf for leaf in carriers if leaf.frozen is None], tensors)
         names = {leaf: name for name, leaf in self._leaves.items()}
         self.groups = tuple(
@@ -141,9 +141,9 @@ class Axes:
         return self._outer.get(self._leaves[name])
 
     def macs(self, kept: Mapping[str, int] | None = None, without: Collection[str] = ()) -> int:
-        """Multiply-accumulates for one example when groups keep so many indices.
+        """Multiply-accumulates for one example when groups keep so many indices, as `graph.cost` counts them.
 
-        Convolutions, linear layers, matrix products, attention and recurrent layers count; a varying size counts 1.
+        Every varying size counts 1, so a varying sequence does too.
 
         Args:
             kept: number of kept indices by group name; all others keep theirs.
@@ -152,12 +152,13 @@ class Axes:
         """
         sizes = {self._leaves[name]: count for name, count in (kept or {}).items()}
         counts: dict[Dim, int] = {}
-        return sum(
-            functools.reduce(lambda total, dim: total * _count(dim, sizes, counts), product, 1)
-            for node, products in self._products.items()
-            if node not in without
-            for product in products
-        )
+
+        def entries(dims: Sequence[Dim]) -> int:
+            return math.prod(_count(dim, sizes, counts) for dim in dims)
+
+        contracted = (product for node, found in self._products.items() if node not in without for product in found)
+        passed = (tensors for node, tensors in self._passes.items() if node not in without)
+        return sum(map(entries, contracted)) + sum(max(map(entries, tensors), default=0) for tensors in passed)
 
     def elements(self, kept: Mapping[str, int] | None = None, without: Collection[str] = ()) -> int:
         """Entries of all parameters and buffers when groups keep so many indices; tied ones count once.
@@ -170,10 +171,7 @@ class Axes:
         sizes = {self._leaves[name]: count for name, count in (kept or {}).items()}
         counts: dict[Dim, int] = {}
         tensors = {id(dims): dims for name, dims in self.parameters.items() if name not in without}
-        return sum(
-            functools.reduce(lambda total, dim: total * _count(dim, sizes, counts), dims, 1)
-            for dims in tensors.values()
-        )
+        return sum(math.prod(_count(dim, sizes, counts) for dim in dims) for dims in tensors.values())
 
 
 def _count(dim: Dim, sizes: Mapping[Dim, int], counts: dict[Dim, int]) -> int:
@@ -183,7 +181,7 @@ def _count(dim: Dim, sizes: Mapping[Dim, int], counts: dict[Dim, int]) -> int:
             counts[dim] = sizes.get(dim, dim.size if isinstance(dim.size, int) else _constant(dim.size))
         else:
             parts = [_count(part, sizes, counts) for part in dim.parts]
-            counts[dim] = sum(parts) if dim.kind is Kind.SUM else functools.reduce(lambda a, b: a * b, parts, 1)
+            counts[dim] = sum(parts) if dim.kind is Kind.SUM else math.prod(parts)
     return counts[dim]
 
 
@@ -276,12 +274,3 @@ def _outers(free: Sequence[Dim], tensors: Sequence[list[Dim]]) -> dict[Dim, Dim]
         if allowed:
             outers[leaf] = max(allowed, key=lambda dim: dim.size)
     return outers
-
-
-def _tensors(value: Value) -> Iterator[list[Dim]]:
-    if isinstance(value, list):
-        if all(isinstance(item, Dim) for item in value):
-            yield value
-        else:
-            for item in value:
-                yield from _tensors(item)

@@ -81,8 +81,7 @@ def einsum(a: Analysis, call: Call) -> list[Dim]:
             elif dim.size != 1:
                 a.algebra.unify(letters[letter], dim)
             a.role(operand, axis, "out" if letter in right else "in")
-    if "," in left:
-        a.multiply(call.node, *letters.values())
+    a.multiply(call.node, *letters.values())
     return [letters[letter] for letter in right]
 
 
