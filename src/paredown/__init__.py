@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from paredown.recipe.transform import Transform
     from paredown.search import apply, compare, compress, dry_run, resume
     from paredown.task import Task
-    from paredown.verdict.certificate import verify
+    from paredown.verdict.verify import verify
 
     __version__: str
 
@@ -88,7 +88,7 @@ _HOMES = MappingProxyType(
         "compress": "paredown.search",
         "dry_run": "paredown.search",
         "resume": "paredown.search",
-        "verify": "paredown.verdict.certificate",
+        "verify": "paredown.verdict.verify",
     }
 )
 

@@ -2,10 +2,10 @@
 
 import dataclasses
 import math
+import os
 import random
 import tempfile
 import time
-import uuid
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -158,7 +158,7 @@ def latency(  # noqa: PLR0913 (one call, everything about it in sight)
             share = time.monotonic() + (deadline - time.monotonic()) / (len(groups) - index)
             asking = _Asking(subjects, first, settings, question, _generator(seed, index), share, progress)
             history.update(asking.run(group, history[first]))
-    session = uuid.uuid4().hex
+    session = os.urandom(16).hex()
     return {
         name: _summary(subjects[name], first, history[name], question, (session, _group(groups, name)))
         for name in subjects

@@ -4,7 +4,6 @@ import dataclasses
 import os
 import platform
 import sys
-from importlib import metadata
 from pathlib import Path
 
 __all__ = ["Processor", "processor", "versions"]
@@ -42,6 +41,8 @@ def processor(cpuinfo: Path = Path("/proc/cpuinfo")) -> Processor:
 
 def versions(*names: str) -> dict[str, str]:
     """Versions of Python and of installed distributions, those that are missing left out."""
+    from importlib import metadata  # noqa: PLC0415 (slow, and a measuring process has no need of it)
+
     found = {"python": platform.python_version()}
     for name in ("paredown", *names):
         try:

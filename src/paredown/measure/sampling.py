@@ -1,7 +1,6 @@
 """Timing one session from inside its own process."""
 
 import gc
-import statistics
 import time
 from collections.abc import Callable
 from typing import Any
@@ -39,7 +38,7 @@ def warm(run: Callable[[], Any], *, limit: float = 2.0, least: float = 0.1) -> d
             run()
             window.append(time.perf_counter_ns() - start)
         runs += len(window)
-        median = float(statistics.median(window))
+        median = float(sorted(window)[len(window) // 2])
         spent = time.perf_counter() - begin
         steady = abs(median - before) <= _STEADY * median
         if (steady and spent >= least) or spent >= limit:
