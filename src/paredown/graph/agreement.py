@@ -47,7 +47,7 @@ def _run(
     model: nn.Module, network: Network, example: Example, batch: tuple[torch.Tensor, ...], tolerance: float
 ) -> list[torch.Tensor]:
     size = next(t.shape[0] for t, spec in zip(batch, example.specs, strict=True) if "batch" in spec.shape)
-    expected, got = _both(model, network, example, batch)
+    expected, got = _both(model, network, example, batch, size)
     for index, (want, have) in enumerate(zip(expected, got, strict=True)):
         if want.shape != have.shape:
             msg = (
@@ -68,11 +68,19 @@ def _run(
 
 
 def _both(
-    model: nn.Module, network: Network, example: Example, batch: tuple[torch.Tensor, ...]
+    model: nn.Module, network: Network, example: Example, batch: tuple[torch.Tensor, ...], size: int
 ) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
     with torch.no_grad(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        expected = _call(model, example, batch)
+        try:
+            expected = _call(model, example, batch)
+        except Exception as error:
+            msg = (
+                f"{type(model).__name__} runs on the example but not on a batch of {size}: {str(error).splitlines()[0]}. "
+                "A network has to work at any batch size, one included. Look for sizes written as numbers and for batch "
+                "statistics in eval mode (track_running_stats=False)."
+            )
+            raise CaptureError(msg) from error
         torch.manual_seed(0)
         got = list(network.graph_module(*(tensor.clone() for tensor in batch)))
     return expected, got

@@ -55,7 +55,7 @@ def read_example(
     """
     _check_signature(model, args, kwargs)
     tensors, structure = flatten((args, dict(kwargs)))
-    if dropped := [path for path in _dropped(structure)]:
+    if dropped := _dropped(structure):
         msg = (
             f"The example inputs of {type(model).__name__} hold {', '.join(dropped)}. "
             "Inputs are tensors and plain constants in tuples, lists, dicts and dataclasses. Pass the tensors in it."
@@ -93,14 +93,12 @@ def _check_signature(model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[st
         raise CaptureError(msg) from error
 
 
-def _dropped(structure: Structure, prefix: str = "") -> list[str]:
+def _dropped(structure: Structure, path: str = "") -> list[str]:
     if structure.kind == "dropped":
-        return [f"{prefix or 'an input'} of type {structure.reference}"]
-    join = f"{prefix}." if prefix else ""
+        side, _, rest = path.partition(".")
+        return [f"{'positional input ' if side == '0' else ''}{rest} of type {structure.reference}"]
     pairs = zip(structure.keys, structure.children, strict=True)
-    return [
-        found for key, child in pairs for found in _dropped(child, f"{join}{key}".removeprefix("0.").removeprefix("1."))
-    ]
+    return [found for key, child in pairs for found in _dropped(child, f"{path}.{key}".removeprefix("."))]
 
 
 def _names(model: nn.Module, structure: Structure) -> list[str]:

@@ -100,10 +100,23 @@ class Network(nn.Module):
         if len(tensors) == len(self.inputs):
             by_name = dict(zip([leaf.rpartition(".")[2] for leaf in structure.leaves()], tensors, strict=True))
             names = [spec.name for spec in self.inputs]
+            self._refuse_other_constants(structure)
             return [by_name[name] for name in names] if set(by_name) == set(names) else tensors
         want = ", ".join(f"{spec.name}{list(spec.shape)}" for spec in self.inputs)
         msg = f"The network was called with {len(tensors)} tensors; it takes {len(self.inputs)}: {want}."
         raise InputError(msg)
+
+    def _refuse_other_constants(self, structure: Structure) -> None:
+        """A plain value among the inputs was written into the graph when it was captured."""
+        captured = self.in_structure.constants()
+        for path, value in structure.constants().items():
+            if path in captured and captured[path] != value:
+                name = path.rpartition(".")[2]
+                msg = (
+                    f"The network was called with {name}={value}; it was captured with {name}={captured[path]}, which is now "
+                    f"part of the graph. Leave {name} out, or capture it again with {name}={value}."
+                )
+                raise InputError(msg)
 
     def train(self, mode_: bool = True) -> "Network":  # noqa: FBT001, FBT002 (the signature of torch)
         """Switch every operator that carries a mode (batch norm, dropout, attention dropout)."""
@@ -170,6 +183,20 @@ class Network(nn.Module):
         from paredown.graph import storage  # noqa: PLC0415
 
         return storage.load(path)
+
+    def write_back(self, model: nn.Module) -> nn.Module:
+        """A copy of the user's model with this network's weights and sizes, proven by running both.
+
+        Args:
+            model: what the network was captured from; left bit-identical.
+
+        Raises:
+            InputError: the user's class has no place for what is in the network; the message says why.
+
+        """
+        from paredown.graph import writeback  # noqa: PLC0415
+
+        return writeback.write_back(self, model)
 
     def fingerprint(self) -> str:
         """SHA-256 (hex) of graph, parameters and buffers: equal networks, equal fingerprint, in every process."""

@@ -24,8 +24,7 @@ def inline_regions(graph_module: fx.GraphModule) -> tuple[str, ...]:
         A sentence per autocast region that was on.
 
     Raises:
-        CaptureError: gradients are switched on again inside a no-grad region, or control flow was captured as a
-            region (``torch.cond`` and the like).
+        CaptureError: control flow was captured as a region (``torch.cond`` and the like).
 
     """
     said: list[str] = []
@@ -33,7 +32,6 @@ def inline_regions(graph_module: fx.GraphModule) -> tuple[str, ...]:
         for node in regions:
             if node.target is _GRAD:
                 enabled, body, *inputs = node.args
-                _refuse_nested(graph_module, body) if not enabled else None
                 _inline(graph_module, node, body, inputs, detach=not enabled)
             elif node.target is _AUTOCAST:
                 _, dtype, enabled, _, body, *inputs = node.args
@@ -56,16 +54,6 @@ def _is_region(node: fx.Node) -> bool:
 def _body(graph_module: fx.GraphModule, node: Any) -> fx.GraphModule:
     body: Any = graph_module.get_submodule(str(node.target))
     return body  # type: ignore[no-any-return]
-
-
-def _refuse_nested(graph_module: fx.GraphModule, node: Any) -> None:
-    for inner in _body(graph_module, node).graph.nodes:
-        if inner.target is _GRAD and inner.args[0]:
-            msg = (
-                "The model switches gradients on again inside torch.no_grad(). A graph cannot say that. "
-                "Move the part with gradients out of the torch.no_grad() block."
-            )
-            raise CaptureError(msg)
 
 
 def _inline(graph_module: fx.GraphModule, call: fx.Node, body_node: Any, inputs: list[Any], *, detach: bool) -> None:

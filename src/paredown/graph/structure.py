@@ -44,6 +44,16 @@ class Structure:
             leaf for key, child in zip(self.keys, self.children, strict=True) for leaf in child.leaves(f"{join}{key}")
         ]
 
+    def constants(self, prefix: str = "") -> dict[str, Any]:
+        """Every plain value by its dotted path."""
+        if self.kind == "constant":
+            return {prefix: self.value}
+        join = f"{prefix}." if prefix else ""
+        found: dict[str, Any] = {}
+        for key, child in zip(self.keys, self.children, strict=True):
+            found |= child.constants(f"{join}{key}")
+        return found
+
     def build(self, tensors: Sequence[Any]) -> Any:
         """Put flat tensors back into the user's nesting."""
         flow = iter(tensors)

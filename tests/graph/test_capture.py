@@ -1,0 +1,204 @@
+import hashlib
+
+import pytest
+import torch
+
+from torch import nn
+
+from paredown.errors import CaptureError, InputError
+from paredown.graph.capture import capture
+from paredown.graph.network import module_path
+
+from . import traps
+
+
+def digest(model):
+    """Everything that can be seen of a model."""
+    text = hashlib.sha256(str(model).encode())
+    for name, tensor in model.state_dict().items():
+        text.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        text.update(tensor.detach().contiguous().flatten().view(torch.uint8).numpy().tobytes())
+    flags = [(m.training, len(m._forward_hooks)) for m in model.modules()]
+    return text.hexdigest(), flags, [p.requires_grad for p in model.parameters()]
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_the_users_model_stays_bit_identical(training):
+    model, x = traps.Residual().train(training), torch.randn(4, 3, 8, 8)
+    model.conv1.weight.requires_grad_(False)
+    before, state = digest(model), torch.random.get_rng_state()
+    network = capture(model, x)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.zero_()
+    assert digest(model) == before
+    assert torch.equal(torch.random.get_rng_state(), state)
+    assert not network.get_parameter("conv1.weight").requires_grad
+    assert network.get_parameter("conv2.weight").requires_grad
+
+
+@pytest.mark.parametrize("batch", [1, 2, 5])
+def test_the_batch_is_free_whatever_the_example(batch):
+    model = traps.Residual().eval()
+    network = capture(model, torch.randn(batch, 3, 8, 8))
+    assert network.inputs[0].name == "x"
+    assert network.inputs[0].shape == ("batch", 3, 8, 8)
+    assert network.example[0].shape[0] == 2
+    for size in (1, 3, 7):
+        x = torch.randn(size, 3, 8, 8)
+        assert torch.allclose(network(x), model(x), atol=1e-6)
+
+
+def test_nodes_know_the_users_modules_and_parameters():
+    network = capture(traps.Residual(), torch.randn(2, 3, 8, 8))
+    paths = {node.name: module_path(node) for node in network.nodes() if node.op == "call_function"}
+    assert paths["conv2d"] == "conv1"
+    assert paths["batch_norm_1"] == "bn2"
+    assert paths["linear"] == "fc"
+    assert {name for name, _ in network.named_parameters()} == {name for name, _ in traps.Residual().named_parameters()}
+    assert set(network.state_dict()) == set(traps.Residual().state_dict())
+
+
+def test_keyword_inputs_a_dict_inside_and_a_dataclass_out():
+    model = traps.Structured().eval()
+    ids, mask = torch.randint(0, 11, (2, 5)), torch.ones(2, 5)
+    network = capture(model, input_ids=ids, extra={"mask": mask}, return_hidden=True)
+    assert [spec.name for spec in network.inputs] == ["input_ids", "mask"]
+    answer = network(input_ids=ids, extra={"mask": mask}, return_hidden=True)
+    assert isinstance(answer, traps.Answer)
+    assert torch.equal(answer.logits, model(input_ids=ids, extra={"mask": mask}).logits)
+    assert answer.hidden[0].shape == (2, 5, 8)
+    assert answer.loss is None
+
+
+def test_a_constant_other_than_the_captured_one_is_refused():
+    ids, mask = torch.randint(0, 11, (2, 5)), torch.ones(2, 5)
+    network = capture(traps.Structured(), input_ids=ids, extra={"mask": mask}, scale=2.0)
+    network(input_ids=ids, extra={"mask": mask})
+    with pytest.raises(
+        InputError, match=r"with scale=3.0; it was captured with scale=2.0.*capture it again with scale=3.0"
+    ):
+        network(input_ids=ids, extra={"mask": mask}, scale=3.0)
+
+
+def test_several_inputs_and_a_scalar_without_batch():
+    model = traps.TwoTowers()
+    network = capture(model, torch.randn(3, 4), torch.randn(3, 5), torch.tensor(2.0))
+    assert [spec.shape for spec in network.inputs] == [("batch", 4), ("batch", 5), ()]
+    inputs = torch.randn(6, 4), torch.randn(6, 5), torch.tensor(0.7)
+    got, expected = network(*inputs), model(*inputs)
+    assert torch.allclose(got[0], expected[0])
+    assert torch.allclose(got[1]["right"], expected[1]["right"])
+
+
+def test_a_sequence_length_that_varies():
+    network = capture(
+        nn.TransformerEncoderLayer(8, 2, 16, batch_first=True), torch.randn(2, 5, 8), dynamic={"src": {1: "sequence"}}
+    )
+    assert network.inputs[0].shape == ("batch", "sequence", 8)
+    assert network(torch.randn(3, 9, 8)).shape == (3, 9, 8)
+
+
+@pytest.mark.parametrize(
+    ("dynamic", "words"),
+    [
+        ({"y": {1: "sequence"}}, r"dynamic names the input 'y'; Recurrent was given x.*Type for example dynamic={'x'"),
+        ({"x": {0: "sequence"}}, r"its batch varies anyway. Name a dimension from 1 to 2"),
+        ({"x": {1: "batch"}}, r"a dimension has a name of its own such as 'sequence'"),
+        (
+            {"x": {1: "sequence"}},
+            r"a recurrent layer \((lstm|gru)\) fixes dimension 1 \('sequence'\) of x to 5.*pad to one length",
+        ),
+    ],
+)
+def test_a_dimension_that_cannot_vary(dynamic, words):
+    with pytest.raises(CaptureError, match=words):
+        capture(traps.Recurrent(), torch.randn(2, 5, 4), dynamic=dynamic)
+
+
+def test_a_dimension_of_one_cannot_vary():
+    with pytest.raises(
+        CaptureError, match=r"size 1 in dimension 1 of x, which is to vary.*Show an example of 2 or more"
+    ):
+        capture(traps.Recurrent(), torch.randn(2, 1, 4), dynamic={"x": {1: "sequence"}})
+
+
+def test_recurrent_layers_with_a_fixed_length():
+    model = traps.Recurrent().eval()
+    network = capture(model, torch.randn(2, 5, 4))
+    x = torch.randn(4, 5, 4)
+    assert torch.allclose(network(x), model(x), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("model", "example", "words"),
+    [
+        (traps.Branches(), (3, 4), r"Branches cannot be captured at .*traps.py:\d+ in forward `if x.sum\(\) > 0:`: .*values of tensors.*torch.where"),
+        (traps.FixedBatch(), (3, 4), r"FixedBatch.forward fails|FixedBatch cannot be captured at .*traps.py:\d+ in forward `return x.view\(2, -1\)`: the batch size .*fixed to 2.*x.shape\[0\]"),
+        (traps.UsesNumpy(), (3, 4), r"UsesNumpy cannot be captured at .*traps.py:\d+ in forward `return x \+ torch.from_numpy.*NumPy.*torch twin"),
+        (traps.Mixes(), (3, 6), r"Mixes runs on the example but not on a batch of 1: .*batch statistics in eval mode \(track_running_stats=False\)"),
+        (traps.Mean(), (3, 6), r"Mean gives one example another answer in another batch \(output 0 .*reduction over dimension 0"),
+        (traps.Counts(), (3, 6), r"captured Counts differs from the model.*state that changes from call to call"),
+        (traps.Residual(), (2, 5, 8, 8), r"Residual.forward fails on the example inputs at .*traps.py:\d+ in forward.*expected input.*Pass an example that"),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, nn.Module) else "",
+)  # fmt: skip
+def test_what_cannot_be_captured_is_explained(model, example, words):
+    with pytest.raises(CaptureError, match=words):
+        capture(model, torch.rand(example) + 0.1)
+
+
+def test_missing_keyword_inputs_are_named():
+    with pytest.raises(
+        CaptureError,
+        match=r"missing a required argument: 'input_ids'.*Type paredown.capture\(model, input_ids=…, extra=…\)",
+    ):
+        capture(traps.Structured())
+
+
+def test_no_example_at_all():
+    with pytest.raises(CaptureError, match=r"was given no example tensor.*Type paredown.capture\(model, example\)"):
+        capture(traps.Branches(), "text")
+    with pytest.raises(CaptureError, match=r"are scalars. The first dimension of an input is the batch"):
+        capture(traps.Branches(), torch.tensor(1.0))
+    with pytest.raises(CaptureError, match=r"are empty: x\[0, 3\]"):
+        capture(traps.Branches(), torch.zeros(0, 3))
+    with pytest.raises(CaptureError, match=r"hold positional input 0 of type builtins:object.*Pass the tensors in it"):
+        capture(traps.Branches(), object())
+    with pytest.raises(CaptureError, match=r"function was given to capture; a graph is made of an nn.Module"):
+        capture(lambda x: x, torch.zeros(2))
+
+
+class _NoTensor(nn.Module):
+    def forward(self, x):
+        return {"size": x.shape[0]}
+
+
+class _CannotBeCopied(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.history = (torch.ones(3, requires_grad=True) * 2,)
+
+    def forward(self, x):
+        return x * self.history[0]
+
+
+def test_models_without_outputs_or_copies():
+    with pytest.raises(CaptureError, match=r"_NoTensor returns no tensor.*Return a tensor"):
+        capture(_NoTensor(), torch.zeros(2, 3))
+    with pytest.raises(CaptureError, match=r"_CannotBeCopied cannot be copied.*no tensors with a gradient history"):
+        capture(_CannotBeCopied(), torch.zeros(2, 3))
+
+
+def test_what_eval_mode_drops_is_listed():
+    network = capture(traps.TrainsOtherwise(), torch.randn(2, 4, 8))
+    text = "\n".join(network.lost)
+    assert "stochastic depth (bernoulli in 'path', DropPath)" in text
+    assert "dropout inside attention (dropout in 'attention', MultiheadAttention)" in text
+    assert "module 'auxiliary' (Linear): only runs while training" in text
+    assert "outputs: 2 tensors while training, 1 in eval mode" in text
+
+
+def test_nothing_is_lost_where_nothing_is_dropped():
+    assert capture(traps.Residual(), torch.randn(2, 3, 8, 8)).lost == ()
+    assert capture(nn.TransformerEncoderLayer(8, 2, 16, batch_first=True), torch.randn(2, 5, 8)).lost == ()
