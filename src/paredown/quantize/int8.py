@@ -13,6 +13,7 @@ from paredown.graph.fakequantize import Grid, fake_quantized, insert_after, roun
 from paredown.graph.fold import fold_batch_norm
 from paredown.graph.formats import INT8, UINT8, IntFormat
 from paredown.graph.network import Network
+from paredown.quantize.activation import drop_upper_clip, split_gates
 from paredown.quantize.minmax import MinMax
 from paredown.quantize.placement import Placement, Point, Weight, place
 from paredown.quantize.range import Collector, Range, grid
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Int8"]
 
+_GATE = {"aten.sigmoid.default", "aten.mul.Tensor"}
 _LARGEST_BIAS = float(1 << 30)
 
 
@@ -59,6 +61,7 @@ class Int8(Transform):
         capabilities = evidence.capabilities
         _check_target(capabilities)
         folded, norms = fold_batch_norm(network)
+        gates = split_gates(folded) if capabilities.int8_operators >= _GATE else ()
         places = place(folded, capabilities, self.skip)
         if not places.points:
             raise RecipeError(_nothing(capabilities, self.skip))
@@ -75,6 +78,7 @@ class Int8(Transform):
             ),
             decisions={
                 "folded": list(norms),
+                "split": list(gates),
                 "activations": [dataclasses.asdict(point) for point in places.points],
                 "weights": [dataclasses.asdict(weight) for weight in places.weights],
                 "activation_format": dataclasses.asdict(form),
@@ -86,6 +90,8 @@ class Int8(Transform):
     def apply(self, network: Network, plan: Plan) -> Network:
         """Fold batch norms and insert the planned fake-quantize nodes."""
         network, _ = fold_batch_norm(network)
+        if plan.decisions["split"]:
+            split_gates(network)
         nodes = {node.name: node for node in network.nodes()}
         form = IntFormat(**plan.decisions["activation_format"])
         points = [Point(**entry) for entry in plan.decisions["activations"]]
@@ -93,6 +99,8 @@ class Int8(Transform):
         for point in points:
             numbers = Grid(plan.tensors[f"{point.shares}.scale"], plan.tensors[f"{point.shares}.zero_point"], form)
             users = [nodes[user] for user in point.users]
+            if set(users) == set(nodes[point.node].users):
+                drop_upper_clip(nodes[point.node], float((form.quant_max - numbers.zero_point) * numbers.scale))
             insert_after(network, nodes[point.node], names[point.shares], numbers, users=users)
         for entry in plan.decisions["weights"]:
             weight = Weight(**entry)

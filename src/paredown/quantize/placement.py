@@ -97,10 +97,13 @@ class _Placer:
         self.fast = capabilities.int8_operators
         self.target = capabilities.name
         self.skip = skip
+        self.grouped = capabilities.int8_grouped_convolutions
         self.left: dict[str, str] = {}
         self.eight: set[fx.Node] = set()
+        self.sharing: set[fx.Node] = set()
 
     def place(self) -> Placement:
+        self._share()
         self.eight = {node for node in self.nodes if self._wanted(node)}
         while True:  # an operator on values that are nowhere in 8 bits would only add conversions
             islands = {node for node in self.eight if node.target is not _LINEAR and not self._fed(node)}
@@ -112,7 +115,7 @@ class _Placer:
         reads: dict[fx.Node, set[fx.Node]] = {}
         for node in self.eight:
             for argument in _values(node):
-                for source, reader in _sources(argument, node):
+                for source, reader in self._sources(argument, node):
                     reads.setdefault(source, set()).add(reader)
         for node in self.eight:
             if node.target is not _LINEAR:
@@ -132,46 +135,75 @@ class _Placer:
 
     def _wanted(self, node: fx.Node) -> bool:
         """Whether an operator is to run in 8 bits; notes why not where one could expect it."""
-        if str(node.target) not in self.fast or moves(node) or node.target in _CLIPS:
+        if str(node.target) not in self.fast or self._moves(node) or node.target in _CLIPS:
             return False
+        reason = self._against(node)
+        if reason:
+            self.left[node.name] = reason
+            return False
+        return all(_is_float(value) for value in _values(node))
+
+    def _against(self, node: fx.Node) -> str:
+        """Why an operator that has an 8-bit kernel stays in float; empty where nothing speaks against it."""
         path = module_path(node)
         if any(name in (node.name, path) or path.startswith(f"{name}.") for name in self.skip):
-            self.left[node.name] = "it was asked to be left in float"
-            return False
+            return "it was asked to be left in float"
         if node.target in _CONVOLUTIONS or node.target is _LINEAR:
             weight = node.args[1]
             if not isinstance(weight, fx.Node) or weight.op != "get_attr":
-                self.left[node.name] = "its weight is computed while running"
-                return False
-            return True
+                return "its weight is computed while running"
+            grouped = node.target in _CONVOLUTIONS and _grouped(node)
+            return f"{self.target} runs grouped convolutions slower in 8 bits" if grouped and not self.grouped else ""
         if node.target in _PAIRS and len(_values(node)) != 2:
-            self.left[node.name] = "one side is a number"
-            return False
+            return "one side is a number"
         if node.target is _aten.mean.dim and not _spatial(node):
-            self.left[node.name] = "it does not average whole images"
-            return False
-        return all(_is_float(value) for value in _values(node))
+            return "it does not average whole images"
+        return ""
 
     def _fed(self, node: fx.Node) -> bool:
         """Whether every input comes from an 8-bit operator or from the network's inputs."""
         if node.target in _CONVOLUTIONS:
             return True
+        origins = []
         for argument in _values(node):
-            for source, _ in _sources(argument, node):
+            for source, _ in self._sources(argument, node):
                 origin = source
                 while origin.target in _CLIPS and len(_values(origin)[0].users) == 1:
                     origin = _values(origin)[0]
-                if origin.op != "placeholder" and origin not in self.eight:
-                    return False
-        return True
+                origins.append(origin in self.eight or origin.op == "placeholder")
+        return any(origins) if node.target is JOIN else all(origins)
+
+    def _share(self) -> None:
+        """Find the concatenations whose inputs can have one scale, so that they only copy bytes.
+
+        Not where some inputs come from a ReLU and others do not: with a common zero point the ReLU would have to be
+        computed, and the convolution before it in float.
+        """
+        for node in self.nodes:
+            if node.target is JOIN:
+                self.sharing.add(node)
+                clipped = {source.target in _CLIPS for source, _ in self._sources(node, node)}
+                if len(clipped) > 1:
+                    self.sharing.remove(node)
+
+    def _moves(self, node: fx.Node) -> bool:
+        return moves(node) and (node.target is not JOIN or node in self.sharing)
+
+    def _sources(self, value: fx.Node, reader: fx.Node) -> Iterator[tuple[fx.Node, fx.Node]]:
+        """The values that reach a reader through data movement, each with the first node that reads it on the way."""
+        if not self._moves(value):
+            yield value, reader
+            return
+        for part in _values(value):
+            yield from self._sources(part, value)
 
     def _groups(self, points: set[fx.Node]) -> dict[fx.Node, str]:
         """Inputs of one concatenation share a scale, so that it only copies bytes."""
         group: dict[fx.Node, str] = {}
         for node in self.nodes:
-            if node.target is not JOIN:
+            if node not in self.sharing:
                 continue
-            parts = [source for source, _ in _sources(node, node) if source in points]
+            parts = [source for source, _ in self._sources(node, node) if source in points]
             words = {group.get(part, part.name) for part in parts}
             for member in [*parts, *(other for other, word in group.items() if word in words)]:
                 group[member] = min(words)
@@ -184,7 +216,7 @@ class _Placer:
                 users.setdefault(str(node.args[1].target), []).append(node)  # type: ignore[union-attr]
         for parameter, nodes in users.items():
             bias = nodes[0].args[2] if len(nodes[0].args) > 2 else None
-            source, _ = next(_sources(_values(nodes[0])[0], nodes[0]))
+            source, _ = next(self._sources(_values(nodes[0])[0], nodes[0]))
             name = str(bias.target) if isinstance(bias, fx.Node) and bias.op == "get_attr" else ""
             yield Weight(parameter, name, tuple(node.name for node in nodes), source.name)
 
@@ -222,13 +254,11 @@ def _spatial(node: fx.Node) -> bool:
     return isinstance(axes, list | tuple) and sorted(axis % value.ndim for axis in axes) == list(range(2, value.ndim))  # type: ignore[operator]
 
 
-def _sources(value: fx.Node, reader: fx.Node) -> Iterator[tuple[fx.Node, fx.Node]]:
-    """The values that reach a reader through data movement, each with the first node that reads it on the way."""
-    if not moves(value):
-        yield value, reader
-        return
-    for part in _values(value):
-        yield from _sources(part, value)
+def _grouped(node: fx.Node) -> bool:
+    """Whether a convolution has groups of several channels (depthwise convolutions have groups of one)."""
+    groups = node.args[6] if len(node.args) > 6 else 1
+    weight = node.args[1].meta["val"]  # type: ignore[union-attr]
+    return groups != 1 and weight.shape[1] > 1
 
 
 def _fused(node: fx.Node) -> fx.Node:

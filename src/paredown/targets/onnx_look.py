@@ -29,6 +29,7 @@ _HAS_KERNEL = {
     "Mul",
     "Sigmoid",
 }
+_LAYERS = {"Conv", "FusedConv", "FusedGemm", "FusedMatMul", "Gemm", "MatMul"}
 
 
 def look(optimised: Path, network: "Network") -> Lowering:
@@ -43,8 +44,8 @@ def look(optimised: Path, network: "Network") -> Lowering:
     stored = {tensor.name for tensor in graph.initializer}
     unfused = []
     for node in graph.node:
-        if node.op_type not in _HAS_KERNEL:
-            continue
+        if node.op_type not in _HAS_KERNEL or (node.op_type in _LAYERS and node.input[1] in stored):
+            continue  # without an 8-bit kernel, or with a weight that was left in float
         makers = [maker.get(name) for name in node.input if name and name not in stored]
         if all(other is not None and other.op_type == "DequantizeLinear" for other in makers):
             name = node.name.removeprefix("node_").partition("_token_")[0].partition(".")[0]

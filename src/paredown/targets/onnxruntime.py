@@ -68,6 +68,8 @@ class OnnxRuntime(Target):
         return Capabilities(
             name=self.name,
             int8_operators=_INT8_OPERATORS,
+            int8_grouped_convolutions=False,
+            channel_multiple=8,
             formats=frozenset({"float32", "int8", "uint8"}),
         )
 
