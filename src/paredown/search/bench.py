@@ -2,8 +2,13 @@
 
 import contextlib
 import io
+import math
+import random
+import statistics
+import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,9 +18,13 @@ from paredown.errors import CorruptError
 from paredown.graph.capture import capture
 from paredown.graph.cost import total
 from paredown.graph.network import Network
+from paredown.measure.exclusive import exclusive
 from paredown.measure.latency import Latency, latency
-from paredown.measure.predict import predict
+from paredown.measure.process import feed_file
 from paredown.measure.quality import Quality, quality
+from paredown.measure.rounds import Settings as RoundSettings
+from paredown.measure.rounds import round_of
+from paredown.measure.subject import Subject
 from paredown.recipe.evidence import Evidence
 from paredown.recipe.progress import Progress, Silent
 from paredown.recipe.run import Outcome, run
@@ -26,13 +35,16 @@ from paredown.search.ledger import Ledger, Steps
 from paredown.search.space import Step
 from paredown.search.threads import training_threads
 from paredown.targets import Artifact, Lowering, Target
+from paredown.verdict import rows_of
 from paredown.verdict.summary import StepSummary
 
 if TYPE_CHECKING:
     from paredown.data import Split
     from paredown.task import Task
 
-__all__ = ["Bench", "Watched"]
+__all__ = ["ORIGINAL", "Bench", "Watched"]
+
+ORIGINAL = "original"
 
 Rows = NDArray[np.floating[Any]]
 
@@ -68,7 +80,7 @@ class Bench:
         progress: told what is being done.
 
     Attributes:
-        took: seconds of the latest ``lower``, ``predict`` and ``latency``.
+        took: seconds of the latest ``lower``, ``predict``, ``latency`` and ``quick``.
 
     Raises:
         CaptureError: the task's model cannot be captured.
@@ -90,6 +102,8 @@ class Bench:
         self.macs = max(1, total(self.network).macs)
         first = next(iter(self.evidence.calibration(target.batch, self.network)))
         self.inputs = [tensor.numpy() for tensor in first]
+        ledger.set("probe", ledger.blobs.put(_packed(*(tensor.numpy() for tensor in self.network.example)), ".npz"))
+        ledger.set("structure", self.network.out_structure.to_json())
         self.took: dict[str, float] = {}
 
     def make(self, steps: Sequence[Step], deadline: float | None = None) -> Outcome:
@@ -129,25 +143,17 @@ class Bench:
     def predict(self, artifact: Artifact, split: "Split") -> dict[str, Rows]:
         """Rows of every score, from the file's outputs in a fresh process."""
         with self._timing("predict"):
-            outputs = self.task.outputs(_raw(self.network, predict(artifact, split)))
-        rows: dict[str, list[Rows]] = {name: [] for name in self.scores()}
-        start = 0
-        for _, target in split.batches(512):
-            count = _length(target)
-            part = _part(outputs, start, start + count)
-            for name, score in self.scores().items():
-                rows[name].append(np.asarray(score.rows(part, target), dtype=np.float64))
-            start += count
-        return {name: np.concatenate(parts) for name, parts in rows.items()}
+            return rows_of(artifact, split, self.task, structure=self.network.out_structure.to_json())
 
     def store_rows(self, rows: Mapping[str, Rows]) -> dict[str, str]:
         """Rows as blobs, by the score's name."""
-        return {name: self.ledger.blobs.put(_packed(array), ".npy") for name, array in rows.items()}
+        return {name: self.ledger.blobs.put(_packed(array), ".npz") for name, array in rows.items()}
 
     def rows(self, blob: str) -> Rows:
         """Rows out of a blob."""
-        array: Rows = np.load(self.ledger.blobs.open(blob), allow_pickle=False)
-        return array
+        with np.load(self.ledger.blobs.open(blob), allow_pickle=False) as stored:
+            array: Rows = stored["arr_0"]
+            return array
 
     def quality(self, rows: Mapping[str, str], original: Mapping[str, str]) -> tuple[Quality, dict[str, Quality]]:
         """Quality by the task's score, and by every guard, in pairs with the original."""
@@ -165,8 +171,26 @@ class Bench:
 
         with self._timing("latency"):
             return latency(
-                files, baseline="original", pairs=pairs, inputs=self.inputs, seed=self.seed, progress=tell, **settings
+                files, baseline=ORIGINAL, pairs=pairs, inputs=self.inputs, seed=self.seed, progress=tell, **settings
             )
+
+    def quick(self, original: Artifact, files: Mapping[str, Artifact], rounds: int = 2) -> dict[str, float]:
+        """Milliseconds per inference from a few short processes: good enough to steer, too rough to decide.
+
+        Ratios are taken in pairs with the original, which is in the answer under the name ``original``.
+        """
+        subjects = [Subject.of(file, label=name) for name, file in {ORIGINAL: original, **files}.items()]
+        generator = random.Random(self.seed)  # noqa: S311 (the order of processes)
+        with self._timing("quick"), tempfile.TemporaryDirectory(prefix="paredown-") as scratch, exclusive():
+            feed = feed_file(Path(scratch), self.inputs)
+            settings = RoundSettings(blocks=6, block_s=0.02, warm_s=0.4, patience_s=0.2, feed=feed, seed=self.seed)
+            runs = []
+            for done in range(rounds):
+                self.progress.update("a quick look at the latency", done, rounds)
+                runs.append(round_of(subjects, settings, generator))
+        base = statistics.median(run[ORIGINAL].p50 for run in runs)
+        ratios = {name: statistics.fmean(run[name].log_ratio(run[ORIGINAL]) for run in runs) for name in files}
+        return {ORIGINAL: base, **{name: base * math.exp(ratio) for name, ratio in ratios.items()}}
 
     @contextlib.contextmanager
     def _timing(self, what: str) -> Iterator[None]:
@@ -208,28 +232,9 @@ def _captured(task: "Task") -> Network:
     return capture(task.model, *args, **kwargs)
 
 
-def _raw(network: Network, outputs: Sequence[NDArray[Any]]) -> Any:
-    """Outputs of a file in the nesting of the user's model, as CPU tensors."""
-    import torch  # noqa: PLC0415
-
-    return network.out_structure.build([torch.from_numpy(np.ascontiguousarray(array)) for array in outputs])
-
-
-def _length(target: Any) -> int:
-    from paredown.recipe import batch  # noqa: PLC0415
-
-    return batch.length(target)
-
-
-def _part(outputs: Any, start: int, end: int) -> Any:
-    from paredown.recipe import batch  # noqa: PLC0415
-
-    return batch.each(lambda tensor: tensor[start:end], outputs)
-
-
-def _packed(array: Rows) -> bytes:
+def _packed(*arrays: NDArray[Any]) -> bytes:
     stream = io.BytesIO()
-    np.save(stream, array, allow_pickle=False)
+    np.savez(stream, *arrays)
     return stream.getvalue()
 
 

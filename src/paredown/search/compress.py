@@ -14,10 +14,11 @@ from paredown.recipe.progress import Progress
 from paredown.search.baseline import measure_pace
 from paredown.search.bench import Bench
 from paredown.search.clock import Clock
-from paredown.search.ending import Chosen, Ending, choose_files
+from paredown.search.ending import Ending, shortlist
+from paredown.search.explaining import explain
 from paredown.search.interrupts import terminable
 from paredown.search.ledger import Ledger
-from paredown.search.plan import Pace, reserve_within
+from paredown.search.plan import Pace, reserve
 from paredown.search.probing import Prober
 from paredown.search.run import Run
 from paredown.search.searching import Searching
@@ -31,7 +32,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Session", "compress", "family_names", "new_directory", "session", "space_of"]
 
-_FILES = 12  # files in the final comparison, the original not counted
+_FILES, _LEAST_FILES = 12, 7  # in the final comparison, the original not counted
+_MOST_EVALUATIONS = 150
+_LONG = 900.0  # seconds from which every trial's latency is measured with an interval
 
 
 @dataclasses.dataclass(frozen=True)
@@ -124,9 +127,7 @@ def new_directory(title: str) -> Path:
 
 
 @contextlib.contextmanager
-def session(
-    task: "Task", settings: Settings, out: str | Path | None, progress: Progress | None
-) -> Iterator[Session]:
+def session(task: "Task", settings: Settings, out: str | Path | None, progress: Progress | None) -> Iterator[Session]:
     """Hold the run directory, mark how the run ended, and leave it resumable whatever happens."""
     settings = dataclasses.replace(settings, reference=task.reference)
     directory = Path(out) if out is not None else new_directory(task.name or type(task.model).__name__)
@@ -137,7 +138,8 @@ def session(
         clock = Clock(settings.seconds, float(ledger.get("seconds_used", 0.0)))
         try:
             bench = Bench(task, settings.target, ledger, clock, seed=settings.seed, progress=progress)
-            yield Session(ledger, settings, about, bench, Trials(bench))
+            trials = Trials(bench, thorough=settings.seconds >= _LONG)
+            yield Session(ledger, settings, about, bench, trials)
         except BaseException as error:
             ledger.set("status", "interrupted")
             ledger.event("ended", f"{type(error).__name__}: {error}")
@@ -164,33 +166,46 @@ def _search(held: Session) -> None:
     budget = held.settings.budget
     bench.progress.begin("the original")
     original = held.trials.original()
-    first = ledger.trials()[0]
     space = space_of(held)
     pace: Pace = ledger.decide("pace", lambda: measure_pace(bench, space, original))
+    space = dataclasses.replace(space, evaluations=ledger.decide("evaluations", lambda: _evaluations(held, pace)))
     held.trials.nothing()
     if budget is not None:
-        wanted = pace.reserve(min(_FILES, 9), bench.task.data.judge.count)
-        reserve = ledger.decide("reserve", lambda: reserve_within(bench.clock.left(), wanted))
+        keep = ledger.decide("reserve", lambda: reserve(bench.clock.left(), pace, _FILES, bench.task.data.judge.count))
         prober = Prober(held.trials, space, budget, original)
-        Searching(held.trials, space, prober, budget, original, pace, reserve).run()
-    else:
-        reserve = 0.0
-    end(held, pace, first.id)
+        Searching(held.trials, space, prober, budget, original, pace, keep).run()
+    end(held, pace)
 
 
-def end(held: Session, pace: Pace, original: str, most: int = _FILES) -> None:
-    """Choose, measure, judge and decide."""
+def _evaluations(held: Session, pace: Pace) -> int:
+    """How many networks one evolution may look at: each sees calibration and select examples, forward only."""
+    work = held.bench.task.data.work
+    examples = min(512, len(work.calibrate)) + min(512, len(work.select))
+    each = examples / work.batch_size * pace.step / 3 + 0.01
+    return int(min(_MOST_EVALUATIONS, max(12, 0.03 * held.settings.seconds / each)))
+
+
+def end(held: Session, pace: Pace, most: int = _FILES) -> None:
+    """Choose, measure, judge and decide.
+
+    Args:
+        held: the run.
+        pace: how long things take.
+        most: files besides the original.
+
+    """
     bench, ledger = held.bench, held.ledger
-    records = tuple(record for record in ledger.trials() if record.id != original)
-    first = ledger.trial(original)
-    if first is None:  # pragma: no cover (it was the first to be made)
-        raise InputError(original)
+    first, *others = ledger.trials()
     judge = bench.task.data.judge.count
 
-    def choose() -> Chosen:
-        each = pace.reserve(1, judge) - pace.reserve(0, judge)
+    def choose() -> tuple[str, ...]:
+        each = pace.ending(1, judge, 3) - pace.ending(0, judge, 3)
         affordable = int(bench.clock.left() / max(each, 1e-6)) - 1
-        return choose_files(records, first, bench, held.settings.budget, max(4, min(most, affordable)))
+        return shortlist(
+            others, first, held.settings.budget, bench.task.score, max(_LEAST_FILES, min(most, affordable))
+        )
 
-    chosen = ledger.decide("chosen", choose)
-    Ending(bench, held.settings.budget, pace, held.about.run).carry_out(chosen)
+    files = ledger.decide("shortlist", choose)
+    ending = Ending(bench, held.settings.budget, pace, held.about.run)
+    chosen, finals = ending.carry_out(files)
+    ledger.measured("findings", explain(ledger, held.about, held.settings.target, chosen, finals))

@@ -1,4 +1,4 @@
-"""The end of a run: files are chosen on select, measured fully, and judged once, all together."""
+"""The end of a run: a short list is measured fully, the best is chosen on select, and all are judged once, together."""
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
@@ -9,30 +9,30 @@ from paredown.errors import MeasureError
 from paredown.measure.energy import Energy, energy
 from paredown.measure.latency import Latency
 from paredown.measure.memory import Memory, memory
-from paredown.search.bench import Bench
+from paredown.scores import Score
+from paredown.search.bench import ORIGINAL, Bench
 from paredown.search.choose import best
 from paredown.search.ledger import TrialRecord
 from paredown.search.plan import Pace
 from paredown.search.results import TrialResult
 from paredown.search.standings import standing_of
-from paredown.search.trials import NOTHING, ORIGINAL
+from paredown.search.trials import NOTHING
 from paredown.targets import Artifact
 from paredown.verdict import Arm, Measured, compare, decide, frontier
 
-__all__ = ["Chosen", "Ending", "choose_files"]
+__all__ = ["Chosen", "Ending", "shortlist"]
 
-_PAIRS = (5, 16)
-_FEW_PAIRS = (3, 5)
-_QUANTITIES = ("latency", "drop", "size")
+_PAIRS = ((5, 16), (4, 8), (3, 5), (2, 3))  # least and most rounds, by the time there is
+_PROMISING = 3
 
 
 @dataclasses.dataclass(frozen=True)
 class Chosen:
-    """What is judged: decided on select, kept in the ledger, and only then is judge opened.
+    """What is judged: decided on select and kept in the ledger before judge is opened.
 
     Attributes:
         best: trial id; that of the original where nothing else came out.
-        files: trial ids, most important first; the original is always the first.
+        files: trial ids; the original is the first.
 
     """
 
@@ -40,34 +40,39 @@ class Chosen:
     files: tuple[str, ...]
 
 
-def choose_files(
-    records: Sequence[TrialRecord], original: TrialRecord, bench: Bench, budget: Budget | None, most: int
-) -> Chosen:
-    """Pick the best file, the arms and controls, and the frontier.
+def shortlist(
+    records: Sequence[TrialRecord], original: TrialRecord, budget: Budget | None, score: Score, most: int
+) -> tuple[str, ...]:
+    """Trials that are measured fully: the most promising, the arms, the frontier, the controls; in this order.
 
     Args:
-        records: measured trials without the original.
+        records: all trials.
         original: the original.
-        bench: for the score.
-        budget: None takes the first recipe as the best.
-        most: files besides the original that there is time for (the best is always among them).
+        budget: None where nothing is limited.
+        score: the task's.
+        most: files besides the original that there is time for; promising ones and arms come first.
 
     """
-    ready = [record for record in records if record.state == "measured" and record.label != NOTHING]
-    winner = original.id
-    if ready and budget is None:
-        winner = ready[0].id
-    elif ready and budget is not None:
-        standings = [standing_of(record, original.result, budget, bench.task.score) for record in ready]
-        winner = best(standings, budget) or original.id
-    by_label = {record.label: record for record in ready}
-    leading = frontier([record.result.measured(record.label) for record in ready], _QUANTITIES)
-    wanted = [winner]
+    ready = [record for record in records if record.state == "measured" and record.id != original.id]
+    tried = [record for record in ready if record.label != NOTHING]
+    wanted: list[str] = []
+    if budget is not None and tried:
+        standings = [standing_of(record, original.result, budget, score) for record in tried]
+        for _ in range(min(_PROMISING, len(standings))):
+            key = best(standings, budget)
+            wanted += [key] if key else []
+            standings = [standing for standing in standings if standing.key != key]
     wanted += [record.id for record in ready if record.role == "arm"]
-    wanted += [by_label[label].id for label in leading]
-    wanted += [record.id for record in records if record.role == "control" and record.state == "measured"]
-    files = tuple(dict.fromkeys(key for key in wanted if key != original.id))[: max(1, most)]
-    return Chosen(winner, (original.id, *files))
+    wanted += [record.id for record in ready if record.label == NOTHING]
+    by_label = {record.label: record.id for record in tried}
+    wanted += [by_label[label] for label in frontier([_quick(record) for record in tried], ("drop", "size"))]
+    wanted += [record.id for record in ready if record.role == "control"]
+    return (original.id, *tuple(dict.fromkeys(wanted))[: max(1, most)])
+
+
+def _quick(record: TrialRecord) -> Measured:
+    result: TrialResult = record.result
+    return result.measured(record.label)
 
 
 class Ending:
@@ -88,32 +93,63 @@ class Ending:
         self._pace = pace
         self._run = run
 
-    def carry_out(self, chosen: Chosen) -> None:
-        """Latency, memory, judge, verdict, comparison."""
-        records = {key: record for key in chosen.files if (record := self._ledger.trial(key)) is not None}
-        self._latencies(records, chosen)
+    def carry_out(self, files: Sequence[str]) -> tuple[Chosen, dict[str, Measured]]:
+        """Latency, choice, memory, judge, verdict, comparison.
+
+        Args:
+            files: of `shortlist`.
+
+        Returns:
+            What was chosen, and all numbers by trial.
+
+        """
+        records = {key: record for key in files if (record := self._ledger.trial(key)) is not None}
+        self._latencies(records)
+        chosen: Chosen = self._ledger.decide("chosen", lambda: self._choose(records))
         self._footprints(records, chosen)
         self._judge(records)
         finals = {key: self._final(record) for key, record in records.items()}
-        for key, measured in finals.items():
-            self._ledger.measured(f"final/{key}", measured)
+        with self._ledger.together():
+            for key, measured in finals.items():
+                self._ledger.measured(f"final/{key}", measured)
         self._decide(chosen, finals)
         self._compare(records, finals)
+        return chosen, finals
 
-    def _latencies(self, records: Mapping[str, TrialRecord], chosen: Chosen) -> None:
-        """All files in the same rounds, the best and the arms first, until answered or the time is up."""
-        if self._ledger.measurement(f"full latency/{chosen.best}") is not None:
+    def _latencies(self, records: Mapping[str, TrialRecord]) -> None:
+        """All files in the same rounds until answered or the time is up."""
+        original, *others = records.values()
+        if self._ledger.measurement(f"full latency/{original.id}") is not None:
             return
         self._bench.progress.begin("measuring latency")
-        original, *others = records.values()
-        judging = len(records) * self._bench.task.data.judge.count * self._pace.predict
-        time_limit = max(5.0 * self._pace.process, self._bench.clock.left(judging))
-        rounds = time_limit / max(1e-3, self._pace.process * len(records))
-        pairs = _PAIRS if rounds >= 1.2 * _PAIRS[0] else _FEW_PAIRS if rounds >= _FEW_PAIRS[0] else (2, 3)
-        found = self._timed(original, others, pairs, time_limit)
+        judge = self._bench.task.data.judge.count
+        left = self._bench.clock.left(self._pace.ending(len(records), judge, 0))
+        rounds = self._pace.ending(len(records), 0, 1)
+        pairs = next((pairs for pairs in _PAIRS if pairs[0] * rounds <= 1.3 * left), _PAIRS[-1])
+        found = self._timed(original, others, pairs, max(left, pairs[0] * rounds))
         with self._ledger.together():
             for key, value in found.items():
                 self._ledger.measured(f"full latency/{key}", value)
+
+    def _choose(self, records: Mapping[str, TrialRecord]) -> Chosen:
+        """The best by what is known now: full latencies, quality on select."""
+        original, *others = records.values()
+        winner = others[0].id if others else original.id
+        if self._budget is not None and others:
+            score = self._bench.task.score
+            before = self._now(original)
+            standings = [
+                standing_of(record, original.result, self._budget, score, (self._now(record), before))
+                for record in others
+                if record.label != NOTHING
+            ]
+            winner = best(standings, self._budget) or original.id
+        return Chosen(winner, tuple(records))
+
+    def _now(self, record: TrialRecord) -> Measured:
+        result: TrialResult = record.result
+        latency = self._ledger.measurement(f"full latency/{record.id}") or result.latency
+        return dataclasses.replace(result.measured(record.label), latency=latency)
 
     def _timed(
         self, original: TrialRecord, others: Sequence[TrialRecord], pairs: tuple[int, int], limit: float
@@ -137,10 +173,7 @@ class Ending:
 
     def _bound(self, original: TrialResult) -> float | None:
         limit = self._budget.limit("latency") if self._budget else None
-        if limit is None or original.latency is None:
-            return None
-        base = original.latency.p50.estimate
-        return limit.bound(base, "") / base
+        return None if limit is None or original.ms is None else limit.bound(original.ms, "") / original.ms
 
     def _footprints(self, records: Mapping[str, TrialRecord], chosen: Chosen) -> None:
         """Memory and energy: of every file where the budget limits them, else of the best and the original."""
@@ -155,7 +188,7 @@ class Ending:
                 self._once(f"energy/{key}", lambda file=artifact: energy(file, inputs=self._bench.inputs))  # type: ignore[misc]
 
     def _time_for(self, processes: int) -> bool:
-        judging = self._bench.task.data.judge.count * self._pace.predict * 4 + self._pace.overhead
+        judging = self._pace.ending(4, self._bench.task.data.judge.count, 0)
         return self._bench.clock.left(judging) > 2 * processes * self._pace.process
 
     def _once(self, name: str, measure: Callable[[], Memory | Energy]) -> None:
@@ -207,9 +240,7 @@ class Ending:
             return
         original = finals[chosen.files[0]]
         others = [measured for key, measured in finals.items() if key not in {chosen.best, chosen.files[0]}]
-        verdict = decide(
-            self._budget, finals[chosen.best], original, score=self._bench.task.score, frontier=others
-        )
+        verdict = decide(self._budget, finals[chosen.best], original, score=self._bench.task.score, frontier=others)
         self._ledger.measured("verdict", verdict)
 
     def _compare(self, records: Mapping[str, TrialRecord], finals: Mapping[str, Measured]) -> None:

@@ -5,12 +5,12 @@ import math
 
 from paredown.search.space import Sketch
 
-__all__ = ["Allocation", "Pace", "allocate", "epochs_in", "rungs"]
+__all__ = ["Allocation", "Pace", "allocate", "epochs_in", "reserve", "rungs"]
 
 _ARMS, _RUNGS = 0.30, 0.20  # of the training time; the rest belongs to the one that is promoted last
 _LEAST_STEPS = 4
 _MOST_EPOCHS = 60.0
-_RESERVE_CAP = 0.40
+_THOROUGH, _MOST = 0.25, 0.40  # of the time may be kept back for the end
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Pace:
         teacher: asking the original once per step.
         steps: training steps in an epoch.
         overhead: what a trial takes beside training: transforms, lowering, predicting `select`.
-        process: one fresh measuring process.
+        process: one fresh process for a quick look at a latency.
         predict: predicting one example with the original's file.
 
     """
@@ -43,10 +43,10 @@ class Pace:
         step = self.step * (0.3 + 0.7 * sketch.macs) * (2.1 if sketch.aware else 1.0)
         return self.steps * (step + (self.teacher if sketch.distilled else 0.0))
 
-    def reserve(self, files: int, judge: int) -> float:
-        """Seconds to keep back for measuring so many files at the end, and predicting so many examples with each."""
-        rounds = 8
-        return 1.15 * files * (rounds * self.process + judge * self.predict) + 2.0
+    def ending(self, files: int, judge: int, rounds: int) -> float:
+        """Seconds for measuring so many files fully in so many rounds, and predicting `judge` examples with each."""
+        full = 1.8 * self.process
+        return files * (rounds * full + judge * self.predict + 0.5 * self.process) + 1.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,8 +79,8 @@ def allocate(left: float, pace: Pace, arms: tuple[str, ...]) -> Allocation:
 
     """
     least = max(pace.overhead, 1e-3) + _LEAST_STEPS * (pace.step + pace.teacher)
-    # One combination always gets half of the time, however little that is.
-    affordable = max(0, math.floor(0.5 * left / least))
+    # One combination always gets its part, however little that is.
+    affordable = max(0, math.floor(0.75 * left / least))
     chosen = arms[: min(len(arms), affordable)]
     spare = affordable - len(chosen)
     training = max(0.0, left - (len(chosen) + 1) * pace.overhead)
@@ -118,6 +118,7 @@ def rungs(candidates: int, first: float, last: float) -> tuple[tuple[int, float]
     return (*steps, (1, max(0.0, last - spent)))
 
 
-def reserve_within(left: float, wanted: float) -> float:
-    """What may be kept back of the seconds left: all that is wanted, but never most of the run."""
-    return min(wanted, _RESERVE_CAP * left)
+def reserve(left: float, pace: Pace, files: int, judge: int) -> float:
+    """Seconds to keep back for the end: thorough where there is time, never most of the run."""
+    thorough, brief = (pace.ending(files, judge, rounds) for rounds in (8, 3))
+    return thorough if thorough <= _THOROUGH * left else min(brief, _MOST * left)

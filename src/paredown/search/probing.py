@@ -7,11 +7,11 @@ from paredown import codec
 from paredown.budget import Budget
 from paredown.errors import InputError, LedgerError
 from paredown.graph.cost import total
-from paredown.measure.latency import Latency
+from paredown.search.bench import ORIGINAL
 from paredown.search.model import CostModel
 from paredown.search.results import Shape, TrialResult
 from paredown.search.space import Move, Sketch, Space
-from paredown.search.trials import ORIGINAL, QUICK, Trials, layout
+from paredown.search.trials import Trials, layout
 from paredown.targets import Artifact
 
 __all__ = ["Prober"]
@@ -35,11 +35,12 @@ class Prober:
 
     def __init__(self, trials: Trials, space: Space, budget: Budget, original: TrialResult) -> None:
         self.bench = trials.bench
+        self._trials = trials
         self.space = space
         self._original = original
         self._values = {"size": float(original.size.bytes)}
-        if original.latency is not None:
-            self._values["latency"] = original.latency.p50.estimate
+        if original.ms is not None:
+            self._values["latency"] = original.ms
         self.bounds = {
             limit.quantity: limit.bound(self._values[limit.quantity], "")
             for limit in budget.limits
@@ -108,7 +109,7 @@ class Prober:
         if made:
             timed = self._time(made)
             for key, (macs, artifact, _) in made.items():
-                values = {"size": float(artifact.size_bytes), "latency": self._relative(timed[key])}
+                values = {"size": float(artifact.size_bytes), "latency": timed[key]}
                 quantized = next(sketch.quantized for sketch in sketches if self._key(sketch) == key)
                 self._keep(key, Shape(macs, quantized, values))
         return [self._shapes[self._key(sketch)] for sketch in sketches]
@@ -137,22 +138,18 @@ class Prober:
         else:
             made[key] = (total(network).macs / self.bench.macs, artifact, layout(network))
 
-    def _time(self, made: dict[str, tuple[float, Artifact, str]]) -> dict[str, Latency]:
-        """Timings by key; a layout that has been timed is not timed again."""
+    def _time(self, made: dict[str, tuple[float, Artifact, str]]) -> dict[str, float]:
+        """Milliseconds by key; a layout that has been looked at is not looked at again."""
         ledger = self.bench.ledger
-        found = {key: ledger.measurement(f"latency/{shape}") for key, (_, _, shape) in made.items()}
+        found = {key: ledger.measurement(f"ms/{shape}") for key, (_, _, shape) in made.items()}
         new = {key: artifact for key, (_, artifact, _) in made.items() if found[key] is None}
         if new:
             original = self.bench.artifact(self._original.file, self._original.lowering)
-            timed = self.bench.latency({ORIGINAL: original, **new}, QUICK)
+            looked = self._trials.relative(self.bench.quick(original, new))
             for key in new:
-                found[key] = timed[key]
-                ledger.measured(f"latency/{made[key][2]}", timed[key])
+                found[key] = looked[key]
+                ledger.measured(f"ms/{made[key][2]}", looked[key])
         return found
-
-    def _relative(self, latency: Latency) -> float:
-        ratio = latency.ratio.estimate if latency.ratio else 1.0
-        return ratio * self._values.get("latency", latency.p50.estimate)
 
     def _key(self, sketch: Sketch) -> str:
         return codec.fingerprint(self.space.recipe(sketch.shape()))

@@ -3,13 +3,13 @@
 import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from paredown.search.ending import Chosen
 from paredown.search.ledger import Ledger, TrialRecord
 from paredown.search.results import TrialResult
 from paredown.search.settings import About, Settings, stored
 from paredown.verdict import Comparison, Measured, Verdict
+from paredown.verdict.findings import Finding
 
 __all__ = ["Record", "read"]
 
@@ -47,7 +47,7 @@ class Record:
     verdict: Verdict | None
     comparison: Comparison | None
     arms: Mapping[str, str]
-    findings: tuple[Any, ...]
+    findings: tuple[Finding, ...]
     openings: int
     events: tuple[tuple[str, str], ...]
 

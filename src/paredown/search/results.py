@@ -33,9 +33,12 @@ class TrialResult:
         steps: how it came about.
         quality: on select, against the original's file.
         guards: further scores.
-        latency: measured while searching; None where the time did not allow it.
+        ms: latency at a quick look at a file of this layout (the ratio to the original, in the original's
+            milliseconds): guides the search and decides nothing.
+        latency: measured with an interval while searching; None where the time did not allow it.
         lowering: what became of the quantized operators.
         trained: seconds of training in all its steps.
+        channels: outputs per layer, by the user's module path.
 
     """
 
@@ -48,9 +51,11 @@ class TrialResult:
     steps: tuple[StepSummary, ...]
     quality: Quality
     guards: Mapping[str, Quality] = dataclasses.field(default_factory=_none)
+    ms: float | None = None
     latency: Latency | None = None
     lowering: Lowering = dataclasses.field(default_factory=Lowering)
     trained: float = 0.0
+    channels: Mapping[str, int] = dataclasses.field(default_factory=_none)
 
     @property
     def sha256(self) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 from paredown import codec
 from paredown.errors import InputError
 from paredown.search.candidate import Candidate, missing
+from paredown.search.certifying import certificate
 from paredown.search.ledger import TrialRecord
 from paredown.search.reading import Record, read
 from paredown.search.results import TrialResult
@@ -132,7 +133,9 @@ class Run:
         if not found:
             name = side.__name__ if isinstance(side, ModuleType) else repr(side)
             there = ", ".join(repr(trial.label) for trial in judged) or "nothing"
-            msg = f"{name} was not judged in this run; {there} was. Compare those, or type paredown.compare(task, [...])."
+            msg = (
+                f"{name} was not judged in this run; {there} was. Compare those, or type paredown.compare(task, [...])."
+            )
             raise InputError(msg)
         return found[0]
 
@@ -152,9 +155,7 @@ class Run:
 
     def _certify(self, key: str, file: Path) -> None:
         """Write the certificate of a saved file beside it."""
-        from paredown.search.certify import certificate  # noqa: PLC0415
-
-        certificate(self._record, self._record.trial(key)).write(file)
+        certificate(self._record, self._record.trial(key), file).write(file)
 
     def summary(self) -> RunSummary:
         """Everything as plain data: what reports render."""

@@ -15,7 +15,7 @@ from paredown.search.proposals import Proposer
 from paredown.search.results import TrialResult
 from paredown.search.space import Move, Sketch, Space
 from paredown.search.standings import standing_of
-from paredown.search.trials import QUICK, Trials
+from paredown.search.trials import Trials
 
 __all__ = ["Searching"]
 
@@ -85,7 +85,7 @@ class Searching:
 
     def _probe(self) -> None:
         """Measure a few shapes, so that sizes can aim at the budget; refuse moves that this network does not allow."""
-        each = self.pace.overhead + 2 * QUICK[1] * self.pace.process
+        each = self.pace.overhead + 3 * self.pace.process
         self._shapes_left = self._decide("shapes", lambda: int(_PROBING * self.trials.bench.clock.limit / each))
         first = [
             Sketch(order, macs=0.5, epochs=())
@@ -95,7 +95,9 @@ class Searching:
         chosen = first[: max(1, self._shapes_left)]
         shapes = self.prober.measure(chosen) if chosen and self._shapes_left else []
         self._shapes_left -= len(shapes)
-        self._ban({move for sketch, shape in zip(chosen, shapes, strict=False) if shape.failure for move in sketch.order})
+        self._ban(
+            {move for sketch, shape in zip(chosen, shapes, strict=False) if shape.failure for move in sketch.order}
+        )
         leading = (Move.PRUNE, Move.INT8)
         if self.prober.bounds and self.space.allows(leading) and self._shapes_left > 0:
             tries = min(3, self._shapes_left)
@@ -271,7 +273,9 @@ class _Race:
         search = self._search
         each = max(self._allocation.rung, 0.15 * self._allocation.last)
         for extra in range(_EXTRAS):
-            go = search.trials.ledger.decide(f"extra {extra}", lambda: search.left() > 2.0 * (each + search.pace.overhead))
+            go = search.trials.ledger.decide(
+                f"extra {extra}", lambda: search.left() > 2.0 * (each + search.pace.overhead)
+            )
             if not go or not self._entrants:
                 return
             standings = [search.standing(entrant.record) for entrant in self._entrants.values() if entrant.record]

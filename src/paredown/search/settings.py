@@ -66,6 +66,7 @@ class About:
     processor: str
     data: Mapping[str, int]
     work: str
+    select: str
     judge: str
     versions: Mapping[str, str]
     findings: tuple[str, ...] = ()
@@ -139,6 +140,7 @@ def _about(settings: Settings, task: "Task") -> About:
             "judge": task.data.judge.count,
         },
         work=work.fingerprint(),
+        select=work.select.fingerprint(),
         judge=task.data.judge.fingerprint,
         versions=_versions(),
         findings=tuple(task.data.findings),

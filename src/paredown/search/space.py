@@ -124,6 +124,7 @@ class Space:
         mixing: inputs are floating-point numbers, so that two examples can be mixed.
         seed: of trainings and of the random control.
         side: share of the longest training that the other trainings of a recipe get.
+        evaluations: networks that one evolution may look at.
         banned: moves that this network does not allow (nothing to cut, nothing to quantize).
 
     """
@@ -133,6 +134,7 @@ class Space:
     mixing: bool = True
     seed: int = 0
     side: float = 0.3
+    evaluations: int = 150
     banned: frozenset[Move] = frozenset()
 
     def allows(self, order: Order) -> bool:
@@ -193,6 +195,6 @@ class Space:
             case Move.STUDENT:
                 return prune.Channels(allocation=prune.Uniform(macs=keep))
             case Move.SLIM:
-                return architecture.Slim(macs=keep)
+                return architecture.Slim(macs=keep, evaluations=self.evaluations)
             case _:
                 return quantize.Int8()

@@ -1,27 +1,53 @@
 """Measured trials as the choice sees them."""
 
+import dataclasses
+
 from paredown.budget import Budget
 from paredown.scores import Score
+from paredown.search.bench import ORIGINAL
 from paredown.search.choose import Standing
 from paredown.search.ledger import TrialRecord
 from paredown.search.results import TrialResult
-from paredown.search.trials import ORIGINAL
-from paredown.verdict import decide
+from paredown.verdict import LimitVerdict, Measured, decide
 
-__all__ = ["standing_of", "values_of"]
+__all__ = ["standing_of"]
 
 
-def standing_of(record: TrialRecord, original: TrialResult, budget: Budget, score: Score) -> Standing:
-    """Limits decided on select and with the latency measured while searching."""
+def standing_of(
+    record: TrialRecord,
+    original: TrialResult,
+    budget: Budget,
+    score: Score,
+    latencies: tuple[Measured, Measured] | None = None,
+) -> Standing:
+    """Limits decided on select.
+
+    Args:
+        record: a measured trial.
+        original: what relative limits are relative to.
+        budget: the user's.
+        score: the task's.
+        latencies: this file's and the original's full measurements, where they are there already. Without them the
+            quick look at the latency takes its place, which is never sure of anything.
+
+    """
     result: TrialResult = record.result
-    verdict = decide(budget, result.measured(record.label), original.measured(ORIGINAL), score=score)
-    return Standing(record.id, verdict.limits, values_of(result, original))
-
-
-def values_of(result: TrialResult, original: TrialResult) -> dict[str, float]:
-    """Estimates by quantity; the latency is the ratio to the original, in the original's milliseconds."""
+    own, before = latencies or (result.measured(record.label), original.measured(ORIGINAL))
+    verdict = decide(budget, own, before, score=score)
     values = {"drop": result.quality.drop.estimate, "size": float(result.size.bytes)}
-    if result.latency is not None and original.latency is not None:
-        ratio = result.latency.ratio.estimate if result.latency.ratio else 1.0
-        values["latency"] = ratio * original.latency.p50.estimate
-    return values
+    if own.latency is not None and before.latency is not None:
+        ratio = own.latency.ratio.estimate if own.latency.ratio else 1.0
+        values["latency"] = ratio * before.latency.p50.estimate
+        limits = verdict.limits
+    else:
+        limits = tuple(_guessed(limit, result, original) for limit in verdict.limits)
+        if result.ms is not None:
+            values["latency"] = result.ms
+    return Standing(record.id, limits, values)
+
+
+def _guessed(limit: LimitVerdict, result: TrialResult, original: TrialResult) -> LimitVerdict:
+    if limit.quantity != "latency" or result.ms is None or original.ms is None:
+        return limit
+    bound = limit.limit.bound(original.ms, "")
+    return dataclasses.replace(limit, bound=bound, room=(bound - result.ms) / bound)

@@ -5,12 +5,12 @@ from typing import Any
 
 from paredown import codec
 from paredown.measure.latency import Latency
+from paredown.search.bench import ORIGINAL
 from paredown.search.labels import families
 from paredown.search.ledger import TrialRecord
 from paredown.search.reading import Record
 from paredown.search.results import TrialResult
 from paredown.search.space import FAMILIES
-from paredown.search.trials import ORIGINAL
 from paredown.verdict import LimitVerdict, Margins, Measured, frontier
 from paredown.verdict.summary import CandidateSummary, FindingSummary, LimitSummary, PairSummary, RunSummary
 
@@ -57,7 +57,9 @@ def _sentence(record: Record) -> str:
     if record.verdict is not None:
         return record.verdict.text
     if record.status != "finished":
-        return f"The run is not finished ({record.status}): no verdict yet. Go on with paredown resume {record.directory}"
+        return (
+            f"The run is not finished ({record.status}): no verdict yet. Go on with paredown resume {record.directory}"
+        )
     return "No budget was given, so there is nothing to meet; see the head-to-heads."
 
 
@@ -190,10 +192,11 @@ def _pairs(record: Record) -> tuple[PairSummary, ...]:
 
 
 def _findings(record: Record) -> tuple[FindingSummary, ...]:
-    found = list(record.findings)
-    own = [FindingSummary("PD001", "about the data", "tip", text) for text in record.about.findings]
-    notes = [FindingSummary("PD002", "noted while running", "tip", text) for kind, text in record.events if kind == "warning"]
-    return (*found, *own, *notes)
+    found = [finding.summary() for finding in record.findings]
+    notes = [
+        FindingSummary("PD100", "noted while running", "tip", text) for kind, text in record.events if kind == "warning"
+    ]
+    return (*found, *notes)
 
 
 def _margins(record: Record) -> Mapping[str, float]:

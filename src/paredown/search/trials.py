@@ -4,7 +4,7 @@ import dataclasses
 import hashlib
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import cast
 
 from paredown import codec
@@ -14,20 +14,20 @@ from paredown.graph.network import Network
 from paredown.measure.latency import Latency
 from paredown.measure.size import size
 from paredown.recipe.train import Train
-from paredown.search.bench import Bench
+from paredown.search.bench import ORIGINAL, Bench
 from paredown.search.labels import label
 from paredown.search.ledger import TrialRecord
 from paredown.search.results import TrialResult
 from paredown.search.space import Step
+from paredown.verdict.findings import channels_of
 from paredown.verdict.summary import StepSummary
 
-__all__ = ["NOTHING", "ORIGINAL", "QUICK", "Trials", "layout"]
+__all__ = ["NOTHING", "PAIRS", "Trials", "layout"]
 
-ORIGINAL = "original"
 NOTHING = "do nothing"
 
-QUICK = (2, 3)
-"""Rounds of processes for a latency that only guides the search."""
+PAIRS = (2, 3)
+"""Rounds of processes for a latency with an interval that only guides the search."""
 
 _DONE = {"measured", "failed"}
 
@@ -37,11 +37,13 @@ class Trials:
 
     Args:
         bench: makes networks, files and numbers.
+        thorough: there is time to measure the latency of every trial with an interval.
 
     """
 
-    def __init__(self, bench: Bench) -> None:
+    def __init__(self, bench: Bench, *, thorough: bool = False) -> None:
         self.bench = bench
+        self.thorough = thorough
         self.ledger = bench.ledger
         self._original: TrialResult | None = None
 
@@ -58,8 +60,7 @@ class Trials:
 
             def make() -> TrialResult:
                 result = self._result(bench.network, bench.steps.store(bench.network), ())
-                latency = bench.latency({ORIGINAL: bench.artifact(result.file, result.lowering)}, QUICK)
-                return dataclasses.replace(result, latency=latency[ORIGINAL])
+                return dataclasses.replace(result, ms=bench.quick(bench.artifact(result.file), {})[ORIGINAL])
 
             record = self._run(ORIGINAL, ORIGINAL, (), make, forgive=False)
             self._original = cast("TrialResult", record.result)
@@ -75,7 +76,7 @@ class Trials:
             steps: the recipe.
             seconds: after which trainings have to end; None lets them finish.
             name: label, where the steps do not say it.
-            timing: measure the latency, unless a file of the same layout has been measured.
+            timing: look at the latency, unless a file of the same layout has been measured.
 
         Returns:
             The record, measured or failed with the reason.
@@ -95,8 +96,8 @@ class Trials:
                 for record, step in zip(outcome.steps, steps, strict=True)
                 if isinstance(step, Train) and not record.cached
             )
-            latency = self.time(result, layout(outcome.network)) if timing else None
-            return dataclasses.replace(result, trained=trained, latency=latency)
+            result = dataclasses.replace(result, trained=trained)
+            return self._timed(result, layout(outcome.network)) if timing else result
 
         return self._run(role, name or self._label(steps), steps, make)
 
@@ -165,7 +166,9 @@ class Trials:
     def _record(self, identity: str) -> TrialRecord:
         record = self.ledger.trial(identity)
         if record is None:  # pragma: no cover (it was started above)
-            msg = f"Trial {identity} vanished from {self.ledger.file}. Start anew in another directory: --out runs/other."
+            msg = (
+                f"Trial {identity} vanished from {self.ledger.file}. Start anew in another directory: --out runs/other."
+            )
             raise LedgerError(msg)
         return record
 
@@ -187,18 +190,30 @@ class Trials:
             quality=quality,
             guards=guards,
             lowering=artifact.lowering,
+            channels=channels_of(network),
         )
 
-    def time(self, result: TrialResult, shape: str) -> Latency:
-        """Quick latency of a file, measured now or when a file of the same layout was."""
-        name = f"latency/{shape}"
-        known: Latency | None = self.ledger.measurement(name)
-        if known is None:
-            files = {ORIGINAL: self.original(), "candidate": result}
-            artifacts = {label: self.bench.artifact(file.file, file.lowering) for label, file in files.items()}
-            known = self.bench.latency(artifacts, QUICK)["candidate"]
-            self.ledger.measured(name, known)
-        return known
+    def _timed(self, result: TrialResult, shape: str) -> TrialResult:
+        """With the latency of a file of this layout, measured now or before."""
+        files = {ORIGINAL: self.original(), "candidate": result}
+        artifacts = {label: self.bench.artifact(file.file, file.lowering) for label, file in files.items()}
+        if self.thorough:
+            known: Latency | None = self.ledger.measurement(f"latency/{shape}")
+            if known is None:
+                known = self.bench.latency(artifacts, PAIRS)["candidate"]
+                self.ledger.measured(f"latency/{shape}", known)
+            ratio = known.ratio.estimate if known.ratio else 1.0
+            return dataclasses.replace(result, latency=known, ms=ratio * (files[ORIGINAL].ms or 1.0))
+        guess: float | None = self.ledger.measurement(f"ms/{shape}")
+        if guess is None:
+            guess = self.relative(self.bench.quick(artifacts.pop(ORIGINAL), artifacts))["candidate"]
+            self.ledger.measured(f"ms/{shape}", guess)
+        return dataclasses.replace(result, ms=guess)
+
+    def relative(self, quick: Mapping[str, float]) -> dict[str, float]:
+        """Quick looks in the milliseconds of the first look at the original, so that all can be compared."""
+        first = self.original().ms or quick[ORIGINAL]
+        return {name: value / quick[ORIGINAL] * first for name, value in quick.items()}
 
 
 def layout(network: Network) -> str:

@@ -1,0 +1,58 @@
+"""The certificate of a file out of a run."""
+
+from pathlib import Path
+
+import numpy as np
+
+from paredown import codec
+from paredown.search.ledger import Blobs, Ledger, TrialRecord
+from paredown.search.reading import Record
+from paredown.search.results import TrialResult
+from paredown.targets import Artifact
+from paredown.verdict import Certificate, certify
+from paredown.verdict.certificate import Data
+
+__all__ = ["certificate"]
+
+
+def certificate(record: Record, trial: TrialRecord, file: Path) -> Certificate:
+    """Everything the run claims of a file.
+
+    Args:
+        record: the run.
+        trial: the file's.
+        file: where it was saved.
+
+    Raises:
+        MeasureError: the file does not run any more.
+
+    """
+    blobs, about = Blobs(record.directory), record.about
+    result: TrialResult = trial.result
+    final = record.finals.get(trial.id)
+    judged = final is not None and final.quality is not None
+    with Ledger(record.directory, writable=False) as ledger:
+        probe, structure = ledger.get("probe"), ledger.get("structure")
+    with np.load(blobs.open(probe), allow_pickle=False) as stored:
+        inputs = [stored[name] for name in stored.files]
+    original = record.original
+    return certify(
+        Artifact(blobs.open(result.file), record.settings.target, result.sha256, result.lowering),
+        final if final is not None and judged else result.measured(trial.label),
+        inputs=inputs,
+        original=blobs.open(original.file) if original else None,
+        data=Data(
+            split="judge" if judged else "select",
+            fingerprint=about.judge if judged else about.select,
+            n=about.data["judge" if judged else "select"],
+            score=about.score_name,
+            unit=about.score_unit,
+            higher_is_better=about.score_higher_is_better,
+            openings=record.openings if judged else None,
+            structure=structure,
+        ),
+        recipe=codec.decode(trial.recipe),
+        plans=[step.plan for step in result.steps if step.plan],
+        margins=record.comparison.margins if record.comparison else None,
+        file=file,
+    )

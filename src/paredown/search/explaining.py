@@ -1,0 +1,53 @@
+"""Surprises of a run, explained."""
+
+from collections.abc import Mapping
+
+from paredown.search.ending import Chosen
+from paredown.search.ledger import Ledger, TrialRecord
+from paredown.search.results import TrialResult
+from paredown.search.settings import About
+from paredown.targets import Target
+from paredown.verdict import Measured
+from paredown.verdict.findings import FileContext, Finding, RunContext, Severity, check
+
+__all__ = ["explain"]
+
+
+def explain(
+    ledger: Ledger, about: About, target: Target, chosen: Chosen, finals: Mapping[str, Measured]
+) -> list[Finding]:
+    """Findings about the run and the best file, all of them; about the other files those that matter."""
+    records = {key: record for key in chosen.files if (record := ledger.trial(key)) is not None}
+    first = chosen.files[0]
+    original: TrialResult = records[first].result
+    run = RunContext(
+        select=original.quality,
+        judge=finals[first].quality,
+        openings=ledger.openings(about.judge),
+        in_process=True,
+        assumptions=about.findings,
+    )
+    found = check(run)
+    for key, record in records.items():
+        if key == first:
+            continue
+        of_file = check(_file(record, original, finals[key], finals[first], target))
+        telling = {Severity.ISSUE, Severity.TIP}
+        found += [finding for finding in of_file if key == chosen.best or finding.severity in telling]
+    return found
+
+
+def _file(
+    record: TrialRecord, original: TrialResult, measured: Measured, before: Measured, target: Target
+) -> FileContext:
+    result: TrialResult = record.result
+    return FileContext(
+        measured=measured,
+        original=before,
+        capabilities=target.capabilities,
+        channels=result.channels,
+        original_channels=original.channels,
+        lowering=result.lowering,
+        macs=result.macs,
+        original_macs=original.macs,
+    )
