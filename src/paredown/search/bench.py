@@ -87,7 +87,7 @@ class Bench:
 
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (what a run consists of)
         self, task: "Task", target: Target, ledger: Ledger, clock: Clock, *, seed: int, progress: Progress | None = None
     ) -> None:
         self.task = task

@@ -5,16 +5,19 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from paredown import codec
 from paredown.errors import LedgerError, ParityError
 from paredown.graph.network import Network
 from paredown.search.ledger import Blobs, TrialRecord
 from paredown.search.ledger.trouble import explained
-from paredown.search.results import TrialResult
 from paredown.search.space import Step
 from paredown.targets import Artifact, Target
 from paredown.verdict import Measured
+
+if TYPE_CHECKING:
+    from paredown.search.results import TrialResult
 
 __all__ = ["Candidate"]
 
@@ -100,6 +103,6 @@ class Candidate:
         return final
 
 
-def missing(label: str, directory: Path) -> LedgerError:
+def missing(directory: Path, label: str) -> LedgerError:
     """Nothing was made that could be given."""
     return LedgerError(f"{directory} has no {label} yet. Finish the run first: paredown resume {directory}")

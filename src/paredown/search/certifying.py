@@ -1,16 +1,19 @@
 """The certificate of a file out of a run."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from paredown import codec
 from paredown.search.ledger import Blobs, Ledger, TrialRecord
 from paredown.search.reading import Record
-from paredown.search.results import TrialResult
 from paredown.targets import Artifact
 from paredown.verdict import Certificate, certify
 from paredown.verdict.certificate import Data
+
+if TYPE_CHECKING:
+    from paredown.search.results import TrialResult
 
 __all__ = ["certificate"]
 

@@ -26,6 +26,10 @@ class Clock:
         """Seconds used so far."""
         return self._before + self._now() - self._start
 
+    def restart(self) -> None:
+        """Count from now on, with the whole limit ahead."""
+        self._before, self._start = 0.0, self._now()
+
     def left(self, keep: float = 0.0) -> float:
         """Seconds left when `keep` of them are kept back; never below 0."""
         return max(0.0, self.limit - keep - self.used())

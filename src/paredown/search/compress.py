@@ -30,9 +30,20 @@ from paredown.targets import OnnxRuntime, Target
 if TYPE_CHECKING:
     from paredown.task import Task
 
-__all__ = ["Session", "compress", "family_names", "new_directory", "session", "space_of"]
+__all__ = [
+    "FILES",
+    "Session",
+    "check_inputs",
+    "compress",
+    "end",
+    "evaluations_of",
+    "family_names",
+    "new_directory",
+    "session",
+    "space_of",
+]
 
-_FILES, _LEAST_FILES = 12, 7  # in the final comparison, the original not counted
+FILES, _LEAST_FILES = 12, 7  # in the final comparison, the original not counted
 _MOST_EVALUATIONS = 150
 _LONG = 900.0  # seconds from which every trial's latency is measured with an interval
 
@@ -83,13 +94,19 @@ def compress(  # noqa: PLR0913 (one call, everything about it in sight)
     """
     target = target or OnnxRuntime()
     settings = Settings("compress", budget, target, duration(time), seed, family_names(families))
-    _check(task, budget)
+    check_inputs(task, budget)
     with session(task, settings, out, progress) as held:
         _search(held)
         return Run(held.ledger.directory)
 
 
-def _check(task: "Task", budget: Budget) -> None:
+def check_inputs(task: "Task", budget: Budget) -> None:
+    """Everything that can be wrong with a task and a budget together, before any work.
+
+    Raises:
+        InputError: with what to type instead.
+
+    """
     task.check()
     budget.check(task.score.unit)
     unknown = [name for name in budget.guards if name not in task.guards]
@@ -168,16 +185,16 @@ def _search(held: Session) -> None:
     original = held.trials.original()
     space = space_of(held)
     pace: Pace = ledger.decide("pace", lambda: measure_pace(bench, space, original))
-    space = dataclasses.replace(space, evaluations=ledger.decide("evaluations", lambda: _evaluations(held, pace)))
+    space = dataclasses.replace(space, evaluations=ledger.decide("evaluations", lambda: evaluations_of(held, pace)))
     held.trials.nothing()
     if budget is not None:
-        keep = ledger.decide("reserve", lambda: reserve(bench.clock.left(), pace, _FILES, bench.task.data.judge.count))
+        keep = ledger.decide("reserve", lambda: reserve(bench.clock.left(), pace, FILES, bench.task.data.judge.count))
         prober = Prober(held.trials, space, budget, original)
         Searching(held.trials, space, prober, budget, original, pace, keep).run()
     end(held, pace)
 
 
-def _evaluations(held: Session, pace: Pace) -> int:
+def evaluations_of(held: Session, pace: Pace) -> int:
     """How many networks one evolution may look at: each sees calibration and select examples, forward only."""
     work = held.bench.task.data.work
     examples = min(512, len(work.calibrate)) + min(512, len(work.select))
@@ -185,13 +202,14 @@ def _evaluations(held: Session, pace: Pace) -> int:
     return int(min(_MOST_EVALUATIONS, max(12, 0.03 * held.settings.seconds / each)))
 
 
-def end(held: Session, pace: Pace, most: int = _FILES) -> None:
+def end(held: Session, pace: Pace, most: int = FILES, least: int = _LEAST_FILES) -> None:
     """Choose, measure, judge and decide.
 
     Args:
         held: the run.
         pace: how long things take.
         most: files besides the original.
+        least: files that are measured even if there is no time.
 
     """
     bench, ledger = held.bench, held.ledger
@@ -201,9 +219,7 @@ def end(held: Session, pace: Pace, most: int = _FILES) -> None:
     def choose() -> tuple[str, ...]:
         each = pace.ending(1, judge, 3) - pace.ending(0, judge, 3)
         affordable = int(bench.clock.left() / max(each, 1e-6)) - 1
-        return shortlist(
-            others, first, held.settings.budget, bench.task.score, max(_LEAST_FILES, min(most, affordable))
-        )
+        return shortlist(others, first, held.settings.budget, bench.task.score, max(least, min(most, affordable)))
 
     files = ledger.decide("shortlist", choose)
     ending = Ending(bench, held.settings.budget, pace, held.about.run)

@@ -4,7 +4,7 @@ import importlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from paredown import codec
 from paredown.errors import InputError
@@ -12,11 +12,13 @@ from paredown.search.candidate import Candidate, missing
 from paredown.search.certifying import certificate
 from paredown.search.ledger import TrialRecord
 from paredown.search.reading import Record, read
-from paredown.search.results import TrialResult
-from paredown.search.space import Step
 from paredown.search.summarise import summarise
 from paredown.verdict import Comparison, Verdict, frontier
 from paredown.verdict.summary import RunSummary
+
+if TYPE_CHECKING:
+    from paredown.search.results import TrialResult
+    from paredown.search.space import Step
 
 __all__ = ["Run"]
 
@@ -55,7 +57,7 @@ class Run:
         """
         chosen = self._record.chosen
         if chosen is None:
-            raise missing("best file", self.directory)
+            raise missing(self.directory, "best file")
         return self._candidate(self._record.trial(chosen.best))
 
     @property
@@ -67,7 +69,7 @@ class Run:
 
         """
         if self._record.verdict is None:
-            raise missing("verdict", self.directory)
+            raise missing(self.directory, "verdict")
         return self._record.verdict
 
     @property
@@ -92,7 +94,7 @@ class Run:
 
         """
         if self._record.comparison is None:
-            raise missing("comparison", self.directory)
+            raise missing(self.directory, "comparison")
         return self._record.comparison
 
     def compare(self, *sides: "ModuleType | str | Candidate | Sequence[Step]") -> Comparison:

@@ -25,6 +25,7 @@ _OVERSHOOT = 1.5  # a training may take so many times what was planned before it
 _FILTER = 0.08  # a shape that misses a limit on cost by more than this is not trained
 _PROBING = 0.15  # share of the time that may go into untrained shapes
 _EXTRAS = 40
+_WORTH = 0.3  # of the training wanted has to be possible, or it is left
 
 
 @dataclasses.dataclass
@@ -69,9 +70,12 @@ class Searching:
         plans = arms(self.space, self.prober)
         trained = tuple(plan.name for plan in plans if plan.sketch.trains)
         allocation = self._decide("allocation", lambda: allocate(self.left(), self.pace, trained))
-        for plan in plans:
-            self._arm(plan, allocation)
         race = _Race(self, allocation)
+        for plan in (plan for plan in plans if not plan.sketch.trains):
+            self._arm(plan, allocation)
+        race.open()
+        for plan in (plan for plan in plans if plan.sketch.trains):
+            self._arm(plan, allocation)
         race.run()
 
     def left(self) -> float:
@@ -116,7 +120,15 @@ class Searching:
     # -- trials
 
     def train(  # noqa: PLR0913 (each says something else)
-        self, name: str, role: str, sketch: Sketch, seconds: float, keep: float, *, label: str = ""
+        self,
+        name: str,
+        role: str,
+        sketch: Sketch,
+        seconds: float,
+        keep: float,
+        *,
+        label: str = "",
+        forced: bool = False,
     ) -> TrialRecord | None:
         """Carry a sketch out whose last training takes about so many seconds; None where there is no time for it.
 
@@ -127,14 +139,16 @@ class Searching:
             seconds: of training wanted.
             keep: seconds that have to be left afterwards.
             label: where the steps do not say it.
+            forced: carry it out for a few steps even if there is no time.
 
         """
         epoch = self.pace.epoch(sketch) * self._slowness()
 
         def epochs() -> float:
             time = min(seconds, self.left() - keep - self.pace.overhead)
-            least = 0.3 * seconds
-            return epochs_in(time, epoch, self.pace.steps) if time >= least else 0.0
+            if time < _WORTH * seconds and not forced:
+                return 0.0
+            return epochs_in(max(0.0, time), epoch, self.pace.steps)
 
         chosen = self._decide(f"epochs/{name}", epochs)
         if chosen <= 0:
@@ -194,13 +208,16 @@ class _Race:
         self._allocation = allocation
         self._proposer = Proposer(search.space, search.prober.share, search.trials.bench.seed)
         self._entrants: dict[str, _Entrant] = {}
-        self._asked = 0
+
+    def open(self) -> None:
+        """The first combination: however little time there is, one is tried."""
+        self._enter(self._allocation.rung, keep=0.0, forced=True)
 
     def run(self) -> None:
         """First rung, promotions, and new proposals as long as there is time."""
         allocation = self._allocation
-        for _ in range(allocation.candidates):
-            if not self._enter(allocation.rung, keep=0.8 * allocation.last if self._entrants else 0.0):
+        while len(self._entrants) < allocation.candidates:
+            if not self._enter(allocation.rung, keep=0.8 * allocation.last):
                 break
         ladder = rungs(allocation.candidates, allocation.rung, allocation.last)
         leading = list(self._entrants.values())
@@ -208,7 +225,7 @@ class _Race:
             leading = self._promoted(leading, count, seconds, f"rung {rung + 2}")
         self._spend()
 
-    def _enter(self, seconds: float, keep: float) -> bool:
+    def _enter(self, seconds: float, keep: float, *, forced: bool = False) -> bool:
         """Train one new proposal for a first, short time; False where there are no more or there is no time."""
         search = self._search
         for _ in range(8):
@@ -220,7 +237,8 @@ class _Race:
                 search.trials.ledger.event("filtered", f"proposal {proposal.number} misses {over} before any training")
                 self._proposer.tell(proposal.number, self._worst(), cost, over)
                 continue
-            record = search.train(f"proposal {proposal.number}", "trial", proposal.sketch, seconds, keep)
+            name = f"proposal {proposal.number}"
+            record = search.train(name, "trial", proposal.sketch, seconds, keep, forced=forced)
             if record is None:
                 return False
             self._told(proposal.number, record)

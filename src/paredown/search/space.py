@@ -5,13 +5,15 @@ A `Sketch` says in few words what a recipe does; `Space.recipe` writes it out as
 
 import dataclasses
 import enum
-from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from paredown import architecture, distill, prune, quantize, regularize
 from paredown.recipe.ingredient import Ingredient
 from paredown.recipe.train import Train
 from paredown.recipe.transform import Transform
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 __all__ = ["FAMILIES", "ORDERS", "Move", "Order", "Sketch", "Space", "Step"]
 

@@ -1,7 +1,7 @@
 """A ledger as the plain data that reports draw and ``--json`` prints."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from paredown import codec
 from paredown.measure.latency import Latency
@@ -9,10 +9,12 @@ from paredown.search.bench import ORIGINAL
 from paredown.search.labels import families
 from paredown.search.ledger import TrialRecord
 from paredown.search.reading import Record
-from paredown.search.results import TrialResult
 from paredown.search.space import FAMILIES
 from paredown.verdict import LimitVerdict, Margins, Measured, frontier
 from paredown.verdict.summary import CandidateSummary, FindingSummary, LimitSummary, PairSummary, RunSummary
+
+if TYPE_CHECKING:
+    from paredown.search.results import TrialResult
 
 __all__ = ["summarise"]
 

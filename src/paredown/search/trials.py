@@ -5,13 +5,12 @@ import hashlib
 import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from paredown import codec
 from paredown.errors import LedgerError, ParedownError
 from paredown.graph.cost import total
 from paredown.graph.network import Network
-from paredown.measure.latency import Latency
 from paredown.measure.size import size
 from paredown.recipe.train import Train
 from paredown.search.bench import ORIGINAL, Bench
@@ -21,6 +20,9 @@ from paredown.search.results import TrialResult
 from paredown.search.space import Step
 from paredown.verdict.findings import channels_of
 from paredown.verdict.summary import StepSummary
+
+if TYPE_CHECKING:
+    from paredown.measure.latency import Latency
 
 __all__ = ["NOTHING", "PAIRS", "Trials", "layout"]
 

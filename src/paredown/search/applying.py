@@ -1,0 +1,134 @@
+"""One recipe through the whole way: network, file, measurement, certificate."""
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from paredown.codec import encode
+from paredown.errors import InputError, RecipeError
+from paredown.graph.network import Network
+from paredown.recipe import order
+from paredown.recipe.progress import Progress
+from paredown.search.baseline import measure_pace
+from paredown.search.candidate import Candidate
+from paredown.search.compress import end, session, space_of
+from paredown.search.run import Run
+from paredown.search.settings import Settings
+from paredown.search.space import FAMILIES, Step
+from paredown.targets import Artifact, OnnxRuntime, Target
+from paredown.verdict import Measured
+from paredown.verdict.summary import RunSummary
+
+if TYPE_CHECKING:
+    from paredown.task import Task
+
+__all__ = ["Applied", "apply"]
+
+_MEASURING = 180.0  # seconds for measuring; the steps take what they take
+
+
+class Applied:
+    """What a recipe gave.
+
+    Attributes:
+        run: the run, with the original beside it.
+
+    """
+
+    def __init__(self, run: Run, scratch: "tempfile.TemporaryDirectory[str] | None" = None) -> None:
+        self.run = run
+        self._scratch = scratch  # lives as long as this object where no directory was given
+
+    @property
+    def candidate(self) -> Candidate:
+        """The file."""
+        return self.run.best
+
+    @property
+    def network(self) -> Network:
+        """The trainable network."""
+        return self.candidate.network
+
+    @property
+    def artifact(self) -> Artifact:
+        """The file in the run directory."""
+        return self.candidate.artifact
+
+    @property
+    def measurement(self) -> Measured:
+        """Latency, quality on judge, size, memory, energy."""
+        return self.candidate.measured
+
+    def save(self, path: str | Path) -> Path:
+        """Write the file and its certificate; see `Candidate.save`."""
+        return self.candidate.save(path)
+
+    def summary(self) -> RunSummary:
+        """Everything as plain data."""
+        return self.run.summary()
+
+    def report(self, path: str | Path) -> Path:
+        """Write the HTML report."""
+        return self.run.report(path)
+
+    def __repr__(self) -> str:
+        return f"Applied({self.candidate.label!r})"
+
+
+def apply(  # noqa: PLR0913 (one call, everything about it in sight)
+    task: "Task",
+    steps: Sequence[Step],
+    *,
+    target: Target | None = None,
+    out: str | Path | None = None,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Applied:
+    """Carry out one recipe, lower it, measure the file against the original's, and judge both.
+
+    Args:
+        task: model, data, loss, score.
+        steps: transforms and trainings, in this order.
+        target: runtime; ONNX Runtime with one thread by default.
+        out: run directory; a temporary one, kept as long as the result, by default.
+        seed: of everything random but the trainings, which have their own.
+        progress: told what is being done.
+
+    Raises:
+        RecipeError: the steps cannot follow one another, or cannot be stored; nothing was started.
+        ParedownError: a step failed; the message says why.
+
+    """
+    recipe = tuple(steps)
+    order.check(recipe)
+    task.check()
+    encoded = encode(recipe)
+    settings = Settings("apply", None, target or OnnxRuntime(), _MEASURING, seed, FAMILIES, recipes={"recipe": encoded})
+    scratch = tempfile.TemporaryDirectory(prefix="paredown-") if out is None else None
+    directory = scratch.name if scratch else out
+    with session(task, settings, directory, progress) as held:
+        original = held.trials.original()
+        record = held.trials.run("trial", recipe)
+        if record.state != "measured":
+            msg = f"{record.label!r} gave no file: {record.failure}"
+            raise RecipeError(msg)
+        held.bench.clock.restart()
+        pace = held.ledger.decide("pace", lambda: measure_pace(held.bench, space_of(held), original))
+        end(held, pace)
+        return Applied(Run(held.ledger.directory), scratch)
+
+
+def checked(recipes: Sequence[Sequence[Step]]) -> None:
+    """Refuse impossible recipes before any work.
+
+    Raises:
+        RecipeError: steps that cannot follow one another.
+        InputError: no recipe.
+
+    """
+    if not recipes:
+        msg = "No recipe was given. Type paredown.compare(task, [paredown.prune, paredown.quantize])."
+        raise InputError(msg)
+    for recipe in recipes:
+        order.check(tuple(recipe))

@@ -1,0 +1,151 @@
+"""Head-to-heads of families or recipes: the same machinery, arms only."""
+
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from paredown.budget import Budget, duration
+from paredown.codec import encode
+from paredown.errors import InputError
+from paredown.recipe import order
+from paredown.recipe.progress import Progress
+from paredown.recipe.train import Train
+from paredown.search.arms import ArmPlan, arms
+from paredown.search.baseline import measure_pace
+from paredown.search.compress import Session, end, evaluations_of, family_names, session, space_of
+from paredown.search.labels import label
+from paredown.search.plan import Pace, epochs_in
+from paredown.search.probing import Prober
+from paredown.search.run import Run
+from paredown.search.settings import Settings
+from paredown.search.space import FAMILIES, Step
+from paredown.targets import OnnxRuntime, Target
+
+if TYPE_CHECKING:
+    from paredown.task import Task
+
+__all__ = ["compare"]
+
+_CONTROLS = {"prune": "random prune", "distill": "no teacher"}
+_TRAINING = 0.6  # of the time may go into training
+_GENERAL = Budget(latency="50%")  # what arms aim at where no budget is given
+
+Side = ModuleType | str | Iterable[Step]
+
+
+def compare(  # noqa: PLR0913 (one call, everything about it in sight)
+    task: "Task",
+    sides: Sequence[Side] | Mapping[str, Sequence[Step]] = FAMILIES,
+    *,
+    target: Target | None = None,
+    time: str = "30 min",
+    out: str | Path | None = None,
+    seeds: int = 1,
+    seed: int = 0,
+    budget: Budget | None = None,
+    progress: Progress | None = None,
+) -> Run:
+    """Try families or recipes side by side, and say which wins, ties, or cannot be told apart.
+
+    Families are tried in their own honest form (see `paredown.search.arms`), all with the same time for training;
+    recipes exactly as given.
+
+    Args:
+        task: model, data, loss, score.
+        sides: modules such as `paredown.prune`, recipes, or recipes by label.
+        target: runtime; ONNX Runtime with one thread by default.
+        time: for everything; recipes take what they take.
+        out: run directory; a new one below ``runs`` by default.
+        seeds: trainings per side. With three or more the verdict is about recipes, with fewer about these files.
+        seed: the first one.
+        budget: what the families aim at; half of the original's latency by default.
+        progress: told what is being done.
+
+    Raises:
+        InputError: fewer than two sides, or something that is neither family nor recipe; nothing was started.
+        RecipeError: steps that cannot follow one another.
+
+    """
+    families, recipes = _sorted(sides)
+    if len(families) + len(recipes) < 2:
+        msg = "A comparison takes two or more sides. Type paredown.compare(task, [paredown.prune, paredown.quantize])."
+        raise InputError(msg)
+    if seeds < 1:
+        msg = f"seeds={seeds} was given; it is 1 or more. Type seeds=3 for a verdict about recipes."
+        raise InputError(msg)
+    for recipe in recipes.values():
+        order.check(recipe)
+    task.check()
+    encoded = {name: encode(recipe) for name, recipe in recipes.items()}
+    settings = Settings(
+        "compare", budget, target or OnnxRuntime(), duration(time), seed, families, recipes=encoded, seeds=seeds
+    )
+    with session(task, settings, out, progress) as held:
+        _carry_out(held, recipes)
+        return Run(held.ledger.directory)
+
+
+def _sorted(
+    sides: Sequence[Side] | Mapping[str, Sequence[Step]],
+) -> tuple[tuple[str, ...], dict[str, tuple[Step, ...]]]:
+    """Family names, and recipes by label."""
+    if isinstance(sides, Mapping):
+        return (), {name: tuple(recipe) for name, recipe in sides.items()}
+    names = [side for side in sides if isinstance(side, (ModuleType, str))]
+    recipes: dict[str, tuple[Step, ...]] = {}
+    for side in sides:
+        if isinstance(side, (ModuleType, str)):
+            continue
+        given: Any = side
+        if not isinstance(given, Iterable):
+            msg = f"{given!r} is neither a family nor a recipe. Type [paredown.prune, [prune.Channels(), quantize.Int8()]]."
+            raise InputError(msg)
+        recipe: tuple[Step, ...] = tuple(given)
+        order.check(recipe)
+        name = label(recipe)
+        recipes[name if name not in recipes else f"{name} #{len(recipes) + 1}"] = recipe
+    return (family_names(names) if names else ()), recipes
+
+
+def _carry_out(held: Session, recipes: Mapping[str, tuple[Step, ...]]) -> None:
+    """Every side with every seed, then the end."""
+    original = held.trials.original()
+    held.trials.nothing()
+    space = space_of(held)
+    pace: Pace = held.ledger.decide("pace", lambda: measure_pace(held.bench, space, original))
+    evaluations = held.ledger.decide("evaluations", lambda: evaluations_of(held, pace))
+    space = dataclasses.replace(space, evaluations=evaluations)
+    prober = Prober(held.trials, space, held.settings.budget or _GENERAL, original)
+    plans = [plan for plan in arms(space, prober) if plan.name in held.settings.families]
+    trained = max(1, sum(plan.sketch.trains for plan in plans)) * held.settings.seeds
+    seconds = held.ledger.decide("seconds per arm", lambda: _TRAINING * held.bench.clock.left() / trained)
+    sides = {plan.label: ("arm", space.recipe(_trained(plan, pace, seconds))) for plan in plans}
+    named = {plan.label: plan.name for plan in plans}
+    sides |= {name: ("arm", recipe) for name, recipe in recipes.items()}
+    groups: dict[str, str] = {}
+    for name, (role, recipe) in sides.items():
+        for shift in range(held.settings.seeds):
+            own = f"{name}, seed {held.settings.seed + shift}" if held.settings.seeds > 1 else name
+            record = held.trials.run(role, _seeded(recipe, shift), name=own, timing=False)
+            groups[record.id] = name
+            if name in named and shift == 0:
+                known: dict[str, Any] = held.ledger.measurement("arms") or {}
+                held.ledger.measured("arms", {**known, named[name]: record.id})
+    if held.settings.seeds > 1:
+        held.ledger.measured("groups", groups)
+    end(held, pace, most=len(groups) + 1, least=len(groups) + 1)
+
+
+def _trained(plan: ArmPlan, pace: Pace, seconds: float) -> Any:
+    if not plan.sketch.trains:
+        return plan.sketch
+    return dataclasses.replace(plan.sketch, epochs=(epochs_in(seconds, pace.epoch(plan.sketch), pace.steps),))
+
+
+def _seeded(recipe: tuple[Step, ...], shift: int) -> tuple[Step, ...]:
+    """The recipe with every training's seed moved on."""
+    return tuple(
+        dataclasses.replace(step, seed=step.seed + 1000 * shift) if isinstance(step, Train) else step for step in recipe
+    )

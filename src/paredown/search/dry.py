@@ -1,0 +1,160 @@
+"""What a search would do: how long a training step takes is measured, nothing is trained."""
+
+import dataclasses
+import shutil
+import tempfile
+from collections.abc import Iterable
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+from paredown.budget import Budget, duration
+from paredown.recipe.progress import Progress
+from paredown.search.arms import arms
+from paredown.search.baseline import measure_pace
+from paredown.search.bench import Bench
+from paredown.search.compress import FILES, check_inputs, evaluations_of, family_names, session, space_of
+from paredown.search.labels import label
+from paredown.search.plan import Allocation, Pace, allocate, epochs_in, reserve, rungs
+from paredown.search.probing import Prober
+from paredown.search.proposals import Proposer
+from paredown.search.settings import Settings
+from paredown.search.space import FAMILIES, Sketch, Space
+from paredown.targets import OnnxRuntime, Target
+
+if TYPE_CHECKING:
+    from paredown.task import Task
+
+__all__ = ["DryRun", "Planned", "dry_run"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Planned:
+    """One recipe that would be tried.
+
+    Attributes:
+        label: short name.
+        role: ``arm``, ``control`` or ``trial``.
+        seconds: expected, training and everything else.
+        epochs: of its longest training.
+
+    """
+
+    label: str
+    role: str
+    seconds: float
+    epochs: float
+
+
+@dataclasses.dataclass(frozen=True)
+class DryRun:
+    """What would be tried. The proposals after the first depend on results, so they are examples.
+
+    Attributes:
+        candidates: in order.
+        seconds: expected for the whole run.
+        disk: expected bytes of the run directory.
+        free: bytes free where the run directory would be.
+        pace: measured: seconds of a training step, of a measuring process, and so on.
+
+    """
+
+    candidates: tuple[Planned, ...]
+    seconds: float
+    disk: int
+    free: int
+    pace: Pace
+
+    def __str__(self) -> str:
+        lines = [
+            f"{plan.seconds:7.0f} s  {plan.role:8} {plan.label} ({plan.epochs:g} epochs)" for plan in self.candidates
+        ]
+        total = f"About {self.seconds:.0f} s and {self.disk / 1e6:.0f} MB ({self.free / 1e9:.1f} GB are free)."
+        return "\n".join([*lines, total])
+
+
+def dry_run(  # noqa: PLR0913 (one call, everything about it in sight)
+    task: "Task",
+    budget: Budget,
+    *,
+    target: Target | None = None,
+    time: str = "30 min",
+    seed: int = 0,
+    families: Iterable[ModuleType | str] = FAMILIES,
+    progress: Progress | None = None,
+) -> DryRun:
+    """Say what `compress` would try, how long that takes and how much disk it needs.
+
+    The original is captured, lowered and timed, and a few training steps are made on a scratch copy; nothing is kept.
+
+    Args:
+        task: model, data, loss, score.
+        budget: limits.
+        target: runtime; ONNX Runtime with one thread by default.
+        time: what the run would be given.
+        seed: of the proposals.
+        families: that may be used.
+        progress: told what is being done.
+
+    Raises:
+        InputError: task, budget, time or families cannot work.
+
+    """
+    settings = Settings("compress", budget, target or OnnxRuntime(), duration(time), seed, family_names(families))
+    check_inputs(task, budget)
+    with tempfile.TemporaryDirectory(prefix="paredown-") as scratch:
+        with session(task, settings, scratch, progress) as held:
+            original = held.trials.original()
+            space = space_of(held)
+            pace = measure_pace(held.bench, space, original)
+            space = dataclasses.replace(space, evaluations=evaluations_of(held, pace))
+            prober = Prober(held.trials, space, budget, original)
+            planned = _planned(held.bench, space, prober, pace, settings)
+            network = held.ledger.blobs.path(original.network).stat().st_size
+        rows = len(task.data.work.select) * 8 * (1 + len(task.guards)) + task.data.judge.count * 8
+        each = network * 2 + original.size.bytes + rows
+    return DryRun(
+        candidates=planned,
+        seconds=min(settings.seconds, held.bench.clock.used() + sum(plan.seconds for plan in planned)),
+        disk=each * (len(planned) + 2),
+        free=shutil.disk_usage(".").free,
+        pace=pace,
+    )
+
+
+def _planned(bench: Bench, space: Space, prober: Prober, pace: Pace, settings: Settings) -> tuple[Planned, ...]:
+    plans = arms(space, prober)
+    left = bench.clock.left()
+    keep = reserve(left, pace, FILES, bench.task.data.judge.count)
+    allocation = allocate(left - keep, pace, tuple(plan.name for plan in plans if plan.sketch.trains))
+    found = [
+        _one(space, pace, plan.sketch, plan.role, allocation.arm, plan.label)
+        for plan in plans
+        if not plan.sketch.trains or plan.name in allocation.arms
+    ]
+    return (*found, *_race(space, prober, pace, allocation, settings.seed))
+
+
+def _race(space: Space, prober: Prober, pace: Pace, allocation: Allocation, seed: int) -> list[Planned]:
+    proposer = Proposer(space, prober.share, seed)
+    found: list[Planned] = []
+    sketches: list[Sketch] = []
+    for _ in range(allocation.candidates):
+        proposal = proposer.ask()
+        if proposal is None:
+            break
+        sketches.append(proposal.sketch)
+        found.append(_one(space, pace, proposal.sketch, "trial", allocation.rung))
+        proposer.fail(proposal.number)
+    for count, seconds in rungs(len(sketches), allocation.rung, allocation.last)[1:]:
+        found += [
+            _one(space, pace, sketch, "trial", seconds, f"{label(space.recipe(sketch))}, trained on")
+            for sketch in sketches[:count]
+        ]
+    return found
+
+
+def _one(space: Space, pace: Pace, sketch: Sketch, role: str, seconds: float, name: str = "") -> Planned:  # noqa: PLR0913, PLR0917
+    epochs = epochs_in(seconds, pace.epoch(sketch), pace.steps) if sketch.trains else 0.0
+    return Planned(
+        name or label(space.recipe(sketch)), role, pace.overhead + epochs * pace.epoch(sketch) * sketch.trains, epochs
+    )

@@ -1,0 +1,81 @@
+"""Going on with a run that was interrupted."""
+
+from pathlib import Path
+
+from paredown.codec import decode
+from paredown.errors import InputError
+from paredown.recipe.progress import Progress
+from paredown.search.applying import apply
+from paredown.search.comparing import compare
+from paredown.search.compress import compress
+from paredown.search.ledger import Ledger
+from paredown.search.run import Run
+from paredown.search.settings import Settings, stored
+from paredown.task import Task
+
+__all__ = ["resume"]
+
+
+def resume(
+    directory: str | Path,
+    *,
+    task: "Task | None" = None,
+    time: str | None = None,
+    progress: Progress | None = None,
+) -> Run:
+    """Go on with a run; at most the trial that was in flight is lost. A finished run is returned as it is.
+
+    Args:
+        directory: of the run.
+        task: the task, where the run does not know a ``module:name`` to load it from.
+        time: a new limit for the whole run, what was used before included.
+        progress: told what is being done.
+
+    Raises:
+        InputError: the task cannot be found, or is another one.
+        LedgerError: there is no run, or it is in use.
+
+    """
+    with Ledger(directory, writable=False) as ledger:
+        settings, _ = stored(ledger)
+        status = ledger.get("status")
+    if status == "finished":
+        return Run(directory)
+    task = task or _loaded(settings, directory)
+    span = time or f"{settings.seconds:.3f} s"
+    if settings.command == "compress" and settings.budget is not None:
+        return compress(
+            task,
+            settings.budget,
+            target=settings.target,
+            time=span,
+            out=directory,
+            seed=settings.seed,
+            families=settings.families,
+            progress=progress,
+        )
+    recipes = {name: decode(recipe) for name, recipe in settings.recipes.items()}
+    if settings.command == "apply":
+        steps = recipes["recipe"]
+        return apply(task, steps, target=settings.target, out=directory, seed=settings.seed, progress=progress).run
+    return compare(
+        task,
+        [*settings.families, *recipes.values()] if settings.families else recipes,
+        target=settings.target,
+        time=span,
+        out=directory,
+        seeds=settings.seeds,
+        seed=settings.seed,
+        budget=settings.budget,
+        progress=progress,
+    )
+
+
+def _loaded(settings: Settings, directory: str | Path) -> "Task":
+    if not settings.reference:
+        msg = (
+            f"The run in {directory} was started with a task from a script, which cannot be loaded from here. Start the "
+            f"script again (it goes on where it was), or type paredown.resume({str(directory)!r}, task=task)."
+        )
+        raise InputError(msg)
+    return Task.load(settings.reference)
