@@ -1,1 +1,3 @@
+"""The command line: strings become objects here, and only here."""
 
+__all__: list[str] = []

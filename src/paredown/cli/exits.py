@@ -1,0 +1,81 @@
+"""How the command line ends: one clean message and an exit code that a script can read."""
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import typer
+
+__all__ = ["BAD_INPUT", "FAILED", "INTERRUPTED", "NOT_MET", "OK", "Interrupted", "guarded"]
+
+OK, FAILED, BAD_INPUT, NOT_MET, INTERRUPTED = 0, 1, 2, 3, 130
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C while a run worked in a directory, from which it can be resumed."""
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__(str(directory))
+        self.directory = directory
+
+
+def guarded(app: "typer.Typer", arguments: list[str]) -> int:
+    """Run a command; every error becomes one message on stderr and an exit code.
+
+    With ``--traceback`` or ``PAREDOWN_TRACEBACK=1`` errors are raised instead.
+    """
+    show = "--traceback" in arguments or os.environ.get("PAREDOWN_TRACEBACK", "") not in ("", "0")
+    arguments = [word for word in arguments if word != "--traceback"]
+    try:
+        return _run(app, arguments)
+    except KeyboardInterrupt as error:
+        _say("interrupted", _resume_hint(error))
+        return INTERRUPTED
+    except Exception as error:
+        if show:
+            raise
+        return _fail(error)
+
+
+def _run(app: "typer.Typer", arguments: list[str]) -> int:
+    import typer  # noqa: PLC0415 (tells which click it brings)
+
+    wrong_usage: type[Any] = typer.BadParameter.__bases__[0]
+    try:
+        code = app(args=arguments, prog_name="paredown", standalone_mode=False)
+    except typer.Exit as ended:
+        return ended.exit_code
+    except typer.Abort as error:
+        raise KeyboardInterrupt from error
+    except wrong_usage as error:
+        error.show()
+        return BAD_INPUT
+    return code if isinstance(code, int) else OK
+
+
+def _resume_hint(error: KeyboardInterrupt) -> str:
+    if not isinstance(error, Interrupted):
+        return "nothing was left behind."
+    if not error.directory.exists():
+        return "nothing was started."
+    return f"nothing is lost. Go on with: paredown resume {error.directory}"
+
+
+def _fail(error: Exception) -> int:
+    from paredown.errors import InputError, ParedownError  # noqa: PLC0415
+
+    if isinstance(error, ParedownError):
+        _say("error", str(error))
+        return BAD_INPUT if isinstance(error, InputError) else FAILED
+    if isinstance(error, OSError) and error.filename is not None:
+        _say("error", f"{error.filename}: {error.strerror}.")
+        return FAILED
+    _say("unexpected error", f"{type(error).__name__}: {error}")
+    print("Set PAREDOWN_TRACEBACK=1 to see where it came from.", file=sys.stderr)  # noqa: T201 (the command line speaks)
+    return FAILED
+
+
+def _say(kind: str, message: str) -> None:
+    print(f"paredown: {kind}: {message}", file=sys.stderr)  # noqa: T201 (the command line speaks)
