@@ -28,7 +28,7 @@ def call(module: nn.Module, inputs: Any) -> Any:
 
 def flat(network: Network, inputs: Any) -> list[torch.Tensor]:
     """Inputs of a batch as the network's flat tensors, in its order; by name where the data names them."""
-    return network.arrange(inputs)
+    return [inputs] if isinstance(inputs, torch.Tensor) and len(network.inputs) == 1 else network.arrange(inputs)
 
 
 def each(function: Callable[[torch.Tensor], torch.Tensor], thing: Any) -> Any:

@@ -139,6 +139,7 @@ class Loop:
         others = tuple(module for _, hook, _ in self._hooks for module in hook.trained())
         fused = settings.precision != "16-mixed" and self._fabric.device.type in {"cpu", "cuda"}
         parameters = groups(self._network, settings.optimizer.weight_decay, others)
+        self._trained = [p for group in parameters for p in group["params"]]
         optimizer = settings.optimizer.build(parameters, fused=fused)
         self._module, self._optimizer = self._fabric.setup(_Student(self._network, others), optimizer)
 
@@ -192,7 +193,6 @@ class Loop:
             yield batch.to(self._fabric.device, inputs), batch.to(self._fabric.device, targets)
 
     def _step(self, number: int, lr: float, inputs: Any, targets: Targets, meter: Meter) -> None:
-        settings = self._settings
         for group in self._optimizer.param_groups:
             group["lr"] = lr * group["factor"]
 
@@ -200,35 +200,49 @@ class Loop:
             self._optimizer.zero_grad(set_to_none=True)
             terms = self._terms(number, inputs, targets)
             self._fabric.backward(terms["loss"])
-            if settings.clip is not None:
-                self._fabric.clip_gradients(
-                    self._module, self._optimizer, max_norm=settings.clip, error_if_nonfinite=False
-                )
+            self._clip()
             return terms
 
         meter.add(number, backward())
-        update = Update(number, self._network, self._optimizer, lr, lambda: (backward(), None)[1])
-        for _, hook, _ in self._hooks:
-            hook.before_step(update)
+        if self._hooks:
+            update = Update(number, self._network, self._optimizer, lr, lambda: (backward(), None)[1])
+            for _, hook, _ in self._hooks:
+                hook.before_step(update)
         self._optimizer.step()
         for _, hook, _ in self._hooks:
             hook.after_step(self._network)
 
+    def _clip(self) -> None:
+        if self._settings.clip is None:
+            return
+        if self._settings.precision == "16-mixed":  # gradients are scaled, and Fabric knows by how much
+            self._fabric.clip_gradients(
+                self._module, self._optimizer, max_norm=self._settings.clip, error_if_nonfinite=False
+            )
+        else:
+            torch.nn.utils.clip_grad_norm_(self._trained, self._settings.clip)
+
     def _terms(self, number: int, inputs: Any, targets: Targets) -> dict[str, torch.Tensor]:
         raw, taps = self._forward(inputs)
         outputs = self._objective.outputs(raw)
-        task = torch.stack([weight * self._task_loss(raw, outputs, target) for weight, target in targets]).sum()
-        terms = {"task": task}
-        total = task
-        for _, hook, _ in self._hooks:
-            total = total * hook.loss_weight()
-        step = Step(number, inputs, targets, raw, outputs, taps, lambda x: self._objective.outputs(self._forward(x)[0]))
-        for name, hook, _ in self._hooks:
-            term = hook.term(step)
-            if term is not None:
-                terms[name] = term
-                total = total + term
+        losses = [self._task_loss(raw, outputs, target) for _, target in targets]
+        task = losses[0]
+        if len(targets) > 1:
+            task = torch.stack([weight * loss for (weight, _), loss in zip(targets, losses, strict=True)]).sum()
+        terms, total = {"task": task}, task
+        if self._hooks:
+            step = Step(number, inputs, targets, raw, outputs, taps, self._again)
+            for _, hook, _ in self._hooks:
+                total = total * hook.loss_weight()
+            for name, hook, _ in self._hooks:
+                term = hook.term(step)
+                if term is not None:
+                    terms[name] = term
+                    total = total + term
         return {**terms, "loss": total}
+
+    def _again(self, inputs: Any) -> Any:
+        return self._objective.outputs(self._forward(inputs)[0])
 
     def _forward(self, inputs: Any) -> tuple[Any, dict[str, torch.Tensor]]:
         flat = self._module(*batch.flat(self._network, inputs))

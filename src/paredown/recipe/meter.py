@@ -46,8 +46,7 @@ class Meter:
         pending, self._pending = self._pending, []
         if not pending:
             return
-        values = torch.stack([value.detach().float() for _, terms in pending for value in terms.values()]).tolist()
-        flow = iter(values)
+        flow = iter(_values([value for _, terms in pending for value in terms.values()]))
         for step, terms in pending:
             for name in terms:
                 value = next(flow)
@@ -64,6 +63,14 @@ class Meter:
         self._sums, self._counts = {}, {}
         self._epoch += 1
         return means
+
+
+def _values(tensors: list[torch.Tensor]) -> list[float]:
+    """Numbers in tensors, with one transfer where they are on a GPU."""
+    if all(tensor.device.type == "cpu" for tensor in tensors):
+        return [tensor.item() for tensor in tensors]
+    numbers: list[float] = torch.stack([tensor.detach().float() for tensor in tensors]).tolist()
+    return numbers
 
 
 def _message(value: float, term: str, epoch: int, step: int) -> str:
