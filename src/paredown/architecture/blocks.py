@@ -12,7 +12,7 @@ from paredown.graph.fold import drop_unused
 from paredown.graph.network import Network, module_path
 from paredown.graph.shapes import propagate
 
-__all__ = ["Block", "blocks", "bypass", "unused"]
+__all__ = ["Block", "blocks", "bypass", "remove", "unused"]
 
 _ADD = torch.ops.aten.add.Tensor
 
@@ -91,21 +91,33 @@ def unused(network: Network, dropped: Iterable[Block]) -> tuple[frozenset[str], 
     return frozenset(node.name for node in gone), frozenset(lost)
 
 
-def bypass(network: Network, dropped: Sequence[Block], *, proof: bool = True) -> Network:
+def bypass(network: Network, dropped: Sequence[Block]) -> Network:
     """A copy of a network without some blocks; what only they used is gone, parameters included.
+
+    It is run against the network with the blocks skipped, at two batch sizes, before it is handed out.
 
     Args:
         network: left bit-identical.
         dropped: blocks of this network.
-        proof: run the result against the network with the blocks skipped, at two batch sizes.
 
     Raises:
         InputError: there is no such block.
         CutError: the result does not compute what it must; nothing is handed out.
 
     """
-    twin = network.copy()
-    graph_module = twin.graph_module
+    twin = remove(network.copy(), dropped)
+    _prove(network, twin, dropped)
+    return twin
+
+
+def remove(network: Network, dropped: Sequence[Block]) -> Network:
+    """Take blocks out of a network in place, unproven; returns the network.
+
+    Raises:
+        InputError: there is no such block.
+
+    """
+    graph_module = network.graph_module
     nodes = {node.name: node for node in graph_module.graph.nodes}
     for block in dropped:
         node = nodes.get(block.node)
@@ -114,14 +126,14 @@ def bypass(network: Network, dropped: Sequence[Block], *, proof: bool = True) ->
                 f"There is no block {block.name!r} (node {block.node!r}) in this network. Plan again for this network."
             )
             raise InputError(msg)
-        node.replace_all_uses_with(node.args[block.skip])  # type: ignore[arg-type]
-        graph_module.graph.erase_node(node)
-    graph_module.graph.eliminate_dead_code()
+    gone, _ = unused(network, dropped)
+    for block in dropped:
+        nodes[block.node].replace_all_uses_with(nodes[block.node].args[block.skip])
+    for node in reversed(list(graph_module.graph.nodes)):
+        if node.name in gone:  # torch's own removal keeps operators that may draw random numbers, such as attention
+            graph_module.graph.erase_node(node)
     drop_unused(graph_module)
-    twin.recompile()
-    if proof:
-        _prove(network, twin, dropped)
-    return twin
+    return network.recompile()
 
 
 def _prove(before: Network, after: Network, dropped: Sequence[Block]) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 import torch
 
-from paredown.architecture.blocks import Block, bypass
+from paredown.architecture.blocks import Block, bypass, remove
 from paredown.architecture.evolution import Evolution
 from paredown.architecture.problem import Problem
 from paredown.architecture.space import Candidate, Depth, Space, Width, best, ranked
@@ -173,10 +173,11 @@ class _Trial:
     def build(self, candidate: Candidate) -> Network:
         """The candidate with inherited weights, unproven."""
         kept = self.kept(candidate)
-        small = cut(self.network, kept, axes=self.space.axes, proof=False) if kept else self.network.copy()
+        axes = self.space.axes
+        small = cut(self.network, kept, axes=axes, proof=False, shapes=False) if kept else self.network.copy()
         dropped = self.space.dropped(candidate)
         if dropped:
-            small = bypass(small, dropped, proof=False)
+            remove(small, dropped)
         return small.eval().to(self.evidence.device)
 
     def recovered(self, candidate: Candidate) -> Network:

@@ -26,6 +26,7 @@ def cut(
     *,
     axes: Axes | None = None,
     proof: bool = True,
+    shapes: bool = True,
 ) -> Network:
     """A copy of a network that keeps only some indices of some groups.
 
@@ -35,6 +36,7 @@ def cut(
             the outer group where `Group.outer` allows it.
         axes: the analysis of this network, where it is known already.
         proof: run the result against its parent before handing it out (see `prove`).
+        shapes: renew the shapes in the nodes' metadata; a network that is only run does not need them.
 
     Raises:
         InputError: a name or an index does not exist, or nothing would be left.
@@ -47,7 +49,7 @@ def cut(
     twin = network.copy()
     graph_module = twin.graph_module
     _slice(network.graph_module, graph_module, axes, indices)
-    rewrite(graph_module.graph, axes, indices)
+    rewrite(graph_module.graph, axes, indices, shapes=shapes)
     twin.recompile()
     if proof:
         prove(network, twin, axes, indices)

@@ -17,8 +17,11 @@ from paredown.graph.cut.indices import Indices
 __all__ = ["rewrite"]
 
 
-def rewrite(graph: fx.Graph, axes: Axes, indices: Indices) -> None:
-    """Carry out every `Edit` of the analysis for this choice, and renew the shapes in the nodes' metadata."""
+def rewrite(graph: fx.Graph, axes: Axes, indices: Indices, *, shapes: bool = True) -> None:
+    """Carry out every `Edit` of the analysis for this choice, and renew the shapes in the nodes' metadata.
+
+    Without `shapes` they are removed where they changed, which is all that a network needs to be run.
+    """
     nodes = {node.name: node for node in graph.nodes}
     sizes = _Sizes(graph)
     for edit in axes.edits:
@@ -26,8 +29,10 @@ def rewrite(graph: fx.Graph, axes: Axes, indices: Indices) -> None:
             _apply(nodes[edit.node], edit, indices, sizes)
     for name, value in axes.nodes.items():
         node = nodes[name]
-        if "val" in node.meta:
+        if "val" in node.meta and shapes:
             node.meta["val"] = _shaped(node.meta["val"], value, indices)
+        elif isinstance(node.meta.get("val"), torch.Tensor | tuple | list):
+            del node.meta["val"]
     for node in reversed(list(graph.nodes)):
         if node.op == "call_function" and not node.users and isinstance(node.meta.get("val"), torch.SymInt | int):
             graph.erase_node(node)
