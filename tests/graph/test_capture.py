@@ -2,7 +2,6 @@ import hashlib
 
 import pytest
 import torch
-
 from torch import nn
 
 from paredown.errors import CaptureError, InputError

@@ -48,7 +48,7 @@ class DeviceConstants(nn.Module):
 class Autocast(nn.Module):
     """A region that switches autocast off, as rotary embeddings do; or on."""
 
-    def __init__(self, enabled=False):
+    def __init__(self, *, enabled=False):
         super().__init__()
         self.enabled = enabled
         self.a, self.b = nn.Linear(6, 6), nn.Linear(6, 3)
@@ -117,11 +117,11 @@ class Tied(nn.Module):
 
 
 class Recurrent(nn.Module):
-    """Two recurrent layers over a sequence."""
+    """Two kinds of recurrent layers over a sequence."""
 
     def __init__(self):
         super().__init__()
-        self.lstm = nn.LSTM(4, 6, 2, batch_first=True, dropout=0.2)
+        self.lstm = nn.LSTM(4, 6, batch_first=True)
         self.gru = nn.GRU(6, 5, batch_first=True)
 
     def forward(self, x):

@@ -55,9 +55,7 @@ def capture(
             captured; the message names file, line and operator, and what to do.
 
     """
-    if not isinstance(model, nn.Module):
-        msg = f"{type(model).__name__} was given to capture; a graph is made of an nn.Module. Type capture(model, example)."
-        raise CaptureError(msg)
+    _check_module(model)
     example = read_example(model, args, kwargs, dynamic)
     twin = _copy(model)
     out_structure = _try(model, twin, example)
@@ -70,6 +68,12 @@ def capture(
     network = Network(graph_module, example.specs, example.structure, out_structure, example.tensors, lost)
     prove_capture(twin, network, example, loose=bool(left_out))
     return shapes.propagate(network)
+
+
+def _check_module(model: object) -> None:
+    if not isinstance(model, nn.Module):
+        msg = f"{type(model).__name__} was given to capture; a graph is made of an nn.Module. Type capture(model, example)."
+        raise CaptureError(msg)
 
 
 def _copy(model: nn.Module) -> nn.Module:
@@ -118,11 +122,7 @@ def _export(model: nn.Module, twin: nn.Module, example: Example) -> torch.fx.Gra
             program = torch.export.export(wrapper, tuple(_clones(example)), dynamic_shapes=(dims,))
     except Exception as error:
         raise explain(model, _Flat(_copy(model), example.structure), example, error) from error
-    exported = program.module(check_guards=False)
-    if not isinstance(exported, torch.fx.GraphModule):
-        msg = f"{type(model).__name__} was exported as {type(exported).__name__}, not as a graph. Use torch 2.13."
-        raise CaptureError(msg)
-    return exported
+    return program.module(check_guards=False)
 
 
 def _restore_requires_grad(model: nn.Module, graph_module: torch.fx.GraphModule) -> None:

@@ -103,10 +103,10 @@ def _stored(network: Network, node: fx.Node) -> dict[int, tuple[torch.Tensor, in
     found = {}
     for argument in node.all_input_nodes:
         bits = None
-        source = argument
+        source: Any = argument
         while _is_fake_quantize(source):
-            source, low, high = source.args[0], source.args[4], source.args[5]  # type: ignore[assignment]
-            bits = math.ceil(math.log2(int(high) - int(low) + 1))  # type: ignore[call-overload]
+            source, low, high = source.args[0], source.args[4], source.args[5]
+            bits = math.ceil(math.log2(high - low + 1))
         if source.op == "get_attr":
             tensor = _attribute(network, str(source.target))
             found[id(tensor)] = (tensor, bits if bits is not None else 8 * tensor.element_size())
@@ -202,12 +202,17 @@ _RULES: dict[object, _Rule] = {
 }
 
 _FREE = frozenset(
-    "view reshape _unsafe_view permute transpose t flatten unflatten squeeze unsqueeze expand expand_as select slice split "
-    "split_with_sizes chunk unbind detach alias contiguous clone to _to_copy dropout feature_dropout alpha_dropout cat "
-    "stack narrow sym_size zeros ones full empty arange zeros_like ones_like full_like empty_like scalar_tensor pad "
-    "constant_pad_nd embedding index index_select gather movedim swapaxes view_as reshape_as lift_fresh_copy T "
-    "pixel_shuffle pixel_unshuffle channel_shuffle roll flip repeat copy".split()  # noqa: SIM905 (a list of words)
-)
+    {
+        "T", "_to_copy", "_unsafe_view", "alias", "alpha_dropout", "arange", "cat", "channel_shuffle", "chunk",
+        "clone", "constant_pad_nd", "contiguous", "copy", "detach", "dropout", "embedding", "empty", "empty_like",
+        "expand", "expand_as", "feature_dropout", "flatten", "flip", "full", "full_like", "gather", "index",
+        "index_select", "lift_fresh_copy", "movedim", "narrow", "ones", "ones_like", "pad", "permute",
+        "pixel_shuffle", "pixel_unshuffle", "repeat", "reshape", "reshape_as", "roll", "scalar_tensor", "select",
+        "slice", "split", "split_with_sizes", "squeeze", "stack", "swapaxes", "sym_size", "t", "to", "transpose",
+        "unbind", "unflatten", "unsqueeze", "view", "view_as", "zeros", "zeros_like",
+    }
+)  # fmt: skip
+"""Operators that move numbers without computing any."""
 
 
 def is_free(node: fx.Node) -> bool:

@@ -130,8 +130,8 @@ def _locate(wrapper: nn.Module, example: Example, label: str) -> tuple[str, str]
 
 
 def _is_users(filename: str) -> bool:
-    return (
-        not filename.startswith(_NOT_USERS) or "site-packages" in filename and not filename.startswith(_NOT_USERS[:2])
+    return not filename.startswith(_NOT_USERS) or (
+        "site-packages" in filename and not filename.startswith(_NOT_USERS[:2])
     )
 
 

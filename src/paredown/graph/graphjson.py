@@ -100,7 +100,7 @@ def _resolve(op: str, target: str) -> Any:
         raise CorruptError(msg) from error
 
 
-def _encode(value: Any) -> Any:
+def _encode(value: Any) -> Any:  # noqa: PLR0911 (one per kind of value)
     match value:
         case fx.Node():
             return {"node": value.name}
@@ -127,7 +127,7 @@ def _encode(value: Any) -> Any:
     raise InputError(msg)
 
 
-def _decode(value: Any, nodes: Mapping[str, fx.Node]) -> Any:
+def _decode(value: Any, nodes: Mapping[str, fx.Node]) -> Any:  # noqa: PLR0911 (one per kind of value)
     if isinstance(value, list):
         return fx.immutable_collections.immutable_list([_decode(item, nodes) for item in value])
     if not isinstance(value, dict):

@@ -43,7 +43,7 @@ class Network(nn.Module):
 
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 (what a network is; capture and load are the two callers)
         self,
         graph_module: fx.GraphModule,
         inputs: tuple[InputSpec, ...],
@@ -129,7 +129,7 @@ class Network(nn.Module):
     def _apply(self, fn: Any, recurse: bool = True) -> "Network":  # noqa: FBT001, FBT002 (the signature of torch)
         """Move or convert parameters and buffers, and with them what the graph itself makes (masks, positions)."""
         old = placement.home(self)
-        super()._apply(fn, recurse)
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
         new = placement.home(self)
         if new != old:
             placement.follow(self.graph_module, new[0], old[1], new[1])

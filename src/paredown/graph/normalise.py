@@ -9,7 +9,7 @@ import operator
 import re
 from typing import Any
 
-import sympy
+import sympy  # type: ignore[import-untyped]
 import torch
 from torch import fx, nn
 
@@ -114,11 +114,12 @@ def _slim(node: fx.Node, prefix: str) -> dict[str, Any]:
 
 def _keeps_all(node: fx.Node) -> bool:
     """Whether a slice takes the whole dimension whatever its size."""
-    source, *rest = node.args
-    dim, start, end, step = [*rest, *(0, None, None, 1)[len(rest) :]]
+    given = dict(enumerate(node.args))
+    source: Any = given[0]
+    start, end, step = given.get(2), given.get(3), given.get(4, 1)
     if start not in {0, None} or step != 1:
         return False
-    size = source.meta["val"].shape[dim]  # type: ignore[union-attr, index]
+    size = source.meta["val"].shape[given.get(1, 0)]
     return end is None or (isinstance(end, int) and (end == _MAX or (isinstance(size, int) and end >= size)))
 
 

@@ -3,7 +3,7 @@
 import functools
 from typing import Any
 
-import sympy
+import sympy  # type: ignore[import-untyped]
 import torch
 from torch import fx
 from torch._dispatch.python import enable_python_dispatcher
@@ -80,9 +80,8 @@ def size_at(size: "int | torch.SymInt", network: Network, batch: int = 1) -> int
         return size
     lengths = {"batch": batch}
     for spec, tensor in zip(network.inputs, network.example, strict=True):
-        for name, length in zip(spec.shape, tensor.shape, strict=True):
-            if isinstance(name, str) and name != "batch":
-                lengths[name] = length
+        sizes = zip(spec.shape, tensor.shape, strict=True)
+        lengths |= {name: size for name, size in sizes if isinstance(name, str) and name != "batch"}
     return _evaluate(size.node.expr, tuple((_name_of(name), length) for name, length in lengths.items()))
 
 

@@ -9,7 +9,7 @@ import io
 import json
 import math
 import os
-import tempfile
+import threading
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -144,20 +144,21 @@ def _example(spec: InputSpec, entry: Mapping[str, Any]) -> torch.Tensor:
     if spec.dtype is torch.bool:
         return torch.ones(entry["sizes"], dtype=torch.bool)
     if spec.dtype.is_floating_point or spec.dtype.is_complex:
-        return (low + (high - low) * torch.rand(entry["sizes"], generator=generator)).to(spec.dtype)
+        share = torch.rand(entry["sizes"], generator=generator)
+        return share.mul_(high - low).add_(low).to(spec.dtype)
     return torch.randint(low, high + 1, entry["sizes"], generator=generator).to(spec.dtype)
 
 
 def _write(path: Path, content: memoryview) -> None:
-    handle, aside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    aside = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
     try:
-        with os.fdopen(handle, "wb") as file:
+        with aside.open("wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        Path(aside).replace(path)
+        aside.replace(path)
     except BaseException:
-        Path(aside).unlink(missing_ok=True)
+        aside.unlink(missing_ok=True)
         raise
 
 

@@ -31,7 +31,7 @@ class Structure:
     kind: str
     keys: tuple[str, ...] = ()
     children: tuple["Structure", ...] = ()
-    value: None | bool | int | float | str = None
+    value: bool | int | float | str | None = None
     reference: str = ""
     cls: type | None = dataclasses.field(default=None, compare=False, repr=False)
 
@@ -59,7 +59,7 @@ class Structure:
         flow = iter(tensors)
         return self._build(flow)
 
-    def _build(self, flow: Iterator[Any]) -> Any:
+    def _build(self, flow: Iterator[Any]) -> Any:  # noqa: PLR0911 (one per kind)
         match self.kind:
             case "tensor":
                 return next(flow)
