@@ -101,10 +101,10 @@ def test_a_request_after_the_end_is_a_crash_too(tmp_path):
 
 def test_a_hang_is_killed_after_the_limit(tmp_path):
     it = subject(tmp_path, run="hang")
-    with Worker(it, limit_s=8.0) as worker:
+    with Worker(it, limit_s=60.0) as worker:
         worker.ask({"do": "open", "path": str(it.path)})
         worker._left = 0.3
-        with pytest.raises(MeasureError, match=r"still busy \(first\) after 8 s(.|\n)*about to hang(.|\n)*limit_s="):
+        with pytest.raises(MeasureError, match=r"still busy \(first\) after 60 s(.|\n)*about to hang(.|\n)*limit_s="):
             worker.ask({"do": "first"})
         assert gone(worker.pid)
 
@@ -164,8 +164,10 @@ def test_the_worker_dies_with_its_parent(tmp_path):
 
 def stray(token):
     """A process that looks like a worker whose parent is gone."""
-    command = [sys.executable, "-c", "import time; time.sleep(60)", "paredown.measure.worker", token]
-    return subprocess.Popen(command, start_new_session=True)
+    command = [sys.executable, "-c", "print(1, flush=True); input()", "paredown.measure.worker", token]
+    process = subprocess.Popen(command, start_new_session=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    process.stdout.readline()
+    return process
 
 
 def orphan(record):
@@ -174,17 +176,16 @@ def orphan(record):
 
 
 def test_leftovers_of_a_killed_run_are_ended():
-    process = stray("secret")
-    orphan(leftovers.remember(process.pid, "secret"))
-    assert leftovers.end_leftovers() == 1
-    assert process.wait(timeout=10) == -signal.SIGKILL
+    with stray("secret") as process:
+        orphan(leftovers.remember(process.pid, "secret"))
+        assert leftovers.end_leftovers() == 1
+        assert process.wait(timeout=30) == -signal.SIGKILL
     assert leftovers.end_leftovers() == 0
 
 
 @pytest.mark.parametrize("change", ["token", "started", "parent"])
 def test_nothing_is_ended_that_is_not_provably_ours(change):
-    process = stray("secret")
-    try:
+    with stray("secret") as process:
         record = leftovers.remember(process.pid, "secret")
         if change != "parent":  # a living parent keeps its workers
             orphan(record)
@@ -195,9 +196,7 @@ def test_nothing_is_ended_that_is_not_provably_ours(change):
         assert leftovers.end_leftovers() == 0
         assert process.poll() is None
         assert record.exists() == (change == "parent")
-    finally:
         process.kill()
-        process.wait()
 
 
 def test_a_torn_record_is_cleared_away():

@@ -128,6 +128,12 @@ def test_one_measurement_at_a_time(tmp_path):
         pass
 
 
+def test_a_lock_that_cannot_be_taken(tmp_path):
+    (tmp_path / "paredown-measure.lock").mkdir()
+    with pytest.raises(MeasureError, match=r"paredown-measure.lock cannot be taken.*TMPDIR"), measure.exclusive():
+        pass
+
+
 class Split:
     """Five examples of two numbers, in batches of what is asked for."""
 

@@ -34,6 +34,12 @@ def exclusive(timeout: float = 1800.0) -> Iterator[None]:
             "would disturb one another. Let the other run finish or end it, then type the same again."
         )
         raise MeasureError(msg) from None
+    except OSError as error:
+        msg = (
+            f"The measuring lock {path} cannot be taken ({error}); it keeps two measurements on this machine from "
+            "disturbing one another. Give its directory back to everybody, or set TMPDIR to one that you may write."
+        )
+        raise MeasureError(msg) from error
     try:
         end_leftovers()
         yield

@@ -24,10 +24,17 @@ def _directory() -> Path:
 
 
 def _started(pid: int) -> float | None:
+    """When a process started, as a number that does not move with the clock; None where there is no such process."""
+    if sys.platform == "linux":
+        try:
+            stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            return None
+        return float(stat.rpartition(")")[2].split()[19])  # clock ticks since boot; the name may hold anything
     import psutil  # noqa: PLC0415 (not needed in the worker)
 
     try:
-        return float(psutil.Process(pid).create_time())
+        return round(psutil.Process(pid).create_time(), 1)
     except psutil.Error:
         return None
 
@@ -74,12 +81,11 @@ def _is_ours(record: dict[str, Any]) -> bool:
     import psutil  # noqa: PLC0415
 
     try:
-        process = psutil.Process(record["pid"])
-        command = process.cmdline()
-        started = process.create_time()
+        command = psutil.Process(record["pid"]).cmdline()
     except psutil.Error:
         return False
-    return started == record["started"] and "paredown.measure.worker" in command and record["token"] in command
+    same = _started(record["pid"]) == record["started"]
+    return same and "paredown.measure.worker" in command and record["token"] in command
 
 
 def kill_group(pid: int) -> None:
