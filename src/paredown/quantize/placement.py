@@ -110,7 +110,7 @@ class _Placer:
             if not islands:
                 break
             for node in islands:
-                self.left[node.name] = "its inputs are computed in float"
+                self.left[node.name] = "an input is computed in float"
             self.eight -= islands
         reads: dict[fx.Node, set[fx.Node]] = {}
         for node in self.eight:

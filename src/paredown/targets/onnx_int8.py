@@ -14,14 +14,16 @@ __all__ = ["store_int8"]
 
 _MOVES = {"Reshape", "Transpose", "Slice", "Squeeze", "Unsqueeze", "Flatten", "MaxPool", "Gather", "Split", "Pad"}
 _LAYERS = {"Conv", "Gemm"}
+_ROUNDED_BY_RUNTIME = {"Conv", "ConvTranspose", "Gemm"}
 
 
 def store_int8(model: onnx.ModelProto) -> None:
     """Rewrite a model with QuantizeLinear and DequantizeLinear nodes in place."""
     rewrite = _Rewrite(model.graph)
     rewrite.weights()
-    rewrite.biases()
     rewrite.move()
+    rewrite.biases()
+    rewrite.keep_float()
     rewrite.finish()
 
 
@@ -80,7 +82,6 @@ class _Rewrite:
             if node.op_type not in _LAYERS or len(node.input) < 3 or node.input[2] not in self.stored:
                 continue
             source, weight = (self.maker.get(name) for name in node.input[:2])
-            source = self._through_moves(source)
             if source is None or weight is None or {source.op_type, weight.op_type} != {"DequantizeLinear"}:
                 continue
             scale = self.array(source.input[1]).reshape(-1).astype(np.float64) * self.array(weight.input[1])
@@ -95,10 +96,33 @@ class _Rewrite:
             self.nodes.insert(self.nodes.index(node), made)
             node.input[2] = made.output[0]
 
-    def _through_moves(self, node: NodeProto | None) -> NodeProto | None:
-        while node is not None and node.op_type in _MOVES:
-            node = self.maker.get(node.input[0])
-        return node
+    def keep_float(self) -> None:
+        """Shield layers with float weights: fed by a dequantized value, the runtime would round their weights itself.
+
+        It does so per tensor and without asking (ONNX Runtime's WeightBiasQuantization), but only where the value has
+        a single scale; so these layers get the same value dequantized with that scale repeated per channel.
+        """
+        for node in list(self.nodes):
+            if node.op_type not in _ROUNDED_BY_RUNTIME or node.input[1] not in self.stored:
+                continue
+            pair = self.maker.get(node.input[0])
+            if pair is None or pair.op_type != "DequantizeLinear" or self.array(pair.input[1]).size != 1:
+                continue
+            shape = self.array(node.input[1]).shape
+            group = _attribute(node, "group", 1)
+            channels = shape[0] if node.op_type == "ConvTranspose" else shape[1] * group
+            if node.op_type == "Gemm" and not _attribute(node, "transB", 0):
+                channels = shape[0]
+            stem = node.output[0]
+            grid = [
+                self.store(f"{stem}.input_{kind}", np.repeat(self.array(name).reshape(-1), channels))
+                for kind, name in zip(("scale", "zero_point"), pair.input[1:], strict=True)
+            ]
+            made = onnx.helper.make_node(
+                "DequantizeLinear", [pair.input[0], *grid], [f"{stem}.input"], name=f"{stem}.input", axis=1
+            )
+            self.nodes.insert(self.nodes.index(node), made)
+            node.input[0] = made.output[0]
 
     def move(self) -> None:
         """Let data movement work on stored values: dequantize after it, not before."""

@@ -1,0 +1,212 @@
+import dataclasses
+
+import pytest
+import torch
+from conftest import Residual, capture, evidence_of, pictures
+from torch import nn
+
+import paredown
+from paredown import prune, quantize
+from paredown.codec import decode, encode
+from paredown.errors import RecipeError
+from paredown.graph.fakequantize import fake_quantized
+from paredown.recipe import AdamW, Evidence
+from paredown.targets import OnnxRuntime, Torch
+
+
+def decibel(signal, other):
+    return 10 * torch.log10(signal.square().sum() / (signal - other).square().sum()).item()
+
+
+def test_the_plan_touches_nothing_and_says_why(network, evidence):
+    before = network.fingerprint()
+    plan = quantize.Int8().plan(network, evidence)
+    assert network.fingerprint() == before
+    assert plan.reason == (
+        "ONNX Runtime computes 4 of the layers faster in 8 bits; 7 activations are rounded, 3 batch norms were folded, "
+        "0 operators stay in float."
+    )
+    assert {entry["parameter"] for entry in plan.decisions["weights"]} == {
+        "stem.weight",
+        "one.weight",
+        "two.weight",
+        "head.weight",
+    }
+    assert plan.tensors["stem.weight.scale"].shape == (8,)
+
+
+def test_the_quantized_network_stays_close_and_shares_nothing(network, evidence):
+    before = network.fingerprint()
+    quantized = quantize.Int8().on(network, evidence)
+    x, _ = pictures(50, 5)
+    assert decibel(network(x), quantized(x)) > 30
+    quantized.get_parameter("stem.weight").data.zero_()
+    assert network.fingerprint() == before
+
+
+def test_a_plan_replays_without_data(network, evidence):
+    step = quantize.Int8()
+    plan = step.plan(network, evidence)
+    assert step.plan(network, evidence).fingerprint() == plan.fingerprint()
+    again = decode(encode(step)).apply(network, plan)
+    assert again.fingerprint() == step.apply(network, plan).fingerprint()
+
+
+def test_the_file_runs_in_fused_kernels_from_end_to_end(network, evidence, tmp_path):
+    quantized = quantize.Int8().on(network, evidence)
+    artifact = OnnxRuntime().lower(quantized, tmp_path / "network.onnx")
+    operators = artifact.lowering.operators
+    assert operators["QLinearAdd"] == 2
+    assert operators["QGemm"] == 1
+    assert operators["QLinearConv"] >= 3
+    assert operators["QuantizeLinear"] == 1
+    assert not operators.keys() & {"Conv", "FusedConv", "Gemm", "Add", "Relu", "DequantizeLinear"}
+    assert artifact.lowering.unfused == ()
+    original = OnnxRuntime().lower(network, tmp_path / "original.onnx")
+    assert artifact.size_bytes < original.size_bytes
+    x, _ = pictures(64, 7)
+    with OnnxRuntime().open(artifact.path) as session:
+        got = torch.from_numpy(session.run([x.numpy()])[0])
+    assert decibel(quantized(x).detach(), got) > 30
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        quantize.Int8(quantize.MovingAverage()),
+        quantize.Int8(quantize.Percentile(99.9)),
+        quantize.Int8(quantize.Mse(), weights=quantize.Mse()),
+    ],
+    ids=["moving average", "percentile", "mse"],
+)
+def test_every_range_algorithm_gives_a_network_that_agrees(network, evidence, step):
+    x, _ = pictures(50, 5)
+    assert decibel(network(x), step.on(network, evidence)(x)) > 20
+
+
+def test_calibration_is_one_pass_over_the_data(network, evidence, monkeypatch):
+    passes = []
+    calibration = Evidence.calibration
+    monkeypatch.setattr(Evidence, "calibration", lambda self, *a, **k: passes.append(1) or calibration(self, *a, **k))
+    quantize.Int8(quantize.Mse()).plan(network, evidence)
+    assert len(passes) == 1
+
+
+def test_symmetric_signed_activations_where_the_target_asks_for_them(network, evidence):
+    signed = dataclasses.replace(OnnxRuntime().capabilities, int8_symmetric_activations=True)
+    quantized = quantize.Int8().on(network, evidence_of(pictures(64, 0)[0], signed))
+    assert all((entry.quant_min, entry.quant_max) == (-128, 127) for entry in fake_quantized(quantized))
+    assert all(not quantized.get_buffer(entry.zero_point).any() for entry in fake_quantized(quantized))
+    x, _ = pictures(50, 5)
+    assert decibel(network(x), quantized(x)) > 25
+
+
+def test_what_is_skipped_stays_in_float(network, evidence, tmp_path):
+    plan = quantize.Int8(skip=("stem", "head")).plan(network, evidence)
+    assert {entry["parameter"] for entry in plan.decisions["weights"]} == {"one.weight", "two.weight"}
+    assert plan.decisions["float"] == {
+        "adaptive_avg_pool2d": "an input is computed in float",
+        "add": "an input is computed in float",
+        "add_1": "an input is computed in float",
+        "conv2d": "it was asked to be left in float",
+        "linear": "it was asked to be left in float",
+    }
+    quantized = quantize.Int8(skip=("stem", "head")).apply(network, plan)
+    artifact = OnnxRuntime().lower(quantized, tmp_path / "network.onnx")
+    assert artifact.lowering.operators["Gemm"] == 1
+    assert artifact.lowering.unfused == ()
+
+
+def test_training_after_int8_is_quantization_aware(tmp_path):
+    inputs, _ = pictures(256, 0)
+    target = (inputs[:, 0].mean((1, 2)) > 0).long() + 2 * (inputs[:, 1].mean((1, 2)) > 0).long()
+    data = paredown.Data((inputs, target), (inputs[:64], target[:64]), (inputs, target), (inputs, target))
+    task = paredown.Task(Residual(), data, nn.functional.cross_entropy, paredown.scores.accuracy)
+    evidence = Evidence(data.work, task, OnnxRuntime().capabilities)
+    network = capture(Residual(), 3, 8, 8)
+    quantized = quantize.Int8().on(network, evidence)
+    train = paredown.Train(epochs=6, batch_size=32, optimizer=AdamW(lr=5e-3))
+    trained = train.fit(quantized, evidence, original=network).network
+    assert evidence.loss(trained) < 0.7 * evidence.loss(quantized)
+    for name, parameter in quantized.named_parameters():
+        assert not torch.equal(parameter, trained.get_parameter(name)), name
+    for entry in fake_quantized(quantized):
+        assert torch.equal(quantized.get_buffer(entry.zero_point), trained.get_buffer(entry.zero_point))
+    artifact = OnnxRuntime().lower(trained, tmp_path / "trained.onnx")
+    assert artifact.lowering.unfused == ()
+
+
+def test_a_quantized_network_can_still_be_cut(network, evidence, tmp_path):
+    quantized = quantize.Int8().on(network, evidence)
+    small = prune.Channels(keep=0.5).on(quantized)
+    assert small.get_parameter("one.weight").shape[0] == 4
+    assert small.get_parameter("one.weight_scale").shape == (4,)
+    artifact = OnnxRuntime().lower(small, tmp_path / "small.onnx")
+    assert artifact.lowering.unfused == ()
+
+
+def test_a_dead_channel_does_not_overflow_its_bias(evidence, tmp_path):
+    network = capture(Residual(), 3, 8, 8)
+    with torch.no_grad():
+        network.get_parameter("one.weight")[2] = 0.0
+        network.get_parameter("norm1.bias")[2] = 3.0
+    quantized = quantize.Int8().on(network, evidence)
+    x, _ = pictures(50, 5)
+    assert decibel(network(x), quantized(x)) > 25
+    OnnxRuntime().lower(quantized, tmp_path / "network.onnx")
+
+
+def test_two_quantizations_are_refused(network, evidence):
+    quantized = quantize.Int8().on(network, evidence)
+    with pytest.raises(RecipeError, match=r"quantized already \(11 rounded values, the first 'x'\). .* leave one"):
+        quantize.Int8().plan(quantized, evidence)
+    assert quantize.Int8().check(frozenset({"quantized"})) == "the network is quantized already"
+    assert quantize.Int8().check(frozenset()) is None
+    assert quantize.Int8().after(frozenset({"cut"})) == {"cut", "quantized"}
+
+
+def test_without_calibration_data_it_says_what_to_pass(network):
+    with pytest.raises(RecipeError, match=r"looks at data and was given none.*Pass evidence"):
+        quantize.Int8().on(network, Evidence.empty(OnnxRuntime().capabilities))
+
+
+def test_a_target_without_eight_bits_is_named(network):
+    with pytest.raises(
+        RecipeError, match=r"given for PyTorch, which runs float32 and nothing in 8 bits. `targets.Onnx"
+    ):
+        quantize.Int8().on(network, evidence_of(pictures(32, 0)[0], Torch().capabilities))
+
+
+def test_values_that_are_not_finite_name_their_node(network):
+    inputs = pictures(32, 0)[0]
+    inputs[3, 1, 2, 2] = float("nan")
+    with pytest.raises(RecipeError, match=r"value of node 'x' is not finite on the calibration data"):
+        quantize.Int8().on(network, evidence_of(inputs))
+
+
+def test_constant_values_name_their_node():
+    network = capture(Residual(), 3, 8, 8)
+    with torch.no_grad():
+        network.get_parameter("norm.weight").zero_()
+        network.get_parameter("norm.bias").fill_(-1.0)
+    with pytest.raises(RecipeError, match=r"node 'relu' is constant on the calibration data \(it is always 0\).*prune"):
+        quantize.Int8().on(network, evidence_of(pictures(32, 0)[0]))
+
+
+def test_broken_weights_are_named(evidence):
+    network = capture(Residual(), 3, 8, 8)
+    with torch.no_grad():
+        network.get_parameter("head.weight")[0, 0] = float("inf")
+    with pytest.raises(RecipeError, match=r"The weight 'head.weight' holds values that are not finite"):
+        quantize.Int8().on(network, evidence)
+
+
+def test_a_network_without_such_layers_is_refused():
+    network = paredown.capture(nn.Sequential(nn.Flatten(), nn.Softmax(1)), torch.randn(2, 3, 8, 8))
+    with pytest.raises(
+        RecipeError, match=r"without a layer that ONNX Runtime runs faster in 8 bits\. .* Leave the step"
+    ):
+        quantize.Int8().on(network, evidence_of(pictures(32, 0)[0]))
+    network = paredown.capture(nn.Sequential(nn.Conv2d(3, 2, 1)), torch.randn(2, 3, 8, 8))
+    with pytest.raises(RecipeError, match=r"faster in 8 bits, leaving out 0\. "):
+        quantize.Int8(skip=("0",)).on(network, evidence_of(pictures(32, 0)[0]))

@@ -1,0 +1,148 @@
+import pytest
+import torch
+import torch.nn.functional as F
+from conftest import capture, evidence_of, pictures
+from torch import nn
+
+from paredown import quantize
+from paredown.targets import OnnxRuntime
+
+
+class Forked(nn.Module):
+    """Two convolutions joined by a concatenation; the second part with or without a ReLU."""
+
+    def __init__(self, *, relu):
+        super().__init__()
+        self.a, self.b, self.c = nn.Conv2d(3, 8, 3, padding=1), nn.Conv2d(8, 8, 3, padding=1), nn.Conv2d(16, 8, 1)
+        self.relu = relu
+
+    def forward(self, x):
+        a = self.a(x).relu()
+        b = self.b(a)
+        return self.c(torch.cat([a, b.relu() if self.relu else b], 1))
+
+
+class Squeeze(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.a, self.down, self.up = nn.Conv2d(3, 8, 3, padding=1), nn.Conv2d(8, 2, 1), nn.Conv2d(2, 8, 1)
+        self.last = nn.Conv2d(8, 4, 1)
+
+    def forward(self, x):
+        x = F.silu(self.a(x))
+        return self.last(x * self.up(self.down(F.adaptive_avg_pool2d(x, 1)).relu()).sigmoid())
+
+
+class Tokens(nn.Module):
+    """Linear layers on sequences, beside operators without 8-bit kernels."""
+
+    def __init__(self):
+        super().__init__()
+        self.norm, self.up, self.down = nn.LayerNorm(64), nn.Linear(64, 16), nn.Linear(16, 64)
+
+    def forward(self, x):
+        x = x.flatten(2)
+        return x + self.down(F.gelu(self.up(self.norm(x))))
+
+
+def mobile(width=8):
+    def block(i, o, k, groups=1):
+        return nn.Sequential(nn.Conv2d(i, o, k, padding=k // 2, groups=groups), nn.BatchNorm2d(o), nn.ReLU6())
+
+    return nn.Sequential(block(3, width, 3), block(width, width, 3, width), block(width, 16, 1), nn.MaxPool2d(2))
+
+
+def lower(model, tmp_path, step=quantize.Int8()):
+    network = capture(model, 3, 8, 8)
+    evidence = evidence_of(pictures(64, 0)[0])
+    plan = step.plan(network, evidence)
+    quantized = step.apply(network, plan)
+    return plan, quantized, OnnxRuntime().lower(quantized, tmp_path / "network.onnx").lowering
+
+
+def test_a_concatenation_of_relus_shares_a_scale_and_only_copies(tmp_path):
+    plan, quantized, lowering = lower(Forked(relu=True), tmp_path)
+    shares = [point["shares"] for point in plan.decisions["activations"]]
+    assert len(shares) - len(set(shares)) == 1
+    assert "a.relu_scale" in dict(quantized.named_parameters()) or "relu_scale" in dict(quantized.named_parameters())
+    assert lowering.operators["Concat"] == 1
+    assert "QLinearConcat" not in lowering.operators
+    assert lowering.unfused == ()
+
+
+def test_a_concatenation_of_unlike_ranges_keeps_each_scale_and_every_fused_relu(tmp_path):
+    plan, _, lowering = lower(Forked(relu=False), tmp_path)
+    shares = [point["shares"] for point in plan.decisions["activations"]]
+    assert len(shares) == len(set(shares))
+    assert lowering.operators["QLinearConcat"] == 1
+    assert lowering.operators["QLinearConv"] == 3
+    assert lowering.unfused == ()
+
+
+def test_gates_run_in_eight_bits(tmp_path):
+    plan, _, lowering = lower(Squeeze(), tmp_path)
+    assert len(plan.decisions["split"]) == 1
+    assert lowering.operators["QLinearSigmoid"] == 2
+    assert lowering.operators["QLinearMul"] == 2
+    assert lowering.operators["QLinearGlobalAveragePool"] == 1
+    assert lowering.unfused == ()
+
+
+def test_clipped_activations_fuse_and_their_scales_may_grow(tmp_path):
+    _, quantized, lowering = lower(mobile(), tmp_path)
+    assert lowering.operators["QLinearConv"] == 3
+    assert "Clip" not in lowering.operators
+    assert "aten.relu6.default" not in {str(node.target) for node in quantized.nodes()}
+    with torch.no_grad():
+        for name, parameter in quantized.named_parameters():
+            if "weight" not in name and name.endswith("_scale"):
+                parameter.mul_(1.5)
+    grown = OnnxRuntime().lower(quantized, tmp_path / "grown.onnx").lowering
+    assert "Clip" not in grown.operators
+    assert grown.unfused == ()
+
+
+def test_linear_layers_on_sequences_take_integer_products(tmp_path):
+    plan, _, lowering = lower(Tokens(), tmp_path)
+    assert lowering.operators["MatMulIntegerToFloat"] == 2
+    assert plan.decisions["float"] == {}
+    assert lowering.operators["QLinearAdd"] == 1
+
+
+@pytest.mark.parametrize("skip", [(), ("1",)], ids=["all", "one in float"])
+def test_grouped_convolutions_stay_in_float_where_that_is_faster(tmp_path, skip):
+    model = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.Conv2d(8, 8, 3, padding=1, groups=2), nn.Conv2d(8, 4, 1))
+    plan, _, lowering = lower(model, tmp_path, quantize.Int8(skip=skip))
+    reason = "it was asked to be left in float" if skip else "ONNX Runtime runs grouped convolutions slower in 8 bits"
+    assert set(plan.decisions["float"].values()) == {reason}
+    assert lowering.operators["Conv"] == 1
+    assert lowering.operators["QLinearConv"] == 2
+    assert lowering.unfused == ()
+
+
+def test_sums_with_numbers_and_odd_means_stay_in_float(tmp_path):
+    class Odd(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.a, self.b = nn.Conv2d(3, 4, 1), nn.Conv2d(4, 4, 1)
+
+        def forward(self, x):
+            return self.b(self.a(x) + 1.0).mean(1)
+
+    plan, _, lowering = lower(Odd(), tmp_path)
+    assert set(plan.decisions["float"].values()) == {"one side is a number", "it does not average whole images"}
+    assert lowering.operators["QLinearConv"] == 2
+
+
+def test_weights_made_while_running_stay_in_float():
+    class Made(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.a, self.gain = nn.Conv2d(3, 4, 1), nn.Parameter(torch.ones(4, 1, 1, 1))
+            self.b = nn.Conv2d(3, 4, 1)
+
+        def forward(self, x):
+            return F.conv2d(x, self.a.weight * self.gain) + self.b(x)
+
+    plan = quantize.Int8().plan(capture(Made(), 3, 8, 8), evidence_of(pictures(64, 0)[0]))
+    assert plan.decisions["float"]["conv2d"] == "its weight is computed while running"
