@@ -206,6 +206,14 @@ def test_a_torn_record_is_cleared_away():
     assert not record.exists()
 
 
+def test_without_proc_the_system_is_asked():
+    assert leftovers._created(os.getpid()) == round(psutil.Process().create_time(), 1)
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        process.wait()
+    assert leftovers._created(process.pid) is None
+    assert leftovers._started(process.pid) is None
+
+
 def test_the_worker_of_onnx_runtime_imports_no_torch():
     code = "import sys, paredown.measure.worker, paredown.targets; print(sorted(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

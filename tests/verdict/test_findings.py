@@ -109,6 +109,7 @@ def test_pd106_few_examples():
     enough = file("small", 0.4, hits(20_000, 2010), hits(20_000, 2000))
     assert of_file("PD106", measured=enough, margins=Margins(score=0.5)).severity == "passed"
     assert of_file("PD106", measured=few).severity == "not applicable"
+    assert "the margin is 0.5" in of_file("PD106", measured=few, unit="%").text
     assert of_file("PD106", measured=Measured("x"), margins=Margins(score=0.5)).severity == "not applicable"
 
 

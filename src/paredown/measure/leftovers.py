@@ -25,16 +25,19 @@ def _directory() -> Path:
 
 def _started(pid: int) -> float | None:
     """When a process started, as a number that does not move with the clock; None where there is no such process."""
-    if sys.platform == "linux":
-        try:
-            stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
-        except OSError:
-            return None
-        return float(stat.rpartition(")")[2].split()[19])  # clock ticks since boot; the name may hold anything
+    stat = Path(f"/proc/{pid}/stat")
+    try:
+        fields = stat.read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+        return float(fields[19])  # clock ticks since boot; the name before the bracket may hold anything
+    except OSError:
+        return None if Path("/proc/self").exists() else _created(pid)
+
+
+def _created(pid: int) -> float | None:
     import psutil  # noqa: PLC0415 (not needed in the worker)
 
     try:
-        return round(psutil.Process(pid).create_time(), 1)
+        return round(float(psutil.Process(pid).create_time()), 1)
     except psutil.Error:
         return None
 

@@ -29,6 +29,7 @@ class FileContext:
         lowering: what the runtime made of the network.
         macs, original_macs: multiplications per example.
         margins: what counts as a tie.
+        unit: of the score; with ``%`` the margin is half a point where none was given.
 
     """
 
@@ -41,6 +42,7 @@ class FileContext:
     macs: int | None = None
     original_macs: int | None = None
     margins: Margins = dataclasses.field(default_factory=Margins)
+    unit: str = ""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -16,7 +16,7 @@ def check(context: FileContext) -> Finding:
     label, quality = context.measured.label, context.measured.quality
     if quality is None or quality.drop.low == quality.drop.high:
         return Finding(CODE, TITLE, Severity.NOT_APPLICABLE, "No drop was measured.", label)
-    margin = context.margins.score
+    margin = context.margins.score or (0.5 if context.unit == "%" else None)
     if margin is None:
         return Finding(CODE, TITLE, Severity.NOT_APPLICABLE, "No margin for the score was given.", label)
     half = (quality.drop.high - quality.drop.low) / 2
