@@ -77,14 +77,14 @@ def test_it_equals_a_loop_written_by_hand(network, evidence, task):
         epochs=2, optimizer=SGD(lr=0.05, weight_decay=0.0), schedule=Constant(), clip=None, early=None, device="cpu"
     )
     result = train.fit(network, evidence)
-    twin = network.copy().train()
+    twin = network.copy().train().to(memory_format=torch.channels_last)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(derive(0, "train"))
         optimizer = torch.optim.SGD(twin.parameters(), lr=0.05, momentum=0.9, nesterov=True, fused=True)
         for epoch in range(2):
             for inputs, target in task.data.work.train.batches(32, shuffle_seed=derive(0, "order", epoch)):
                 optimizer.zero_grad()
-                task.loss(twin(inputs), target).backward()
+                task.loss(twin(inputs.contiguous(memory_format=torch.channels_last)), target).backward()
                 optimizer.step()
     assert twin.eval().fingerprint() == result.network.fingerprint()
 

@@ -61,6 +61,7 @@ def start(setting):
             steps=10,
             steps_per_epoch=5,
             seed=0,
+            precision="32-true",
             autocast=contextlib.nullcontext,
             tap=lambda path: None,
         )

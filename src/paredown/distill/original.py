@@ -12,6 +12,7 @@ from paredown.errors import RecipeError
 from paredown.graph.network import Network
 from paredown.recipe import batch
 from paredown.recipe.ingredient import TrainContext
+from paredown.recipe.layout import Layout
 
 __all__ = ["Original", "Teacher", "teach"]
 
@@ -59,5 +60,7 @@ def teach(teacher: Teacher, context: TrainContext) -> Teaching:
             "Write `distill.Logits(teacher=distill.Original())`."
         )
         raise RecipeError(msg)
-    twin = module.copy() if isinstance(module, Network) else copy.deepcopy(module)
-    return Teaching(twin.to(context.device).eval().requires_grad_(False), context)
+    twin = copy.deepcopy(module).to(context.device).eval().requires_grad_(False)
+    if isinstance(twin, Network):
+        Layout(twin, context.device, context.precision).begin()
+    return Teaching(twin, context)

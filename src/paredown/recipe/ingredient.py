@@ -97,7 +97,8 @@ class TrainContext:
         steps: optimizer steps planned in all.
         steps_per_epoch: optimizer steps in one pass over the training data.
         seed: for random numbers of the ingredient's own.
-        autocast: context of the training's precision, for teachers.
+        precision: of the training, as in `Train`.
+        autocast: context of that precision, for teachers.
         tap: ask for the value of a module path or node of the student; it appears in `Step.taps` under this path.
 
     """
@@ -109,6 +110,7 @@ class TrainContext:
     steps: int
     steps_per_epoch: int
     seed: int
+    precision: str
     autocast: Callable[[], AbstractContextManager[Any]]
     tap: Callable[[str], None]
 

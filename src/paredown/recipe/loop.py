@@ -16,6 +16,7 @@ from paredown.recipe import batch
 from paredown.recipe.engine import fabric_for
 from paredown.recipe.evidence import Evidence
 from paredown.recipe.ingredient import Hook, Step, Targets, TrainContext, Update, label
+from paredown.recipe.layout import Layout
 from paredown.recipe.meter import Meter
 from paredown.recipe.optimizers import Auto, groups
 from paredown.recipe.pace import Pace
@@ -126,6 +127,8 @@ class Loop:
         if not any(parameter.requires_grad for parameter in self._network.parameters()):
             msg = "Nothing can be trained: every parameter of this network is frozen. Set `requires_grad_(True)` first."
             raise RecipeError(msg)
+        self._layout = Layout(self._network, self._fabric.device, settings.precision)
+        self._layout.begin()
         self._taps = Taps(self._network)
         context = self._context()
         self._hooks: list[tuple[str, Hook, torch.Generator]] = []
@@ -153,6 +156,7 @@ class Loop:
             steps=settings.steps(work),
             steps_per_epoch=settings.steps_per_epoch(work),
             seed=settings.seed,
+            precision=settings.precision,
             autocast=self._fabric.autocast,
             tap=self._taps.add,
         )
@@ -190,7 +194,8 @@ class Loop:
             targets: Targets = ((1.0, target),)
             for _, hook, generator in self._hooks:
                 inputs, targets = hook.batch(inputs, targets, generator)  # noqa: PLW2901 (each changes the last)
-            yield batch.to(self._fabric.device, inputs), batch.to(self._fabric.device, targets)
+            inputs = batch.each(self._layout.put, batch.to(self._fabric.device, inputs))  # noqa: PLW2901
+            yield inputs, batch.to(self._fabric.device, targets)
 
     def _step(self, number: int, lr: float, inputs: Any, targets: Targets, meter: Meter) -> None:
         for group in self._optimizer.param_groups:
@@ -287,6 +292,7 @@ class Loop:
         else:
             self._finish()
         self._taps.remove()
+        self._layout.end()
         for parameter in self._network.parameters():
             parameter.grad = None
         self._network.to("cpu").eval()

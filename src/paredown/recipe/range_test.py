@@ -11,6 +11,7 @@ from paredown.graph.network import Network
 from paredown.recipe import batch
 from paredown.recipe.engine import pick_device
 from paredown.recipe.evidence import Evidence
+from paredown.recipe.layout import Layout
 from paredown.recipe.optimizers import Auto, groups
 from paredown.recipe.randomness import derive
 
@@ -46,6 +47,9 @@ def curve(settings: "Train", network: Network, evidence: Evidence) -> tuple[list
     """Rates, what each had changed in the loss by then, and the level of the loss before."""
     device = pick_device(settings.device)
     still, moving = (network.copy().to(device).train() for _ in range(2))
+    layouts = [Layout(twin, device, "32-true") for twin in (still, moving)]
+    for layout in layouts:
+        layout.begin()
     lowest, highest = settings.optimizer.span
     steps = settings.optimizer.lr.steps if isinstance(settings.optimizer.lr, Auto) else Auto().steps
     optimizer = settings.optimizer.build(groups(moving, settings.optimizer.weight_decay), fused=False)
@@ -54,7 +58,7 @@ def curve(settings: "Train", network: Network, evidence: Evidence) -> tuple[list
         rate = lowest * (highest / lowest) ** (number / (steps - 1))
         for group in optimizer.param_groups:
             group["lr"] = rate * group["factor"]
-        before, after = _pair(still, moving, evidence, inputs, target)
+        before, after = _pair(still, moving, evidence, batch.each(layouts[0].put, inputs), target)
         if not torch.isfinite(after):
             rates.append(rate)
             gains.append(math.inf)

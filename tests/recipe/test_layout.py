@@ -1,0 +1,69 @@
+"""Channels-last memory while training."""
+
+import pytest
+import torch
+from torch import nn
+
+import paredown
+from paredown.recipe import AdamW, Train
+from paredown.recipe.layout import Layout
+
+CPU = torch.device("cpu")
+
+
+class Views(nn.Module):
+    """A channel shuffle and a flatten by view: neither works on channels-last memory."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(1, 4, 3, padding=1)
+        self.head = nn.Linear(144, 4)
+
+    def forward(self, x):
+        x = self.conv(x)
+        n, c, h, w = x.shape
+        x = x.view(n, 2, c // 2, h, w).transpose(1, 2).reshape(n, c, h, w)
+        return self.head(x.view(n, -1))
+
+
+def test_it_comes_and_goes_without_a_trace(network):
+    before = network.fingerprint()
+    inputs = torch.randn(4, 1, 6, 6)
+    outputs = network(inputs)
+    layout = Layout(network, CPU, "32-true")
+    layout.begin()
+    weight = network.get_parameter("body.3.weight")
+    assert weight.is_contiguous(memory_format=torch.channels_last)
+    assert not weight.is_contiguous()
+    assert layout.put(torch.randn(4, 3, 6, 6)).is_contiguous(memory_format=torch.channels_last)
+    torch.testing.assert_close(network(layout.put(inputs)), outputs)
+    layout.end()
+    assert network.get_parameter("body.3.weight").is_contiguous()
+    assert network.fingerprint() == before
+
+
+def test_views_do_not_stand_in_the_way(evidence):
+    network = paredown.capture(Views(), torch.randn(2, 1, 6, 6))
+    targets = [str(node.target) for node in network.nodes()]
+    assert "aten.view.default" in targets
+    result = Train(epochs=0.3, optimizer=AdamW(lr=1e-3), device="cpu").fit(network, evidence)
+    assert [str(node.target) for node in result.network.nodes()] == targets
+    assert result.network.get_parameter("conv.weight").is_contiguous()
+
+
+@pytest.mark.parametrize(
+    ("model", "device", "precision", "last"),
+    [
+        (nn.Conv2d(1, 2, 1), "cpu", "32-true", True),
+        (nn.Conv2d(1, 2, 1), "cuda", "bf16-mixed", True),
+        (nn.Conv2d(1, 2, 1), "cuda", "32-true", False),
+        (nn.Conv2d(1, 2, 1), "mps", "32-true", False),
+        (nn.Linear(6, 2), "cpu", "32-true", False),
+    ],
+)
+def test_it_is_used_where_it_pays(model, device, precision, last):
+    network = paredown.capture(model, torch.randn(2, 1, 6, 6))
+    layout = Layout(network, torch.device(device), precision)
+    assert layout.last is last
+    tensor = torch.randn(4, 3, 6, 6)
+    assert (layout.put(tensor) is tensor) is not last
