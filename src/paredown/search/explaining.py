@@ -1,5 +1,6 @@
 """Surprises of a run, explained."""
 
+import dataclasses
 from collections.abc import Mapping
 
 from paredown.search.ending import Chosen
@@ -31,7 +32,8 @@ def explain(
     for key, record in records.items():
         if key == first:
             continue
-        of_file = check(_file(record, original, finals[key], finals[first], target))
+        context = _file(record, original, finals[key], finals[first], target)
+        of_file = check(dataclasses.replace(context, unit=about.score_unit))
         telling = {Severity.ISSUE, Severity.TIP}
         found += [finding for finding in of_file if key == chosen.best or finding.severity in telling]
     return found
