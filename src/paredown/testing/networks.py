@@ -34,7 +34,8 @@ class _Function(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Run the function."""
-        return self.function(x, **self.parts)
+        out: Tensor = self.function(x, **self.parts)
+        return out
 
 
 def _conv(inside: int, width: int) -> tuple[nn.Module, int]:
@@ -102,7 +103,7 @@ def _split(inside: int, width: int) -> tuple[nn.Module, int]:
 def _attention(inside: int, width: int) -> tuple[nn.Module, int]:
     heads = 2
 
-    def run(x: Tensor, norm: nn.Module, qkv: nn.Module, project: nn.Module) -> Tensor:
+    def run(x: Tensor, norm: nn.Module, qkv: nn.Module, project: nn.Module) -> Any:
         batch, channels, height, length = x.shape
         y = norm(x.flatten(2).transpose(1, 2))
         q, k, v = qkv(y).reshape(batch, height * length, 3, heads, width).permute(2, 0, 3, 1, 4).unbind(0)
