@@ -116,7 +116,7 @@ def apply(  # noqa: PLR0913 (one call, everything about it in sight)
         held.bench.clock.restart()
         pace = held.ledger.decide("pace", lambda: measure_pace(held.bench, space_of(held), original))
         end(held, pace)
-        return Applied(Run(held.ledger.directory), scratch)
+    return Applied(Run(held.ledger.directory), scratch)
 
 
 def checked(recipes: Sequence[Sequence[Step]]) -> None:

@@ -84,7 +84,7 @@ def compare(  # noqa: PLR0913 (one call, everything about it in sight)
     )
     with session(task, settings, out, progress) as held:
         _carry_out(held, recipes)
-        return Run(held.ledger.directory)
+    return Run(held.ledger.directory)
 
 
 def _sorted(

@@ -97,7 +97,7 @@ def compress(  # noqa: PLR0913 (one call, everything about it in sight)
     check_inputs(task, budget)
     with session(task, settings, out, progress) as held:
         _search(held)
-        return Run(held.ledger.directory)
+    return Run(held.ledger.directory)
 
 
 def check_inputs(task: "Task", budget: Budget) -> None:

@@ -113,7 +113,7 @@ class Ending:
             for key, measured in finals.items():
                 self._ledger.measured(f"final/{key}", measured)
         self._decide(chosen, finals)
-        self._compare(records, finals)
+        self._compare(records, finals, chosen)
         return chosen, finals
 
     def _latencies(self, records: Mapping[str, TrialRecord]) -> None:
@@ -243,11 +243,19 @@ class Ending:
         verdict = decide(self._budget, finals[chosen.best], original, score=self._bench.task.score, frontier=others)
         self._ledger.measured("verdict", verdict)
 
-    def _compare(self, records: Mapping[str, TrialRecord], finals: Mapping[str, Measured]) -> None:
-        """Head-to-heads of everything that was judged, the original included."""
+    def _compare(self, records: Mapping[str, TrialRecord], finals: Mapping[str, Measured], chosen: Chosen) -> None:
+        """Head-to-heads of the original, the arms, the best and the random control.
+
+        Every further file would weaken all claims, because p-values are corrected for the number of claims; so files
+        that were only tried on the way are left out, and so is the do-nothing control.
+        """
+        arms: Mapping[str, str] = self._ledger.measurement("arms") or {}
+        wanted = {chosen.best, chosen.files[0], arms.get("random prune")}
         sides: dict[str, Arm] = {}
         groups: Mapping[str, str] = self._ledger.measurement("groups") or {}
         for key, record in records.items():
+            if key not in wanted and record.role != "arm" and self._budget is not None:
+                continue
             stored = self._ledger.measurement(f"judge/{key}")
             rows = (self._bench.rows(stored[""]),) if stored else ()
             name = groups.get(key, record.label)

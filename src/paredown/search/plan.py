@@ -106,13 +106,13 @@ def epochs_in(seconds: float, epoch: float, steps: int) -> float:
 def rungs(candidates: int, first: float, last: float) -> tuple[tuple[int, float], ...]:
     """Successive halving by threes: how many are trained, and seconds for each, rung by rung.
 
-    The last rung holds one; it gets at least half of what is left for promotions.
+    The last rung holds one; it gets at least half of what there is for promotions.
     """
     steps: list[tuple[int, float]] = [(candidates, first)]
     count, spent = candidates, 0.0
     while count > 3:
         count = max(2, count // 3)
-        each = min(first * 2, 0.5 * (last - spent) / (count + 1))
+        each = min(first * 2, 0.25 * last / count)
         steps.append((count, each))
         spent += count * each
     return (*steps, (1, max(0.0, last - spent)))

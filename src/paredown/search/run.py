@@ -98,7 +98,7 @@ class Run:
         return self._record.comparison
 
     def compare(self, *sides: "ModuleType | str | Candidate | Sequence[Step]") -> Comparison:
-        """Head-to-heads between families (their arms), recipes or candidates that were judged in this run.
+        """Head-to-heads between families (their arms), recipes or candidates that were compared in this run.
 
         The p-values stay corrected for all head-to-heads of the run: picking some of them afterwards is no evidence.
 
@@ -106,7 +106,7 @@ class Run:
             sides: modules such as `paredown.prune`, recipes, candidates, or labels; at least two.
 
         Raises:
-            InputError: fewer than two, or something that was not judged in this run.
+            InputError: fewer than two, or something that was not compared in this run.
 
         """
         if len(sides) < 2:
@@ -118,8 +118,8 @@ class Run:
         return Comparison(pairs, whole.scope, whole.margins)
 
     def _side(self, side: Any) -> TrialRecord:
-        finals = self._record.finals
-        judged = [trial for trial in self._record.trials if trial.id in finals]
+        compared = {name for pair in self.comparison.pairs for name in (pair.a, pair.b)}
+        judged = [trial for trial in self._record.trials if trial.label in compared]
         if isinstance(side, ModuleType):
             key = self._record.arms.get(side.__name__.rpartition(".")[2])
             found = [trial for trial in judged if trial.id == key]

@@ -1,0 +1,80 @@
+"""The choice: feasible beyond doubt first, then smallest in what was named first."""
+
+import pytest
+
+from paredown.budget import Budget
+from paredown.measure.interval import Interval
+from paredown.search.choose import Feasible, Standing, best, feasible, promote, wish
+from paredown.verdict import LimitVerdict, Outcome
+
+BUDGET = Budget(latency="50%", drop="1 pt")
+
+
+def limit(quantity, room, outcome=None):
+    given = BUDGET.limit(quantity) or BUDGET.limits[0]
+    outcome = outcome or (Outcome.MEETS if room > 0.1 else Outcome.CANNOT_TELL if room > -0.1 else Outcome.MISSES)
+    return LimitVerdict(given, quantity, 1.0, Interval(1.0, 0.9, 1.1), "", True, outcome, room)
+
+
+def standing(key, ms, lost, **rooms):
+    return Standing(key, tuple(limit(name, room) for name, room in rooms.items()), {"latency": ms, "drop": lost})
+
+
+def test_feasible_has_three_levels():
+    assert feasible(standing("a", 1, 0, latency=0.5, drop=0.5)) is Feasible.YES
+    assert feasible(standing("a", 1, 0, latency=0.5, drop=0.05)) is Feasible.PERHAPS
+    assert feasible(standing("a", 1, 0, latency=0.5, drop=-0.05)) is Feasible.NO
+
+
+def test_the_smallest_of_those_that_meet_the_budget_for_sure():
+    slow = standing("slow", 0.5, 0.1, latency=0.2, drop=0.9)
+    fast = standing("fast", 0.3, 0.4, latency=0.4, drop=0.6)
+    faster = standing("faster but unsure", 0.1, 0.9, latency=0.8, drop=0.05)
+    assert best([slow, fast, faster], BUDGET) == "fast"
+
+
+def test_of_unsure_ones_the_one_with_most_room():
+    tight = standing("tight", 0.1, 0.9, latency=0.5, drop=0.01)
+    roomy = standing("roomy", 0.4, 0.9, latency=0.5, drop=0.09)
+    assert best([tight, roomy], BUDGET) == "roomy"
+
+
+def test_of_infeasible_ones_the_one_that_misses_least_overall():
+    far = standing("far", 0.1, 3.0, latency=0.5, drop=-2.0)
+    near = standing("near", 0.6, 0.1, latency=-0.2, drop=0.9)
+    unknown = standing("unknown", 0.1, 0.1, latency=float("-inf"), drop=0.9)
+    assert best([far, near, unknown], BUDGET) == "near"
+
+
+def test_nothing_to_choose_from():
+    assert best([], BUDGET) is None
+
+
+def test_the_choice_does_not_depend_on_the_order():
+    several = [standing(str(i), 0.3, 0.1, latency=0.3, drop=0.5) for i in range(5)]
+    assert best(several, BUDGET) == best(several[::-1], BUDGET) == "0"
+
+
+@pytest.mark.parametrize(
+    ("limits", "wanted"),
+    [
+        ({"latency": "50%", "drop": "1 pt"}, "latency"),
+        ({"size": "1 MB", "latency": "50%", "drop": "1 pt"}, "size"),
+        ({"drop": "1 pt", "size": "1 MB"}, "drop"),
+        ({"score": "90 %", "size": "1 MB"}, "drop"),
+        ({"size": "1 MB"}, "drop"),
+        ({"drop": "1 pt"}, "latency"),
+    ],
+)
+def test_what_is_made_small(limits, wanted):
+    assert wish(Budget(**limits)) == wanted
+
+
+def test_promotion_prefers_the_small_among_the_hopeful():
+    # After a short training a drop of 1.4 times the limit is within reach, one of 3 times is not.
+    mild = standing("mild", 0.5, 0.2, latency=0.1, drop=0.8)
+    bold = standing("bold", 0.3, 1.4, latency=0.4, drop=-0.4)
+    broken = standing("broken", 0.1, 3.0, latency=0.8, drop=-2.0)
+    slow = standing("slow", 0.9, 0.0, latency=-0.8, drop=1.0)
+    assert promote([slow, broken, mild, bold], BUDGET, 4) == ("bold", "mild", "broken", "slow")
+    assert promote([slow, broken, mild, bold], BUDGET, 1) == ("bold",)
