@@ -170,6 +170,18 @@ def test_recipes_need_three_seeds():
     assert two.of("score") == ()
 
 
+def test_the_original_needs_no_seeds():
+    """It was trained once; what is said of it against recipes is about files, the rest is not."""
+    arms = [
+        Arm("original", (Measured("o", latency_of()),)),
+        Arm("a", tuple(Measured("f", latency_of(0.5 + 0.001 * i, session=str(i))) for i in range(3))),
+        Arm("b", tuple(Measured("g", latency_of(0.6 + 0.001 * i, session=f"g{i}")) for i in range(3))),
+    ]
+    found = compare(arms)
+    assert found.scope == "recipes"
+    assert [pair.scope for pair in found.pairs] == ["files", "files", "recipes"]
+
+
 def test_seeds_that_scatter_leave_recipes_undecided():
     a = Arm("a", (Measured("f"),) * 3, recipes([0.95, 0.90, 0.85]))
     b = Arm("b", (Measured("g"),) * 3, recipes([0.93, 0.88, 0.80], seed=5))

@@ -33,6 +33,7 @@ class Claim:
         p: two-sided p-value of the best supported claim; None where the numbers are counted.
         best: that claim.
         margin: half width of the tie, in `unit`.
+        scope: ``files`` or ``recipes``.
 
     """
 
@@ -44,11 +45,12 @@ class Claim:
     margin: float
     p: float | None
     best: Result
+    scope: str
 
-    def pair(self, p_holm: float | None, scope: str) -> Pair:
+    def pair(self, p_holm: float | None) -> Pair:
         """The head-to-head once the p-value is corrected."""
         outcome = self.best if p_holm is None or p_holm <= _ALPHA else Result.CANNOT_TELL
-        return Pair(self.a, self.b, self.quantity, self.difference, self.unit, outcome, p_holm, self.margin, scope)
+        return Pair(self.a, self.b, self.quantity, self.difference, self.unit, outcome, p_holm, self.margin, self.scope)
 
 
 def claims_of(  # noqa: PLR0913, PLR0917 (one call per pair)
@@ -58,10 +60,11 @@ def claims_of(  # noqa: PLR0913, PLR0917 (one call per pair)
     found = []
     if score is not None and a.rows and b.rows:
         found.append(_score(a, b, score, margins, scope, seed))
-    if all(file.latency is not None for file in (*a.files, *b.files)):
-        found.append(_latency(a, b, margins, scope))
+    timed = [[file.latency for file in arm.files if file.latency is not None] for arm in (a, b)]
+    if [len(latencies) for latencies in timed] == [len(a.files), len(b.files)]:
+        found.append(_latency((a.label, b.label), timed, margins, scope))
     for name, margin in (("size", margins.size), ("memory", margins.memory)):
-        claim = _counted(a, b, name, margin)
+        claim = _counted(a, b, name, margin, scope)
         if claim is not None:
             found.append(claim)
     return found
@@ -96,7 +99,7 @@ def _score(a: Arm, b: Arm, score: "Score", margins: Margins, scope: str, seed: i
         difference, p_above = _score_of_recipes(a.rows, b.rows, values, score, seed)
     p, best = _best(p_above, -margin, margin, better, worse)
     unit = "pt" if score.unit == "%" else score.unit
-    return Claim(a.label, b.label, "score", difference, unit, margin, p, best)
+    return Claim(a.label, b.label, "score", difference, unit, margin, p, best, scope)
 
 
 def _score_of_files(first: Rows, second: Rows, score: "Score", seed: int) -> tuple[Interval, Callable[[float], float]]:
@@ -136,30 +139,21 @@ def _welch(
     return difference, lambda bound: student.p_above([estimate], bound, freedom, error)
 
 
-def _latency(a: Arm, b: Arm, margins: Margins, scope: str) -> Claim:
+def _latency(labels: tuple[str, str], timed: Sequence[Sequence[Latency]], margins: Margins, scope: str) -> Claim:
     if scope == "recipes":
-        logs = [
-            np.array([np.mean(file.latency.log_ratios or (0.0,)) for file in arm.files if file.latency])
-            for arm in (a, b)
-        ]
+        logs = [np.array([np.mean(one.log_ratios or (0.0,)) for one in latencies]) for latencies in timed]
         difference, p_above = _welch(float(logs[1].mean() - logs[0].mean()), logs[0], logs[1])
         looks: tuple[int, ...] = (1,)
     else:
-        difference, p_above, looks = _latency_of_files(_known(a.files[0]), _known(b.files[0]))
+        difference, p_above, looks = _latency_of_files(timed[0][0], timed[1][0])
     edge = math.log1p(margins.latency)
     p, best = _best(p_above, -edge, edge, Result.A_WINS, Result.B_WINS)
     shown = Interval(_per_cent(difference.estimate), _per_cent(difference.low), _per_cent(difference.high))
-    return Claim(a.label, b.label, "latency", shown, "%", 100 * margins.latency, sequential.adjust(p, looks), best)
+    return Claim(*labels, "latency", shown, "%", 100 * margins.latency, sequential.adjust(p, looks), best, scope)
 
 
 def _per_cent(log_ratio: float) -> float:
     return 100 * math.expm1(min(log_ratio, 20.0))
-
-
-def _known(file: Measured) -> Latency:
-    if file.latency is None:
-        raise TypeError(file.label)
-    return file.latency
 
 
 def _latency_of_files(a: Latency, b: Latency) -> tuple[Interval, Callable[[float], float], tuple[int, ...]]:
@@ -184,7 +178,7 @@ def _paired(a: Latency, b: Latency) -> list[float] | None:
     return [float(second - first) for first, second in zip(a.log_ratios, b.log_ratios, strict=False)]
 
 
-def _counted(a: Arm, b: Arm, name: str, margin: float) -> Claim | None:
+def _counted(a: Arm, b: Arm, name: str, margin: float, scope: str) -> Claim | None:
     sides = [[value for file in arm.files if (value := _bytes(file, name)) is not None] for arm in (a, b)]
     if any(len(values) < len(arm.files) for values, arm in zip(sides, (a, b), strict=True)):
         return None
@@ -199,7 +193,7 @@ def _counted(a: Arm, b: Arm, name: str, margin: float) -> Claim | None:
     best = Result.A_WINS if low > edge else Result.B_WINS if high < limit else Result.CANNOT_TELL
     if low >= limit and high <= edge:
         best = Result.TIE
-    return Claim(a.label, b.label, name, Interval(middle, low, high), "%", edge, None, best)
+    return Claim(a.label, b.label, name, Interval(middle, low, high), "%", edge, None, best, scope)
 
 
 def _bytes(file: Measured, name: str) -> tuple[float, float, float] | None:

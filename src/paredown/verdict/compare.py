@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Comparison", "compare"]
 
+_SEEDS = 3  # fewer say nothing about how training scatters
+
 
 @dataclasses.dataclass(frozen=True)
 class Comparison:
@@ -26,8 +28,8 @@ class Comparison:
 
     Attributes:
         pairs: every two arms in every quantity that both were measured in.
-        scope: ``recipes`` where every arm has files of three or more seeds; only then may one say that a technique
-            beats another. Otherwise ``files``: the verdict is about these very files.
+        scope: ``recipes`` where there are pairs of arms with files of three or more seeds each; only of those pairs
+            (see their own scope) may one say that a technique beats another. The others are about these very files.
         margins: what counted as a tie.
 
     """
@@ -71,13 +73,20 @@ def compare(
     """
     sides = _arms(arms, rows)
     chosen = margins or Margins()
-    scope = "recipes" if all(len(arm.files) >= 3 for arm in sides) else "files"
     claims = [
-        claim for a, b in itertools.combinations(sides, 2) for claim in claims_of(a, b, score, chosen, scope, seed)
+        claim
+        for a, b in itertools.combinations(sides, 2)
+        for claim in claims_of(a, b, score, chosen, _scope(a, b), seed)
     ]
     tested = [claim for claim in claims if claim.p is not None]
     corrected = dict(zip(map(id, tested), holm([claim.p for claim in tested if claim.p is not None]), strict=True))
-    return Comparison(tuple(claim.pair(corrected.get(id(claim)), scope) for claim in claims), scope, chosen)
+    pairs = tuple(claim.pair(corrected.get(id(claim))) for claim in claims)
+    scope = "recipes" if any(pair.scope == "recipes" for pair in pairs) else "files"
+    return Comparison(pairs, scope, chosen)
+
+
+def _scope(a: Arm, b: Arm) -> str:
+    return "recipes" if min(len(a.files), len(b.files)) >= _SEEDS else "files"
 
 
 def _arms(arms: Mapping[str, Measured] | Sequence[Arm], rows: Mapping[str, Rows]) -> list[Arm]:
