@@ -71,7 +71,7 @@ def test_guided_search_beats_random_search(space, strategy):
         values = []
         for seed in range(2):
             problem = Problem(space, {"macs": 0.5}, _planted(space), 80, seed)
-            one.search(problem, [])
+            one.search(problem)
             assert len(problem.seen) <= 80
             values.append(problem.seen[problem.winner])
         reached[name] = np.mean(values)
@@ -84,7 +84,7 @@ def test_a_space_that_is_used_up_ends_the_search(task, strategy):
 
     network = paredown.capture(task.model, torch.randn(2, 1, 6, 6))
     problem = Problem(Space(network, None, Depth(), 1), {"macs": 0.9}, lambda c: sum(c.dropped), 10_000, 0)
-    strategy.search(problem, [])
+    strategy.search(problem)
     assert len(problem.seen) <= 7
     assert not problem.left
     assert sum(problem.winner.dropped) == 1
@@ -92,7 +92,7 @@ def test_a_space_that_is_used_up_ends_the_search(task, strategy):
 
 def test_networks_without_a_number_lose(space):
     problem = Problem(space, {"macs": 0.5}, lambda c: float("nan") if c.dropped[0] else 1.0, 30, 0)
-    RandomSearch().search(problem, [])
+    RandomSearch().search(problem)
     assert not problem.winner.dropped[0]
 
 
@@ -101,5 +101,21 @@ def test_no_more_blocks_go_than_allowed(task):
 
     network = paredown.capture(task.model, torch.randn(2, 1, 6, 6))
     problem = Problem(Space(network, Width(), Depth(most=0.3), 1), {"macs": 0.5}, lambda _: 0.0, 30, 0)
-    RandomSearch().search(problem, [])
+    RandomSearch().search(problem)
     assert all(sum(candidate.dropped) <= 1 for candidate in problem.seen)
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES, ids=lambda s: type(s).__name__)
+def test_one_evaluation_is_enough_for_a_feasible_network(space, strategy):
+    problem = Problem(space, {"macs": 0.3}, lambda _: 1.0, 1, 0)
+    strategy.search(problem)
+    assert problem.feasible(problem.winner)
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES, ids=lambda s: type(s).__name__)
+def test_a_limit_that_only_the_smallest_network_keeps(space, strategy):
+    problem = Problem(space, {"macs": 1.0}, lambda _: 1.0, 1, 0)
+    least = problem.share("macs", problem.smallest())
+    tight = Problem(space, {"macs": least}, lambda _: 1.0, 12, 0)
+    strategy.search(tight)
+    assert tight.share("macs", tight.winner) == least

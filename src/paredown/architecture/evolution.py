@@ -2,11 +2,10 @@
 
 import dataclasses
 from collections import deque
-from collections.abc import Sequence
 
 from paredown.architecture.problem import Problem
 from paredown.architecture.space import Candidate
-from paredown.architecture.strategy import Strategy
+from paredown.architecture.strategy import Strategy, equal_shares
 from paredown.errors import RecipeError
 
 __all__ = ["Evolution"]
@@ -36,9 +35,9 @@ class Evolution(Strategy):
             )
             raise RecipeError(msg)
 
-    def search(self, problem: Problem, start: Sequence[Candidate]) -> None:
+    def search(self, problem: Problem) -> None:
         """See `Strategy.search`."""
-        known = sorted((c for c in start if problem.feasible(c)), key=problem.evaluate)
+        known = sorted(equal_shares(problem), key=problem.evaluate)
         size = max(2, min(self.population, (problem.left + len(known)) // 3))
         alive = deque(reversed(known[:size]))
         while len(alive) < size and problem.left:

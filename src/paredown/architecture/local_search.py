@@ -1,11 +1,9 @@
 """Hill climbing with restarts."""
 
 import dataclasses
-from collections.abc import Sequence
 
 from paredown.architecture.problem import Problem
-from paredown.architecture.space import Candidate
-from paredown.architecture.strategy import Strategy
+from paredown.architecture.strategy import Strategy, equal_shares
 from paredown.errors import RecipeError
 
 __all__ = ["LocalSearch"]
@@ -30,10 +28,9 @@ class LocalSearch(Strategy):
             msg = f"LocalSearch(patience={self.patience}) was given; it is 1 or more. Write LocalSearch(patience=20)."
             raise RecipeError(msg)
 
-    def search(self, problem: Problem, start: Sequence[Candidate]) -> None:
+    def search(self, problem: Problem) -> None:
         """See `Strategy.search`."""
-        known = [candidate for candidate in start if problem.feasible(candidate)]
-        here = min(known, key=problem.evaluate) if known else problem.sample()
+        here = min(equal_shares(problem), key=problem.evaluate)
         value, failures = problem.evaluate(here), 0
         while problem.left:
             there = problem.mutate(here)

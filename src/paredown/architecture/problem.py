@@ -70,7 +70,7 @@ class Problem:
         while sum(narrow.dropped) < space.most:
             options = [_flipped(narrow, i) for i, gone in enumerate(narrow.dropped) if not gone]
             narrow = min(options, key=lambda option: (space.macs(option), space.parameters(option)))
-        return narrow
+        return space.canonical(narrow)
 
     def share(self, quantity: str, candidate: Candidate) -> float:
         """What a candidate needs of ``macs`` or ``parameters``, as a share of the whole network's."""

@@ -1,10 +1,8 @@
 """The control that every search has to beat."""
 
 import dataclasses
-from collections.abc import Sequence
 
 from paredown.architecture.problem import Problem
-from paredown.architecture.space import Candidate
 from paredown.architecture.strategy import Strategy
 
 __all__ = ["RandomSearch"]
@@ -17,7 +15,7 @@ class RandomSearch(Strategy):
     Li, Talwalkar: "Random search and reproducibility for neural architecture search", UAI 2019, arXiv:1902.07638.
     """
 
-    def search(self, problem: Problem, start: Sequence[Candidate]) -> None:  # noqa: ARG002
-        """See `Strategy.search`; where to start is not looked at."""
+    def search(self, problem: Problem) -> None:
+        """See `Strategy.search`."""
         while problem.left:
             problem.evaluate(problem.sample())

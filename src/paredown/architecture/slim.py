@@ -36,8 +36,8 @@ class Slim(Transform):
     multiply-accumulates as in Real et al., AAAI 2019, arXiv:1802.01548. Train afterwards.
 
     With L widths for each of G groups and B blocks the space has L^G x 2^B networks: 8^18 x 2^7, about 10^18, for a
-    ResNet-20. The search starts from equal shares everywhere, without any block and without the blocks whose removal
-    hurts least (each is tried alone first), so it is never worse than these. The loss is taken on `examples` of the
+    ResNet-20. Guided strategies start from equal shares everywhere, with all blocks and without those whose removal hurts
+    least (each is tried alone first), so they are never worse than these. The loss is taken on `examples` of the
     select split (a seeded, stratified draw); the three best candidates are compared again on all of it.
 
     Attributes:
@@ -86,6 +86,20 @@ class Slim(Transform):
             return "the network is quantized already, for the widths and blocks it has"
         return None
 
+    def least(self, network: Network, multiple: int = 1) -> float:
+        """The smallest share of the multiply-accumulates that this space can reach; nothing is evaluated.
+
+        Args:
+            network: left bit-identical.
+            multiple: widths are multiples of it where they can be.
+
+        Raises:
+            RecipeError: there is nothing to choose in this network.
+
+        """
+        problem = Problem(Space(network, self.width, self.depth, multiple), {}, lambda _: 0.0, 1, 0)
+        return problem.share("macs", problem.smallest())
+
     def plan(self, network: Network, evidence: Evidence) -> Plan:
         """Search.
 
@@ -103,10 +117,7 @@ class Slim(Transform):
             self.evaluations,
             evidence.seed,
         )
-        start = _start(problem)
-        if not start:
-            problem.evaluate(problem.smallest())
-        self.strategy.search(problem, start)
+        self.strategy.search(problem)
         winner = trial.final(problem.ranking()[:_FINALISTS])
         return Plan(
             "architecture.Slim",
@@ -200,29 +211,6 @@ class _Trial:
         small = self.build(candidate)
         found = reestimate(small, self.evidence.calibration(None, small))
         return {name: tensor.cpu() for name, tensor in found.items()}
-
-
-def _start(problem: Problem) -> list[Candidate]:
-    """Equal shares everywhere: with all blocks, and without the one, two, three ... that are missed least.
-
-    At most half of the evaluations go into this.
-    """
-    space = problem.space
-    budget = problem.left // 2
-    harm: dict[int, float] = {}
-    if len(space.blocks) <= budget // 2:
-        for position in range(len(space.blocks) if space.most else 0):
-            dropped = tuple(i == position for i in range(len(space.blocks)))
-            harm[position] = problem.evaluate(dataclasses.replace(space.whole, dropped=dropped))
-    order = sorted(harm, key=harm.__getitem__)
-    start = []
-    for number in range(min(len(order), space.most) + 1):
-        gone = set(order[:number])
-        candidate = problem.uniform(tuple(i in gone for i in range(len(space.blocks))))
-        if candidate is not None and len(problem.seen) < budget + 1:
-            problem.evaluate(candidate)
-            start.append(candidate)
-    return start
 
 
 def _reason(strategy: Strategy, problem: Problem, winner: Candidate) -> str:
