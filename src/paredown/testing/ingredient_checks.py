@@ -1,0 +1,176 @@
+"""What every `paredown.recipe.Ingredient` promises."""
+
+import dataclasses
+import functools
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from paredown.graph.network import Network
+from paredown.graph.structure import flatten
+from paredown.recipe import AdamW, Hook, Ingredient, Train, TrainContext, TrainResult
+from paredown.recipe.title import title
+from paredown.testing.bench import Bench, small_bench
+from paredown.testing.check import Check, check_settings, of_model, of_network, of_world, require, seeded, unchanged
+
+__all__ = ["ingredient_checks"]
+
+
+_SHORT = Train(epochs=0.5, optimizer=AdamW(lr=1e-3), early=None, device="cpu")
+
+
+class _Subject:
+    """An ingredient, with one short training on the bench made once."""
+
+    def __init__(self, ingredient: Ingredient, make: Callable[[], Bench]) -> None:
+        self.ingredient = ingredient
+        self.name = title(ingredient)
+        self._make = make
+
+    @functools.cached_property
+    def bench(self) -> Bench:
+        return self._make()
+
+    @functools.cached_property
+    def result(self) -> TrainResult:
+        return self.train(1)
+
+    def train(self, seed: int, *others: Ingredient) -> TrainResult:
+        settings = dataclasses.replace(_SHORT, using=(*others, self.ingredient))
+        with seeded(seed):
+            return settings.fit(self.bench.network, self.bench.evidence())
+
+    def require(self, condition: object, message: str) -> None:
+        require(condition, f"{self.name}: {message}")
+
+
+def ingredient_checks(ingredient: Ingredient, bench: Callable[[], Bench] = small_bench) -> tuple[Check, ...]:
+    """Every promise of an ingredient of training, as named calls that pytest can parametrize a test by.
+
+    Args:
+        ingredient: the settings to check.
+        bench: makes the task to check on; called when the first check runs.
+
+    """
+    subject = _Subject(ingredient, bench)
+    return tuple(Check(name, functools.partial(run, subject)) for name, run in _CHECKS.items())
+
+
+def _settings(subject: _Subject) -> None:
+    check_settings(subject.ingredient)
+
+
+def _training_touches_nothing(subject: _Subject) -> None:
+    bench = subject.bench
+    network, model, data = of_network(bench.network), of_model(bench.model), bench.task.data.work.train
+    content = [tensor.clone() for tensor in _content(data)]
+    settings = dataclasses.replace(_SHORT, using=(subject.ingredient,))
+    world = of_world()
+    settings.fit(bench.network, bench.evidence(), original=bench.network)
+    unchanged(world, of_world(), f"{subject.name}: while training, this process")
+    unchanged(network, of_network(bench.network), f"{subject.name}: while training, the network it was given")
+    unchanged(model, of_model(bench.model), f"{subject.name}: while training, the user's model")
+    same = all(torch.equal(before, after) for before, after in zip(content, _content(data), strict=True))
+    subject.require(same, "the training data were changed in place")
+
+
+def _content(split: Any) -> list[torch.Tensor]:
+    return [tensor for batch in split.batches() for tensor in flatten(batch)[0]]
+
+
+def _is_repeatable(subject: _Subject) -> None:
+    again = subject.train(2)
+    subject.require(
+        again.network.fingerprint() == subject.result.network.fingerprint(),
+        "a second training with the same seed gives other weights: draw from the generator that is given",
+    )
+
+
+def _leaves_a_plain_network(subject: _Subject) -> None:
+    network, before = subject.result.network, subject.bench.network
+    subject.require(not network.training, "the trained network is in train mode")
+    new = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
+    old = {name: tuple(tensor.shape) for name, tensor in before.state_dict().items()}
+    subject.require(new == old, f"training left or lost tensors: {sorted(set(new.items()) ^ set(old.items()))}")
+    nodes = [(node.name, str(node.target)) for node in network.nodes()]
+    subject.require(
+        nodes == [(node.name, str(node.target)) for node in before.nodes()], "training left nodes in the graph"
+    )
+    subject.require(all(p.grad is None for p in network.parameters()), "training left gradients")
+    subject.require(
+        all(bool(t.isfinite().all()) for t in network.state_dict().values()), "training left values not finite"
+    )
+    subject.require(network.fingerprint() != before.fingerprint(), "training changed nothing")
+    with tempfile.TemporaryDirectory() as folder:
+        network.save(Path(folder) / "network.pt2")
+        again = Network.load(Path(folder) / "network.pt2")
+    subject.require(again.fingerprint() == network.fingerprint(), "the trained network is another one after saving")
+
+
+@dataclasses.dataclass(frozen=True)
+class _Examined(Ingredient):
+    """Looks at the hook of another ingredient instead of letting it take part."""
+
+    inner: Ingredient
+    examine: Callable[[Hook], None]
+
+    def start(self, context: TrainContext) -> Hook:
+        self.examine(self.inner.start(context))
+        return Hook()
+
+
+def _batches_are_left_alone(subject: _Subject) -> None:
+    settings = dataclasses.replace(_SHORT, using=(_Examined(subject.ingredient, lambda hook: _examine(subject, hook)),))
+    settings.fit(subject.bench.network, subject.bench.evidence())
+
+
+def _examine(subject: _Subject, hook: Hook) -> None:
+    inputs, target = next(subject.bench.evidence().work.train.batches(limit=8))
+    kept = [tensor.clone() for tensor in flatten((inputs, target))[0]]
+    changed = []
+    for seed in (3, 4):
+        with seeded(seed):
+            out = hook.batch(inputs, ((1.0, target),), torch.Generator().manual_seed(0))
+        changed.append(flatten(out)[0])
+        same = all(torch.equal(a, b) for a, b in zip(kept, flatten((inputs, target))[0], strict=True))
+        subject.require(same, "batch(...) changes its inputs in place")
+        subject.require(
+            len(flatten(out[0])[0]) == len(flatten(inputs)[0]), "batch(...) changes how many inputs there are"
+        )
+        weight = sum(share for share, _ in out[1])
+        subject.require(abs(weight - 1.0) < 1e-6, f"the weights of the targets add up to {weight:.3g}, not to 1")
+    same = all(torch.equal(a, b) for a, b in zip(*changed, strict=True))
+    subject.require(same, "batch(...) draws from global random numbers, not from its generator")
+
+
+class _HalvesHook(Hook):
+    def batch(self, inputs: Any, targets: Any, generator: torch.Generator) -> tuple[Any, Any]:  # noqa: ARG002
+        return inputs, tuple((share / 2, target) for share, target in targets for _ in range(2))
+
+
+class _Halves(Ingredient):
+    """Gives every target twice with half its weight, as mixing ingredients do."""
+
+    def start(self, context: TrainContext) -> Hook:  # noqa: ARG002
+        return _HalvesHook()
+
+
+def _takes_several_targets(subject: _Subject) -> None:
+    result = subject.train(5, _Halves())
+    subject.require(result.steps == subject.result.steps, "training stops early with two targets per example")
+    subject.require(
+        all(bool(t.isfinite().all()) for t in result.network.state_dict().values()), "two targets per example give NaN"
+    )
+
+
+_CHECKS: dict[str, Callable[[_Subject], None]] = {
+    "settings are frozen data": _settings,
+    "training touches nothing": _training_touches_nothing,
+    "training is repeatable": _is_repeatable,
+    "a plain network is left": _leaves_a_plain_network,
+    "batches are left alone": _batches_are_left_alone,
+    "several targets are taken": _takes_several_targets,
+}

@@ -1,0 +1,68 @@
+"""A target that needs no runtime: the network's own archive, run by torch."""
+
+import dataclasses
+import hashlib
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import torch
+
+from paredown.graph.capabilities import Capabilities
+from paredown.graph.network import Network
+from paredown.targets import Artifact, Port, Session, Target
+
+if TYPE_CHECKING:
+    import numpy as np
+
+__all__ = ["MockTarget"]
+
+
+@dataclasses.dataclass(frozen=True)
+class MockTarget(Target):
+    """Lowers in milliseconds, for tests of whatever works with files."""
+
+    name: ClassVar[str] = "Mock"
+    suffix: ClassVar[str] = ".pt2"
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """Float only."""
+        return Capabilities(self.name)
+
+    def lower(self, network: Network, path: str | os.PathLike[str]) -> Artifact:
+        """Save the network."""
+        path = Path(path)
+        network.copy().eval().save(path)
+        return Artifact(path, self, hashlib.sha256(path.read_bytes()).hexdigest())
+
+    def open(self, path: str | os.PathLike[str]) -> Session:
+        """Load the archive with torch alone."""
+        return _Opened(Path(path))
+
+    def version(self) -> str:
+        """Torch's own."""
+        return f"mock, torch {torch.__version__}"
+
+
+class _Opened(Session):
+    def __init__(self, path: Path) -> None:
+        network = Network.load(path)
+        self.inputs = tuple(
+            Port(
+                spec.name,
+                str(spec.dtype).removeprefix("torch."),
+                tuple(s if isinstance(s, int) else None for s in spec.shape),
+            )
+            for spec in network.inputs
+        )
+        self.outputs = ()
+        self._module: torch.nn.Module = torch.export.load(path).module()
+
+    def run(self, feeds: Sequence["np.ndarray[Any, Any]"]) -> list["np.ndarray[Any, Any]"]:
+        with torch.no_grad():
+            return [output.numpy() for output in self._module(*(torch.from_numpy(feed) for feed in feeds))]
+
+    def close(self) -> None:
+        self._module = torch.nn.Module()

@@ -1,0 +1,1 @@
+"""Techniques that break their promises on purpose."""

@@ -1,0 +1,1 @@
+"""Every technique against every promise."""

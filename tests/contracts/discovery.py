@@ -1,0 +1,52 @@
+"""Every technique there is, found by type in the public names of the families."""
+
+import inspect
+
+from paredown import architecture, distill, prune, quantize, regularize, targets
+from paredown.recipe import Ingredient, Transform
+
+FAMILIES = (prune, quantize, architecture, distill, regularize)
+
+QUICK = {
+    architecture.Slim: {"evaluations": 6, "examples": 32},
+}
+"""Settings that make a technique quick enough to be checked often; nothing else differs from the defaults."""
+
+
+def of_kind(kind, *packages):
+    """Every class that can be made, by qualified name."""
+    found = {}
+    for package in packages:
+        for name in package.__all__:
+            thing = getattr(package, name)
+            if isinstance(thing, type) and issubclass(thing, kind) and not inspect.isabstract(thing):
+                found[f"{package.__name__.rpartition('.')[2]}.{name}"] = thing
+    return found
+
+
+def make(cls):
+    return cls(**QUICK.get(cls, {}))
+
+
+TRANSFORMS = {name: make(cls) for name, cls in of_kind(Transform, *FAMILIES).items()}
+INGREDIENTS = {name: make(cls) for name, cls in of_kind(Ingredient, *FAMILIES).items()}
+TARGETS = {name: make(cls) for name, cls in of_kind(targets.Target, targets).items()}
+PARTS = {
+    **{
+        f"{n} in prune.Channels": prune.Channels(importance=cls())
+        for n, cls in of_kind(prune.Importance, prune).items()
+    },
+    **{
+        f"{n} in prune.Channels": prune.Channels(allocation=cls())
+        for n, cls in of_kind(prune.Allocation, prune).items()
+    },
+    **{
+        f"{n} in quantize.Int8": quantize.Int8(activations=cls())
+        for n, cls in of_kind(quantize.Range, quantize).items()
+    },
+    **{
+        f"{n} in architecture.Slim": architecture.Slim(strategy=cls(), evaluations=6, examples=32)
+        for n, cls in of_kind(architecture.Strategy, architecture).items()
+    },
+}
+"""Settings objects that have a choice of techniques inside, one by one."""

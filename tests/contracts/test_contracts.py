@@ -1,0 +1,45 @@
+import functools
+
+import pytest
+
+from paredown.testing import ingredient_checks, small_bench, target_checks, transform_checks
+
+from .discovery import INGREDIENTS, PARTS, TARGETS, TRANSFORMS
+
+BENCH = functools.cache(small_bench)
+PART_CHECKS = ("settings are frozen data", "the plan is JSON with a reason", "the plan is repeatable")
+
+
+def cases(things, checks, names=None):
+    return [
+        pytest.param(check, id=f"{name}-{check}")
+        for name, thing in things.items()
+        for check in checks(thing, BENCH)
+        if names is None or check.name in names
+    ]
+
+
+def test_every_family_is_here():
+    families = {name.partition(".")[0] for name in [*TRANSFORMS, *INGREDIENTS]}
+    assert families == {"prune", "quantize", "architecture", "distill", "regularize"}
+    assert TARGETS
+
+
+@pytest.mark.parametrize("check", cases(TRANSFORMS, transform_checks))
+def test_transform(check):
+    check()
+
+
+@pytest.mark.parametrize("check", cases(PARTS, transform_checks, PART_CHECKS))
+def test_part_of_a_transform(check):
+    check()
+
+
+@pytest.mark.parametrize("check", cases(INGREDIENTS, ingredient_checks))
+def test_ingredient(check):
+    check()
+
+
+@pytest.mark.parametrize("check", cases(TARGETS, target_checks))
+def test_target(check):
+    check()
