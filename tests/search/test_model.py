@@ -7,7 +7,7 @@ from paredown.search.results import Shape
 
 
 def shape(macs, latency, *, quantized=False, failure=""):
-    return Shape(macs, quantized, {"latency": latency}, failure)
+    return Shape(macs, quantized, values={"latency": latency}, failure=failure)
 
 
 def test_a_line_through_measured_files():
@@ -47,3 +47,21 @@ def test_noise_never_makes_smaller_networks_slower():
 def test_failed_shapes_count_for_nothing():
     model = CostModel((shape(1.0, 1.0), shape(0.5, 99.0, failure="LoweringError: no")))
     assert model.predict("latency", 1.0, quantized=False) == pytest.approx(1.0)
+
+
+def test_each_kind_of_cut_has_a_line_of_its_own():
+    shapes = (
+        Shape(1.0, quantized=False, values={"latency": 1.0}),
+        Shape(0.5, quantized=False, kind="width", values={"latency": 0.9}),
+        Shape(0.5, quantized=False, kind="depth", values={"latency": 0.5}),
+    )
+    model = CostModel(shapes)
+    assert model.predict("latency", 0.5, quantized=False, kind="width") == pytest.approx(0.9)
+    assert model.predict("latency", 0.5, quantized=False, kind="depth") == pytest.approx(0.5)
+    assert model.share("latency", 0.7, quantized=False, kind="depth") > 0.65
+    assert model.share("latency", 0.7, quantized=False, kind="width") == 0.0
+
+
+def test_a_kind_never_measured_takes_what_is_known():
+    model = CostModel((Shape(0.5, quantized=True, kind="width", values={"latency": 0.5}),))
+    assert model.predict("latency", 0.5, quantized=True, kind="depth") == pytest.approx(0.5)

@@ -96,3 +96,16 @@ def test_steps_are_named_as_they_are_typed():
     assert [step_family(s) for s in (step, quantize.Int8(), Train(), Train(using=(regularize.EMA(),)))] == [
         "prune", "quantize", "train", "regularize",
     ]  # fmt: skip
+
+
+def test_kinds_of_cut_and_the_grid_of_whole_blocks():
+    assert Sketch((Move.PRUNE, Move.INT8)).kind == "width"
+    assert Sketch((Move.SHALLOW, Move.TRAIN)).kind == "depth"
+    assert Sketch((Move.SHALLOW, Move.PRUNE)).kind == Sketch((Move.SLIM,)).kind == "width and depth"
+    assert Sketch((Move.INT8,), macs=0.5).kind == "" and Sketch((Move.INT8,), macs=0.5).macs == 1.0
+    assert Sketch((Move.SHALLOW,), macs=0.771).macs == Sketch((Move.SHALLOW,), macs=0.755).macs == 0.76
+
+
+def test_trainings_take_the_precision_of_the_space():
+    steps = Space(precision="bf16-mixed").recipe(Sketch((Move.TRAIN,)))
+    assert [step.precision for step in steps] == ["bf16-mixed"]

@@ -1,6 +1,7 @@
 """What things take on this machine: measured on the original before anything is planned."""
 
-from paredown.recipe.train import Train
+from paredown.recipe.ingredient import Ingredient
+from paredown.recipe.train import Precision, Train
 from paredown.search.bench import Bench
 from paredown.search.plan import Pace
 from paredown.search.results import TrialResult
@@ -10,12 +11,13 @@ from paredown.search.threads import training_threads
 __all__ = ["measure_pace"]
 
 _STEPS = 5
+_GAIN = 0.8  # bfloat16 has to save a fifth of a step to be used
 _ROUNDS = 2  # of the quick look at the original
 _TRANSFORMS = 0.5  # seconds that cutting, calibrating and storing take beside lowering and predicting
 
 
 def measure_pace(bench: Bench, space: Space, original: TrialResult) -> Pace:
-    """Time a few training steps with and without a teacher, and the original's file on `select`.
+    """Time a few training steps in both precisions, with and without a teacher, and the original's file on `select`.
 
     Args:
         bench: that has just made the original's file.
@@ -24,11 +26,16 @@ def measure_pace(bench: Bench, space: Space, original: TrialResult) -> Pace:
 
     """
     bench.progress.begin("timing a training step")
+
+    def seconds(precision: Precision, using: tuple[Ingredient, ...] = ()) -> float:
+        training = Train(using=using, precision=precision, seed=bench.seed)
+        return training.seconds_per_step(bench.network, bench.evidence, _STEPS)
+
     with training_threads():
-        plain = taught = Train(seed=bench.seed).seconds_per_step(bench.network, bench.evidence, _STEPS)
-        if space.teacher():
-            training = Train(using=space.teacher(), seed=bench.seed)
-            taught = training.seconds_per_step(bench.network, bench.evidence, _STEPS)
+        full, half = seconds("32-true"), seconds("bf16-mixed")
+        precision: Precision = "bf16-mixed" if half < _GAIN * full else "32-true"
+        plain = min(full, half) if precision == "bf16-mixed" else full
+        taught = seconds(precision, space.teacher()) if space.teacher() else plain
     work = bench.task.data.work
     artifact = bench.artifact(original.file, original.lowering)
     if "quick" not in bench.took:  # the original was made by an earlier process of this run
@@ -45,4 +52,5 @@ def measure_pace(bench: Bench, space: Space, original: TrialResult) -> Pace:
         overhead=lowering + predicting + _TRANSFORMS,
         process=looking / _ROUNDS,
         predict=(predicting - starting) / len(work.select),
+        precision=precision,
     )

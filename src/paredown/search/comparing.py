@@ -14,7 +14,7 @@ from paredown.recipe.progress import Progress
 from paredown.recipe.train import Train
 from paredown.search.arms import ArmPlan, arms
 from paredown.search.baseline import measure_pace
-from paredown.search.compress import Session, end, evaluations_of, family_names, session, space_of
+from paredown.search.compress import Session, end, family_names, informed, session, space_of
 from paredown.search.labels import label
 from paredown.search.plan import Pace, epochs_in
 from paredown.search.probing import Prober
@@ -115,8 +115,7 @@ def _carry_out(held: Session, recipes: Mapping[str, tuple[Step, ...]]) -> None:
     held.trials.nothing()
     space = space_of(held)
     pace: Pace = held.ledger.decide("pace", lambda: measure_pace(held.bench, space, original))
-    evaluations = held.ledger.decide("evaluations", lambda: evaluations_of(held, pace))
-    space = dataclasses.replace(space, evaluations=evaluations)
+    space = informed(space, held, pace)
     prober = Prober(held.trials, space, held.settings.budget or _GENERAL, original)
     plans = [plan for plan in arms(space, prober) if plan.name in held.settings.families]
     trained = max(1, sum(plan.sketch.trains for plan in plans)) * held.settings.seeds

@@ -36,8 +36,8 @@ __all__ = [
     "check_inputs",
     "compress",
     "end",
-    "evaluations_of",
     "family_names",
+    "informed",
     "new_directory",
     "session",
     "space_of",
@@ -185,7 +185,7 @@ def _search(held: Session) -> None:
     original = held.trials.original()
     space = space_of(held)
     pace: Pace = ledger.decide("pace", lambda: measure_pace(bench, space, original))
-    space = dataclasses.replace(space, evaluations=ledger.decide("evaluations", lambda: evaluations_of(held, pace)))
+    space = informed(space, held, pace)
     held.trials.nothing()
     if budget is not None:
         keep = ledger.decide("reserve", lambda: reserve(bench.clock.left(), pace, FILES, bench.task.data.judge.count))
@@ -194,12 +194,16 @@ def _search(held: Session) -> None:
     end(held, pace)
 
 
-def evaluations_of(held: Session, pace: Pace) -> int:
-    """How many networks one evolution may look at: each sees calibration and select examples, forward only."""
+def informed(space: Space, held: Session, pace: Pace) -> Space:
+    """The space with what was measured: how trainings are fast, and how many networks one evolution may look at.
+
+    Each of those sees calibration and select examples, forward only.
+    """
     work = held.bench.task.data.work
     examples = min(512, len(work.calibrate)) + min(512, len(work.select))
     each = examples / work.batch_size * pace.step / 3 + 0.01
-    return int(min(_MOST_EVALUATIONS, max(12, 0.03 * held.settings.seconds / each)))
+    evaluations = int(min(_MOST_EVALUATIONS, max(12, 0.03 * held.settings.seconds / each)))
+    return dataclasses.replace(space, precision=pace.precision, evaluations=evaluations)
 
 
 def end(held: Session, pace: Pace, most: int = FILES, least: int = _LEAST_FILES) -> None:

@@ -12,7 +12,7 @@ from paredown.recipe.progress import Progress
 from paredown.search.arms import arms
 from paredown.search.baseline import measure_pace
 from paredown.search.bench import Bench
-from paredown.search.compress import FILES, check_inputs, evaluations_of, family_names, session, space_of
+from paredown.search.compress import FILES, check_inputs, family_names, informed, session, space_of
 from paredown.search.labels import label
 from paredown.search.plan import Allocation, Pace, allocate, epochs_in, reserve, rungs
 from paredown.search.probing import Prober
@@ -106,7 +106,7 @@ def dry_run(  # noqa: PLR0913 (one call, everything about it in sight)
             original = held.trials.original()
             space = space_of(held)
             pace = measure_pace(held.bench, space, original)
-            space = dataclasses.replace(space, evaluations=evaluations_of(held, pace))
+            space = informed(space, held, pace)
             prober = Prober(held.trials, space, budget, original)
             planned = _planned(held.bench, space, prober, pace, settings)
             network = held.ledger.blobs.path(original.network).stat().st_size

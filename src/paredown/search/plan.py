@@ -3,6 +3,7 @@
 import dataclasses
 import math
 
+from paredown.recipe.train import Precision
 from paredown.search.space import Sketch
 
 __all__ = ["Allocation", "Pace", "allocate", "epochs_in", "reserve", "rungs"]
@@ -24,6 +25,7 @@ class Pace:
         overhead: what a trial takes beside training: transforms, lowering, predicting `select`.
         process: one fresh process for a quick look at a latency.
         predict: predicting one example with the original's file.
+        precision: of trainings: the one that was measured to be fast on this machine.
 
     """
 
@@ -33,6 +35,7 @@ class Pace:
     overhead: float
     process: float
     predict: float
+    precision: Precision = "32-true"
 
     def epoch(self, sketch: Sketch) -> float:
         """Seconds of an epoch of a sketch's longest training.

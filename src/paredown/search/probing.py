@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Sequence
 
-from paredown import codec
+from paredown import architecture, codec
 from paredown.budget import Budget
 from paredown.errors import InputError, LedgerError
 from paredown.graph.cost import total
@@ -59,16 +59,24 @@ class Prober:
         Without such a limit, an aim of 1 keeps 0.9 and an aim of 0.5 keeps 0.2.
         """
         if not self.bounds:
-            return min(_LARGEST, max(self.least(), 0.2 + 1.4 * (aim - 0.5)))
+            return min(_LARGEST, max(self.least(sketch), 0.2 + 1.4 * (aim - 0.5)))
         found = [
-            self.model.share(quantity, aim * bound, quantized=sketch.quantized)
+            self.model.share(quantity, aim * bound, quantized=sketch.quantized, kind=sketch.kind)
             for quantity, bound in self.bounds.items()
         ]
-        return max(self.least(), min([_LARGEST, *(share for share in found if share is not None)]))
+        return max(self.least(sketch), min([_LARGEST, *(share for share in found if share is not None)]))
 
-    def least(self) -> float:
-        """The smallest share of multiplications that pruning can reach on this network (layers may not vanish)."""
+    def least(self, sketch: Sketch) -> float:
+        """The smallest share of multiplications that a sketch can reach on this network (layers may not vanish)."""
+        if sketch.kind == "depth":
+            return self.bench.ledger.decide("least depth", self._find_least_depth)
         return self.bench.ledger.decide("least share", self._find_least)
+
+    def _find_least_depth(self) -> float:
+        try:
+            return architecture.Slim(width=None).least(self.bench.network)
+        except InputError:  # no block can be left out: the first shape says so, and the move is banned
+            return _LARGEST
 
     def _find_least(self) -> float:
         for share in _LEAST:
@@ -88,13 +96,21 @@ class Prober:
             if quantity in shape.values
         }
 
+    def attainable(self, slack: float) -> bool:
+        """Whether a measured shape meets every limit on cost, or misses none by more than a share `slack`."""
+        return any(
+            not shape.failure and all(over <= slack for over in self.excess(shape).values())
+            for shape in self._shapes.values()
+        )
+
     def expected(self, sketch: Sketch) -> Shape:
         """What the model expects of a sketch that was not measured."""
         values = {
-            quantity: self.model.predict(quantity, sketch.macs, quantized=sketch.quantized) for quantity in _COSTS
+            quantity: self.model.predict(quantity, sketch.macs, quantized=sketch.quantized, kind=sketch.kind)
+            for quantity in _COSTS
         }
         known = {quantity: value for quantity, value in values.items() if value is not None}
-        return Shape(sketch.macs, sketch.quantized, known)
+        return Shape(sketch.macs, sketch.quantized, sketch.kind, known)
 
     def measure(self, sketches: Sequence[Sketch]) -> list[Shape]:
         """Lower and time the untrained shapes of sketches; those measured before are looked up.
@@ -110,8 +126,8 @@ class Prober:
             timed = self._time(made)
             for key, (macs, artifact, _) in made.items():
                 values = {"size": float(artifact.size_bytes), "latency": timed[key]}
-                quantized = next(sketch.quantized for sketch in sketches if self._key(sketch) == key)
-                self._keep(key, Shape(macs, quantized, values))
+                sketch = next(sketch for sketch in sketches if self._key(sketch) == key)
+                self._keep(key, Shape(macs, sketch.quantized, sketch.kind, values))
         return [self._shapes[self._key(sketch)] for sketch in sketches]
 
     def aim(self, sketch: Sketch, aim: float, tries: int) -> Sketch:
@@ -120,7 +136,7 @@ class Prober:
             sketch = dataclasses.replace(sketch, macs=self.share(sketch, aim))
             shape = self.measure([sketch])[0]
             used = max((1 + over for over in self.excess(shape).values()), default=aim)
-            if shape.failure or _NEAR[0] * aim <= used <= _NEAR[1] or sketch.macs <= self.least():
+            if shape.failure or _NEAR[0] * aim <= used <= _NEAR[1] or sketch.macs <= self.least(sketch):
                 return sketch
         return dataclasses.replace(sketch, macs=self.share(sketch, aim))
 

@@ -74,6 +74,7 @@ class Shape:
     Attributes:
         macs: share of the original's multiplications.
         quantized: it computes in 8 bits.
+        kind: what was cut (`Sketch.kind`).
         values: ``size`` in bytes and ``latency`` in ms (the ratio to the original, in the original's milliseconds).
         failure: why there is no file; the other fields then say nothing.
 
@@ -81,5 +82,6 @@ class Shape:
 
     macs: float
     quantized: bool
+    kind: str = ""
     values: Mapping[str, float] = dataclasses.field(default_factory=_none)
     failure: str = ""

@@ -24,6 +24,7 @@ T = TypeVar("T")
 _OVERSHOOT = 1.5  # a training may take so many times what was planned before its schedule is shortened
 _FILTER = 0.08  # a shape that misses a limit on cost by more than this is not trained
 _PROBING = 0.15  # share of the time that may go into untrained shapes
+_LEADING = ((Move.PRUNE, Move.INT8), (Move.SHALLOW, Move.INT8))
 _EXTRAS = 40
 _WORTH = 0.3  # of the training wanted has to be possible, or it is left
 
@@ -91,9 +92,10 @@ class Searching:
         """Measure a few shapes, so that sizes can aim at the budget; refuse moves that this network does not allow."""
         each = self.pace.overhead + 3 * self.pace.process
         self._shapes_left = self._decide("shapes", lambda: int(_PROBING * self.trials.bench.clock.limit / each))
+        leading = [order for order in _LEADING if self.space.allows(order)]
         first = [
             Sketch(order, macs=0.5, epochs=())
-            for order in ((Move.PRUNE, Move.INT8), (Move.INT8,), (Move.PRUNE,))
+            for order in (*leading[:1], (Move.INT8,), *leading[1:], (Move.PRUNE,))
             if self.space.allows(order)
         ]
         chosen = first[: max(1, self._shapes_left)]
@@ -102,11 +104,11 @@ class Searching:
         self._ban(
             {move for sketch, shape in zip(chosen, shapes, strict=False) if shape.failure for move in sketch.order}
         )
-        leading = (Move.PRUNE, Move.INT8)
-        if self.prober.bounds and self.space.allows(leading) and self._shapes_left > 0:
-            tries = min(3, self._shapes_left)
-            self.prober.aim(Sketch(leading, epochs=()), 0.93, tries)
-            self._shapes_left -= tries
+        for number, order in enumerate(leading):
+            tries = min(3, self._shapes_left // (len(leading) - number))
+            if self.prober.bounds and self.space.allows(order) and tries > 0:
+                self.prober.aim(Sketch(order, epochs=()), 0.93, tries)
+                self._shapes_left -= tries
 
     def _ban(self, suspects: set[Move]) -> None:
         """Find out which of the moves of failed shapes fails alone."""
@@ -196,7 +198,8 @@ class Searching:
         over = self.prober.excess(shape)
         cost = shape.values.get(wish(self.budget), sketch.macs)
         # Where nothing meets the limits, whatever comes nearest is worth training.
-        hopeless = sketch.macs <= self.prober.least() or not any(move.cuts for move in sketch.order)
+        hopeless = sketch.macs <= self.prober.least(sketch) or not any(move.cuts for move in sketch.order)
+        hopeless = hopeless and not self.prober.attainable(_FILTER)
         return not shape.failure and (hopeless or all(value <= _FILTER for value in over.values())), over, cost
 
 

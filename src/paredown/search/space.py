@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from paredown import architecture, distill, prune, quantize, regularize
 from paredown.recipe.ingredient import Ingredient
-from paredown.recipe.train import Train
+from paredown.recipe.train import Precision, Train
 from paredown.recipe.transform import Transform
 
 if TYPE_CHECKING:
@@ -29,28 +29,41 @@ class Move(enum.Enum):
     RANDOM = "random prune"
     STUDENT = "student"
     SLIM = "slim"
+    SHALLOW = "shallow"
     INT8 = "int8"
     TRAIN = "train"
 
     @property
     def cuts(self) -> bool:
         """The network gets smaller by it."""
-        return self in {Move.PRUNE, Move.RANDOM, Move.STUDENT, Move.SLIM}
+        return self in _KINDS
 
+
+_KINDS = {
+    Move.PRUNE: "width",
+    Move.RANDOM: "width",
+    Move.STUDENT: "width",
+    Move.SLIM: "width and depth",
+    Move.SHALLOW: "depth",
+}
+_GRID = 25  # steps of what `Move.SHALLOW` keeps: whole blocks go, finer shares would name the same network
 
 Order = tuple[Move, ...]
 
 ORDERS: tuple[Order, ...] = (
     (Move.PRUNE, Move.TRAIN, Move.INT8),
-    (Move.PRUNE, Move.INT8, Move.TRAIN),
+    (Move.SHALLOW, Move.TRAIN, Move.INT8),
     (Move.SLIM, Move.TRAIN, Move.INT8),
+    (Move.PRUNE, Move.INT8, Move.TRAIN),
+    (Move.SHALLOW, Move.INT8, Move.TRAIN),
     (Move.SLIM, Move.INT8, Move.TRAIN),
-    (Move.SLIM, Move.PRUNE, Move.TRAIN, Move.INT8),
+    (Move.SHALLOW, Move.PRUNE, Move.TRAIN, Move.INT8),
     (Move.TRAIN, Move.PRUNE, Move.TRAIN, Move.INT8),
     (Move.PRUNE, Move.TRAIN, Move.INT8, Move.TRAIN),
     (Move.INT8, Move.TRAIN),
     (Move.TRAIN, Move.INT8),
     (Move.PRUNE, Move.TRAIN),
+    (Move.SHALLOW, Move.TRAIN),
     (Move.SLIM, Move.TRAIN),
 )
 """Every order that is proposed, most promising first."""
@@ -76,7 +89,17 @@ class Sketch:
     epochs: tuple[float, ...] = (1.0,)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "macs", round(self.macs, 3) if any(move.cuts for move in self.order) else 1.0)
+        macs = round(self.macs, 3) if self.kind else 1.0
+        if self.kind == "depth":
+            macs = max(1, round(macs * _GRID)) / _GRID
+        object.__setattr__(self, "macs", macs)
+
+    @property
+    def kind(self) -> str:
+        """What is cut: ``width``, ``depth``, both, or nothing (empty): cost follows another line for each."""
+        return " and ".join(
+            sorted({kind for move in self.order for kind in _KINDS.get(move, "").split(" and ") if kind}, reverse=True)
+        )
 
     @property
     def trains(self) -> bool:
@@ -127,6 +150,7 @@ class Space:
         seed: of trainings and of the random control.
         side: share of the longest training that the other trainings of a recipe get.
         evaluations: networks that one evolution may look at.
+        precision: of every training.
         banned: moves that this network does not allow (nothing to cut, nothing to quantize).
 
     """
@@ -136,6 +160,7 @@ class Space:
     mixing: bool = True
     seed: int = 0
     side: float = 0.3
+    precision: Precision = "32-true"
     evaluations: int = 150
     banned: frozenset[Move] = frozenset()
 
@@ -146,6 +171,7 @@ class Space:
             Move.RANDOM: "prune",
             Move.STUDENT: "distill",
             Move.SLIM: "architecture",
+            Move.SHALLOW: "architecture",
             Move.INT8: "quantize",
         }
         return all(move is Move.TRAIN or family[move] in self.families for move in order) and not (
@@ -180,7 +206,7 @@ class Space:
                 parts: Sequence[float] = sketch.epochs if main else (self.side * sketch.epochs[0],)
                 earlier = len(steps)  # another seed for every training of a recipe, so that each has its own order
                 steps += [
-                    Train(epochs=part, using=sketch.using, seed=self.seed + earlier + number)
+                    Train(epochs=part, using=sketch.using, precision=self.precision, seed=self.seed + earlier + number)
                     for number, part in enumerate(parts)
                 ]
             else:
@@ -198,5 +224,7 @@ class Space:
                 return prune.Channels(allocation=prune.Uniform(macs=keep))
             case Move.SLIM:
                 return architecture.Slim(macs=keep, evaluations=self.evaluations)
+            case Move.SHALLOW:
+                return architecture.Slim(macs=keep, width=None, evaluations=self.evaluations)
             case _:
                 return quantize.Int8()

@@ -70,7 +70,8 @@ def _strided(node: Any) -> tuple[fx.Node, list[int]]:
     """Walk up through whole-image slices; what they start from, and the stride over height and width."""
     stride = [1, 1]
     while node.target is _aten.slice.Tensor and len(node.users) == 1:
-        source, axis, start, end, step = (*node.args, *(0, 0, _END, 1)[len(node.args) - 1 :])
+        arguments: tuple[Any, ...] = tuple(node.args)
+        source, axis, start, end, step = (*arguments, *(0, 0, _END, 1)[len(arguments) - 1 :])
         if axis not in (2, 3) or start not in (0, None) or not (end is None or end >= _END):
             break
         stride[axis - 2] *= step

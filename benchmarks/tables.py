@@ -1,0 +1,87 @@
+"""Makes ``benchmarks/README.md`` from the newest JSON of every benchmark: ``python -m benchmarks.tables``."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks import record
+
+PAGE = Path(__file__).parent / "README.md"
+HEAD = """# Benchmarks
+
+Made by `python -m benchmarks.tables` from the JSON in `results/`; no number is typed by hand. Speed-ups are ratios of
+interleaved fresh processes with a 95 % confidence interval between processes; drops are paired, example by example.
+"""
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
+
+
+def interval(value: Mapping[str, float] | None, digits: int = 2, unit: str = "") -> str:
+    """``1.23 (1.20 … 1.26)``."""
+    if value is None:
+        return "–"
+    low, high = (f"{value[key]:.{digits}f}" for key in ("low", "high"))
+    return f"{value['estimate']:.{digits}f}{unit} ({low} … {high})"
+
+
+def faster(ratio: Mapping[str, float] | None) -> str:
+    """A latency ratio as a speed-up."""
+    if ratio is None:
+        return "–"
+    turned = {"estimate": 1 / ratio["estimate"], "low": 1 / ratio["high"], "high": 1 / ratio["low"]}
+    return interval(turned, unit=" ×")
+
+
+def run_page(name: str, run: Mapping[str, Any]) -> str:
+    """One run: how it was measured, every candidate, limits, head-to-heads."""
+    unit = run["score_unit"]
+    rows = [
+        [
+            ("**" + c["label"] + "**" if c["best"] else c["label"])
+            + (" (original)" if c["role"] == "original" else ""),
+            interval(c["score"], unit=f" {unit}") + (" judge" if c["judged"] else " select" if c["score"] else ""),
+            interval(c["drop"]),
+            interval(c["latency"], digits=3),
+            faster(c["ratio"]),
+            f"{c['size'] / 1000:.0f}" if c["size"] else "–",
+            c["status"] if c["status"] == "measured" else f"{c['status']}: {c['failure']}",
+        ]
+        for c in run["candidates"]
+    ]
+    parts = [
+        f"## {run['title']}: {run['command']}\n",
+        f"{run['verdict']}\n",
+        f"{run['target']}, {run['runtime']}, {run['processor']}; {run['time_used_s'] / 60:.0f} minutes of "
+        f"{run['time_limit_s'] / 60:.0f}; data: {', '.join(f'{k} {v}' for k, v in run['data'].items())}. "
+        f"Raw: [`{run['file']}`]({run['file']}).\n",
+        table(["candidate", "score", "drop", "latency p50, ms", "speed-up", "size, kB", "status"], rows),
+    ]
+    if "whole_test_set" in run:
+        whole = [
+            [k, interval(v["score"], unit=f" {unit}"), interval(v["drop"])] for k, v in run["whole_test_set"].items()
+        ]
+        parts.append("On the whole test set:\n")
+        parts.append(table(["file", "score", "drop"], whole))
+    if run["pairs"]:
+        pairs = [
+            [p["a"], p["b"], p["quantity"], interval(p["difference"], unit=f" {p['unit']}"), p["outcome"]]
+            for p in run["pairs"]
+        ]
+        parts.append(table(["a", "b", "quantity", "b relative to a", "outcome"], pairs))
+    del name
+    return "\n".join(parts)
+
+
+def main() -> None:
+    results = record.latest()
+    pages = [run_page(name, result) for name, result in results.items() if "candidates" in result]
+    PAGE.write_text("\n".join([HEAD, *pages]))
+    print(PAGE)
+
+
+if __name__ == "__main__":
+    main()
