@@ -25,6 +25,8 @@ def translate(network: Network) -> onnx.ModelProto | None:
                 builder.names[node] = builder.fresh(spec.name)
                 inputs.append(_input(spec, node.meta.get("val"), dims))
             elif node.op == "call_function":
+                if isinstance(node.meta.get("val"), int | torch.SymInt):
+                    continue  # sizes are read from the shapes of results, see the rule for reshapes
                 if node.target not in RULES:
                     return None
                 RULES[node.target](builder, node)

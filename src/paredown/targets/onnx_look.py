@@ -41,13 +41,12 @@ def look(optimised: Path, network: "Network") -> Lowering:
     graph = onnx.load(str(optimised), load_external_data=False).graph
     paths = {node.name: str(node.meta.get("paredown_path", "")) for node in network.nodes()}
     maker = {name: node for node in graph.node for name in node.output}
-    stored = {tensor.name for tensor in graph.initializer}
     unfused = []
     for node in graph.node:
-        if node.op_type not in _HAS_KERNEL or (node.op_type in _LAYERS and node.input[1] in stored):
-            continue  # without an 8-bit kernel, or with a weight that was left in float
-        makers = [maker.get(name) for name in node.input if name and name not in stored]
-        if all(other is not None and other.op_type == "DequantizeLinear" for other in makers):
+        if node.op_type not in _HAS_KERNEL:
+            continue
+        read = node.input[:2] if node.op_type in _LAYERS else node.input  # the bias may be anything
+        if all(name in maker and maker[name].op_type == "DequantizeLinear" for name in read):
             name = node.name.removeprefix("node_").partition("_token_")[0].partition(".")[0]
             module = f" in {paths[name]!r}" if paths.get(name) else ""
             unfused.append(f"{node.op_type} {name!r}{module} gets 8-bit values but is computed in float")

@@ -413,12 +413,65 @@ def _matmul(builder: Builder, node: fx.Node) -> None:
     builder.emit("MatMul", [builder.value(node.args[0]), builder.value(node.args[1])], node)
 
 
+def _attention(builder: Builder, node: fx.Node) -> None:
+    """``softmax(q k' * scale + mask) v``; a boolean mask keeps where it is true."""
+    query, key, value = (_input(node, position) for position in range(3))
+    mask, causal = _argument(node, 3, "attn_mask"), _argument(node, 5, "is_causal", default=False)
+    rank, depth = _fake(query).ndim, _static(_fake(query).shape[-1])
+    grouped = _argument(node, 7, "enable_gqa", default=False)
+    if causal or grouped or (mask is not None and _fake(mask).dtype not in (torch.bool, _fake(query).dtype)):
+        raise Untranslatable(str(node))
+    factor = _argument(node, 6, "scale")
+    factor = 1.0 / depth**0.5 if factor is None else factor
+    order = [*range(rank - 2), rank - 1, rank - 2]
+    turned = builder.emit("Transpose", [builder.value(key)], node, part=".key", perm=order)
+    scale = builder.constant(factor, np.float32)
+    scaled = builder.emit("Mul", [builder.value(query), scale], node, part=".query")
+    scores = builder.emit("MatMul", [scaled, turned], node, part=".scores")
+    if mask is not None and _fake(mask).dtype == torch.bool:
+        lowest = builder.constant(-np.inf, np.float32)
+        scores = builder.emit("Where", [builder.value(mask), scores, lowest], node, part=".masked")
+    elif mask is not None:
+        scores = builder.emit("Add", [scores, builder.value(mask)], node, part=".masked")
+    weights = builder.emit("Softmax", [scores], node, part=".weights", axis=-1)
+    builder.emit("MatMul", [weights, builder.value(value)], node)
+
+
+def _unbind(builder: Builder, node: fx.Node) -> None:
+    parts = node.meta.get("val")
+    axis = _static(_argument(node, 1, "dim", 0))
+    if not isinstance(parts, list | tuple):
+        raise Untranslatable(str(node))
+    source = builder.value(node.args[0])
+    names = []
+    for index in range(len(parts)):
+        position = builder.constant(index)
+        names.append(builder.emit("Gather", [source, position], node, part=f".{index}", axis=axis))
+    builder.names[node] = names
+
+
+def _prelu(builder: Builder, node: fx.Node) -> None:
+    source, weight = _fake(_input(node)), _input(node, 1)
+    slope = builder.value(weight)
+    if _fake(weight).numel() > 1 and source.ndim > 2:
+        shape = builder.constant([-1, *[1] * (source.ndim - 2)])
+        slope = builder.emit("Reshape", [slope, shape], node, part=".slope")
+    builder.emit("PRelu", [builder.value(node.args[0]), slope], node)
+
+
+def _upsample_nearest(builder: Builder, node: fx.Node) -> None:
+    """Whole multiples only, where every convention of coordinates agrees."""
+    source, result = _fake(_input(node)), _fake(node)
+    sizes = [(_static(old), _static(new)) for old, new in zip(source.shape[2:], result.shape[2:], strict=True)]
+    if any(new % old for old, new in sizes):
+        raise Untranslatable(str(node))
+    factors = builder.constant([1.0, 1.0, *[new / old for old, new in sizes]], np.float32)
+    attributes = {"mode": "nearest", "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
+    builder.emit("Resize", [builder.value(node.args[0]), "", factors], node, **attributes)
+
+
 def _embedding(builder: Builder, node: fx.Node) -> None:
     builder.emit("Gather", [builder.value(node.args[0]), builder.value(node.args[1])], node, axis=0)
-
-
-def _size(builder: Builder, node: fx.Node) -> None:
-    """Sizes are read from the shapes of results; a size used as a number is beyond these rules (see `_reshape`)."""
 
 
 def _fake_quantize(builder: Builder, node: fx.Node) -> None:
@@ -471,7 +524,11 @@ RULES: dict[object, Rule] = {
     _aten.select.int: _select,
     _aten.cat.default: _concatenate,
     _aten.embedding.default: _embedding,
-    _aten.sym_size.int: _size,
+    _aten.scaled_dot_product_attention.default: _attention,
+    _aten.unbind.int: _unbind,
+    _aten.prelu.default: _prelu,
+    _aten.upsample_nearest2d.vec: _upsample_nearest,
+    _aten.upsample_nearest2d.default: _upsample_nearest,
     operator.getitem: _item,
     torch.ops.paredown.fake_quantize.default: _fake_quantize,
 }

@@ -1,0 +1,138 @@
+"""Every rule against torch itself, in the file as ONNX Runtime runs it."""
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+import paredown
+from paredown.targets import OnnxRuntime, onnx_model
+from paredown.targets.onnx_direct import translate
+
+
+class Call(nn.Module):
+    def __init__(self, function):
+        super().__init__()
+        self.function = function
+        self.weight = nn.Parameter(torch.randn(4, 4, generator=torch.Generator().manual_seed(0)))
+
+    def forward(self, x):
+        return self.function(x, self.weight)
+
+
+IMAGE, ROWS = (4, 6, 8), (4,)
+FUNCTIONS = {
+    "relu": (IMAGE, lambda x, _: x.relu()),
+    "sigmoid": (IMAGE, lambda x, _: x.sigmoid().tanh().exp()),
+    "square root": (IMAGE, lambda x, _: (x.abs() + 1.0).sqrt().log().neg()),
+    "hardswish": (IMAGE, lambda x, _: F.hardswish(x)),
+    "hardsigmoid": (IMAGE, lambda x, _: F.hardsigmoid(4 * x)),
+    "silu": (IMAGE, lambda x, _: F.silu(x)),
+    "gelu": (IMAGE, lambda x, _: F.gelu(x) + F.gelu(x, approximate="tanh")),
+    "elu": (IMAGE, lambda x, _: F.elu(x, 0.5)),
+    "leaky relu": (IMAGE, lambda x, _: F.leaky_relu(x, 0.2)),
+    "prelu": (IMAGE, lambda x, w: F.prelu(x, w[0])),
+    "relu6": (IMAGE, lambda x, _: F.relu6(4 * x)),
+    "hardtanh": (IMAGE, lambda x, _: F.hardtanh(x, -0.5, 0.7)),
+    "clamp": (IMAGE, lambda x, _: x.clamp(min=-0.1) + x.clamp(-0.5, 0.2) + x.clamp_min(0.3)),
+    "arithmetic": (IMAGE, lambda x, _: (x + 1.5) * 2 - x / 3.0 + x * x),
+    "broadcast": (IMAGE, lambda x, w: x + w[0].reshape(4, 1, 1)),
+    "softmax": (IMAGE, lambda x, _: x.softmax(1) + x.log_softmax(-1)),
+    "max pool": (IMAGE, lambda x, _: F.max_pool2d(x, 3, 2, 1)),
+    "average pool": (IMAGE, lambda x, _: F.avg_pool2d(x, (3, 2), 2, 1)),
+    "average pool inside": (IMAGE, lambda x, _: F.avg_pool2d(x, 3, 2, 1, count_include_pad=False)),
+    "whole average": (IMAGE, lambda x, _: F.avg_pool2d(x, (6, 8))),
+    "adaptive pool": (IMAGE, lambda x, _: F.adaptive_avg_pool2d(x, (3, 2))),
+    "adaptive pool to one": (IMAGE, lambda x, _: F.adaptive_avg_pool2d(x, 1)),
+    "mean of images": (IMAGE, lambda x, _: x.mean((2, 3)) + x.mean((-1, -2), keepdim=True).flatten(1)),
+    "mean of channels": (IMAGE, lambda x, _: x.mean(1, keepdim=True) * x.mean((1,))[:, None]),
+    "reshape": (IMAGE, lambda x, _: x.reshape(x.shape[0], 2, 2, 48).flatten(2).view(-1, 2, 12, 8)),
+    "merge batch": (IMAGE, lambda x, _: x.reshape(-1, 8).relu().reshape(-1, 4, 6, 8)),
+    "permute": (IMAGE, lambda x, _: x.permute(0, 2, 3, 1).transpose(1, 2)),
+    "squeeze": (IMAGE, lambda x, _: x[:, 1:2].squeeze(1).unsqueeze(-1)),
+    "slice": (IMAGE, lambda x, _: x[:, 1:3, ::2, -3:]),
+    "select": (IMAGE, lambda x, _: x[:, 2] + x[:, -1]),
+    "pad": (IMAGE, lambda x, _: F.pad(x, (1, 2, 0, 1, 2, 2)) + F.pad(x, (1, 2, 0, 1, 2, 2), value=0.5)),
+    "concatenate": (IMAGE, lambda x, _: torch.cat([x, 2 * x], 1)),
+    "chunk": (IMAGE, lambda x, _: x.chunk(2, 1)[1] * x.split([1, 2, 1], 1)[1]),
+    "unbind": (IMAGE, lambda x, _: x.unbind(1)[0] + x.unbind(1)[3]),
+    "matmul": (IMAGE, lambda x, _: x @ x.transpose(-1, -2)),
+    "linear": (ROWS, F.linear),
+    "linear on sequences": ((5, 4), F.linear),
+    "attention": (IMAGE, lambda x, _: F.scaled_dot_product_attention(x, x + 1, 2 * x)),
+    "attention with a mask": (
+        IMAGE,
+        lambda x, _: F.scaled_dot_product_attention(x, x, x, attn_mask=x[:, :1, :, :6] + 1, scale=0.3),
+    ),
+    "upsample": (IMAGE, lambda x, _: F.interpolate(x, scale_factor=2.0)),
+    "upsample to a size": (IMAGE, lambda x, _: F.interpolate(x, size=(12, 24))),
+}
+
+
+def run(model, x, tmp_path, *, direct=True):
+    network = paredown.capture(model.eval(), x[:2])
+    if direct:
+        assert translate(network) is not None
+    OnnxRuntime().lower(network, tmp_path / "network.onnx")
+    with OnnxRuntime().open(tmp_path / "network.onnx") as session:
+        (got,) = session.run([x.numpy()])
+    with torch.no_grad():
+        np.testing.assert_allclose(got, model(x).numpy(), rtol=2e-5, atol=2e-6)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_functions(name, tmp_path):
+    shape, function = FUNCTIONS[name]
+    run(Call(function), torch.randn(5, *shape, generator=torch.Generator().manual_seed(1)), tmp_path)
+
+
+MODULES = {
+    "convolution": nn.Conv2d(4, 6, 3, stride=2, padding=(1, 0), dilation=(1, 2)),
+    "grouped": nn.Conv2d(4, 8, (1, 3), groups=2, bias=False),
+    "transposed": nn.ConvTranspose2d(4, 6, 3, 2, padding=1, output_padding=1),
+    "batch norm": nn.BatchNorm2d(4),
+    "batch norm without weights": nn.BatchNorm2d(4, affine=False),
+    "layer norm": nn.LayerNorm((6, 8)),
+    "dropout": nn.Sequential(nn.Dropout(0.5), nn.Dropout2d(0.5)),
+    "perceptron": nn.Sequential(nn.Flatten(), nn.Linear(192, 5), nn.ReLU(), nn.Linear(5, 3, bias=False)),
+}
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_modules(name, tmp_path):
+    torch.manual_seed(0)
+    model = MODULES[name]
+    for buffer in model.buffers():
+        if buffer.is_floating_point():
+            nn.init.uniform_(buffer, 0.5, 2.0)
+    run(model, torch.randn(5, 4, 6, 8), tmp_path)
+
+
+def test_embeddings_and_token_pooling(tmp_path):
+    class Words(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.table, self.head = nn.Embedding(20, 8), nn.Linear(8, 3)
+
+        def forward(self, ids):
+            return self.head(self.table(ids).mean(1))
+
+    run(Words(), torch.randint(0, 20, (5, 7)), tmp_path)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x, _: F.max_pool2d(x, 3, 2, ceil_mode=True),
+        lambda x, _: F.pad(x, (1, 1, 1, 1), mode="reflect"),
+        lambda x, _: torch.sub(x, 1.0, alpha=2),
+    ],
+    ids=["ceil", "reflect", "alpha"],
+)
+def test_what_the_rules_leave_goes_through_the_general_exporter(function, tmp_path, monkeypatch):
+    calls = []
+    export = onnx_model.export
+    monkeypatch.setattr(onnx_model, "export", lambda network: calls.append(1) or export(network))
+    run(Call(function), torch.randn(5, *IMAGE, generator=torch.Generator().manual_seed(1)), tmp_path, direct=False)
+    assert calls == [1]
