@@ -4,7 +4,7 @@ import dataclasses
 import time
 from collections.abc import Iterator, Mapping
 from itertools import chain, islice
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import nn
@@ -27,6 +27,8 @@ from paredown.recipe.taps import Taps
 from paredown.recipe.train import Train
 
 __all__ = ["Job", "Loop", "TrainResult"]
+
+_Agreed = TypeVar("_Agreed")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -169,12 +171,12 @@ class Loop:
         step, epoch, stopped = 0, 0, ""
         while not stopped:
             for inputs, targets in self._batches(epoch):
-                lr = self._lr * settings.schedule.factor(pace.done(step + 0.5))
+                lr = self._lr * settings.schedule.factor(self._agree(pace.done(step + 0.5)))
                 self._step(step, lr, inputs, targets, meter)
                 step += 1
                 pace.tick()
                 self._job.progress.update(f"training, loss {meter.last:.4g}", step, pace.steps)
-                stopped = "end" if step >= pace.steps else "deadline" if pace.over() else ""
+                stopped = self._agree("end" if step >= pace.steps else "deadline" if pace.over() else "")
                 if stopped:
                     break
             epoch += 1
@@ -183,7 +185,7 @@ class Loop:
             row = {"epoch": step / settings.steps_per_epoch(self._evidence.work), "step": float(step), **meter.close()}
             row |= {"lr": lr} | self._evaluate(best, pace)
             history.append(row | {"seconds": pace.seconds()})
-            stopped = stopped or ("patience" if best.exhausted() else "deadline" if pace.over() else "")
+            stopped = stopped or self._agree("patience" if best.exhausted() else "deadline" if pace.over() else "")
         return step, stopped, history, best
 
     def _batches(self, epoch: int) -> Iterator[tuple[Any, Targets]]:
@@ -268,7 +270,7 @@ class Loop:
         began = time.monotonic()
         kept = self._finish()
         self._network.eval()
-        score = self._fabric.broadcast(self._evidence.evaluate(self._network))
+        score = self._agree(self._evidence.evaluate(self._network))
         best.see(score, self._network)
         if kept:
             _load(self._network, kept)
@@ -276,6 +278,13 @@ class Loop:
         pace.reserve(time.monotonic() - began)
         pace.resume()
         return {"select": score}
+
+    def _agree(self, mine: _Agreed) -> _Agreed:
+        """What the first process says, where several train: their clocks and batch statistics differ."""
+        if self._settings.devices == 1:
+            return mine
+        said: _Agreed = self._fabric.broadcast(mine)
+        return said
 
     def _finish(self) -> dict[str, torch.Tensor]:
         """Let hooks turn the weights into the final ones; gives the weights as they were where any hook does."""
@@ -291,6 +300,8 @@ class Loop:
             _load(self._network, best.state)
         else:
             self._finish()
+        if self._settings.devices > 1:
+            _load(self._network, self._agree(_state(self._network)))
         self._taps.remove()
         self._layout.end()
         for parameter in self._network.parameters():
