@@ -13,7 +13,7 @@ __all__ = ["BAD_INPUT", "FAILED", "INTERRUPTED", "NOT_MET", "OK", "Interrupted",
 OK, FAILED, BAD_INPUT, NOT_MET, INTERRUPTED = 0, 1, 2, 3, 130
 
 
-class Interrupted(KeyboardInterrupt):
+class Interrupted(Exception):  # noqa: N818 (no error: somebody pressed Ctrl-C)
     """Ctrl-C while a run worked in a directory, from which it can be resumed."""
 
     def __init__(self, directory: Path) -> None:
@@ -30,8 +30,8 @@ def guarded(app: "typer.Typer", arguments: list[str]) -> int:
     arguments = [word for word in arguments if word != "--traceback"]
     try:
         return _run(app, arguments)
-    except KeyboardInterrupt as error:
-        _say("interrupted", _resume_hint(error))
+    except (KeyboardInterrupt, Interrupted) as ended:
+        _say("interrupted", _resume_hint(ended))
         return INTERRUPTED
     except Exception as error:
         if show:
@@ -46,6 +46,8 @@ def _run(app: "typer.Typer", arguments: list[str]) -> int:
     try:
         code = app(args=arguments, prog_name="paredown", standalone_mode=False)
     except typer.Exit as ended:
+        if ended.exit_code == INTERRUPTED:
+            raise KeyboardInterrupt from ended
         return ended.exit_code
     except typer.Abort as error:
         raise KeyboardInterrupt from error
@@ -55,12 +57,12 @@ def _run(app: "typer.Typer", arguments: list[str]) -> int:
     return code if isinstance(code, int) else OK
 
 
-def _resume_hint(error: KeyboardInterrupt) -> str:
-    if not isinstance(error, Interrupted):
+def _resume_hint(ended: BaseException) -> str:
+    if not isinstance(ended, Interrupted):
         return "nothing was left behind."
-    if not error.directory.exists():
+    if not ended.directory.exists():
         return "nothing was started."
-    return f"nothing is lost. Go on with: paredown resume {error.directory}"
+    return f"nothing is lost. Go on with: paredown resume {ended.directory}"
 
 
 def _fail(error: Exception) -> int:

@@ -145,7 +145,7 @@ def apply(reference: str, words: Sequence[str], place: Place, order: Order) -> i
     out = order.out or directory(task.name)
     with _resumable(out), progress.shown("starting") as bar:
         applied = search.apply(task, recipe, target=place.build(), out=out, seed=order.seed, progress=bar)
-    return _show(applied.summary(), out, as_json=order.as_json)
+    return _finish(applied.run, as_json=order.as_json)
 
 
 def resume(out: Path, *, as_json: bool) -> int:

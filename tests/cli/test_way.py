@@ -1,0 +1,69 @@
+"""The whole way on a tiny task: apply, report, verify, profile, bench."""
+
+import json
+
+import pytest
+
+from paredown.cli import demo
+
+
+def test_apply_then_report_then_verify(paredown, as_json, tmp_path):
+    out = tmp_path / "run"
+    code, text, err = paredown("apply", "tiny:task", "prune:keep=0.5", "int8", "--out", out, "--json")
+    assert code == 0, err
+    summary = as_json(text)
+    best = next(c for c in summary["candidates"] if c["best"])
+    assert [step["title"].partition("(")[0] for step in best["steps"]] == ["prune.Channels", "quantize.Int8"]
+    assert summary["status"] == "finished"
+    assert (out / "best.onnx").is_file()
+    assert "Run running" not in (out / "report.html").read_text(encoding="utf-8")
+
+    code, text, err = paredown("report", out, "--out", tmp_path / "page.html")
+    assert code == 0
+    assert "int8" in text
+    assert (tmp_path / "page.html").read_text(encoding="utf-8").startswith("<!doctype html>")
+
+    code, text, err = paredown("verify", out / "best.onnx", "--json")
+    assert code == 0, text
+    assert as_json(text)["holds"] is True
+
+    data = bytearray((out / "best.onnx").read_bytes())
+    data[len(data) // 2] ^= 1
+    (out / "best.onnx").write_bytes(data)
+    code, text, err = paredown("verify", out / "best.onnx")
+    assert code == 1
+    assert "does not hold" in text
+
+
+def test_profile_shows_cost_and_what_can_be_cut(paredown, as_json):
+    code, text, err = paredown("profile", "tiny:task", "--json")
+    assert code == 0, err
+    found = as_json(text)
+    assert found["total"]["macs"] == sum(node["macs"] for node in found["nodes"])
+    assert any(group["frozen_by"] is None and group["size"] == 16 for group in found["groups"])
+    assert found["latency"]["p50"]["estimate"] > 0
+
+
+def test_targets_are_listed(paredown, as_json):
+    code, text, _ = paredown("targets", "--json")
+    assert code == 0
+    assert {"onnxruntime", "torch"} <= {row["target"] for row in as_json(text)}
+    assert "onnxruntime" in paredown("targets")[1]
+
+
+@pytest.mark.parametrize("name", ["train", "select", "judge"])
+def test_the_demo_has_its_digits(name):
+    images, labels = demo.digits()[name]
+    assert len(images) == len(labels) == {"train": 897, "select": 300, "judge": 600}[name]
+    assert images.shape[1:] == (1, 16, 16)
+    assert 0 <= float(images.min()) < float(images.max()) <= 1
+
+
+def test_the_demo_network_learns():
+    parts = demo.digits()
+    images, labels = (part[:256] for part in parts["train"])
+    model = demo.train(demo.network(), images, labels, epochs=4)
+    assert float((model(images).argmax(1) == labels).float().mean()) > 0.5
+    assert json.dumps([list(weight.stride()) for weight in model.parameters()]) == json.dumps(
+        [list(weight.contiguous().stride()) for weight in model.parameters()]
+    )
