@@ -1,6 +1,8 @@
 """Training in several processes, as ``torchrun`` starts them."""
 
+import contextlib
 import os
+import signal
 import subprocess
 import sys
 
@@ -33,11 +35,17 @@ def test_two_processes_train_one_network(tmp_path):
     script = tmp_path / "script.py"
     script.write_text(SCRIPT)
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", str(script)]
-    done = subprocess.run(
-        command, capture_output=True, text=True, timeout=240, check=False, env={**os.environ, "OMP_NUM_THREADS": "1"}
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True, env=environment
     )
-    assert done.returncode == 0, done.stderr[-3000:]
-    rows = sorted(line.split()[1:] for line in done.stdout.splitlines() if line.startswith("RANK"))
+    try:
+        out, complaint = process.communicate(timeout=240)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # the workers too, whatever happened
+    assert process.returncode == 0, complaint[-3000:]
+    rows = sorted(line.split()[1:] for line in out.splitlines() if line.startswith("RANK"))
     assert [row[0] for row in rows] == ["0", "1"]
     assert rows[0][1:] == rows[1][1:]  # both hold the same weights and statistics, and stopped at the same step
     assert rows[0][1] == "32"  # 4 epochs of 256 / (16 * 2) steps

@@ -24,8 +24,8 @@ def find(network: Network, path: str) -> fx.Node:
 
     """
     nodes = [node for node in network.nodes() if node.op == "call_function"]
-    within = [node for node in nodes if f"{module_path(node)}.".startswith(f"{path}.")]
-    leaving = [node for node in within if any(user not in set(within) for user in node.users)]
+    within = {node: None for node in nodes if f"{module_path(node)}.".startswith(f"{path}.")}
+    leaving = [node for node in within if any(user not in within for user in node.users)]
     named = [node for node in nodes if node.name == path]
     found = (leaving or named)[-1:]
     if not found:
