@@ -45,15 +45,13 @@ def _run(app: "typer.Typer", arguments: list[str]) -> int:
     wrong_usage: type[Any] = typer.BadParameter.__bases__[0]
     try:
         code = app(args=arguments, prog_name="paredown", standalone_mode=False)
-    except typer.Exit as ended:
-        if ended.exit_code == INTERRUPTED:
-            raise KeyboardInterrupt from ended
-        return ended.exit_code
     except typer.Abort as error:
         raise KeyboardInterrupt from error
     except wrong_usage as error:
         error.show()
         return BAD_INPUT
+    if code == INTERRUPTED:  # typer has caught Ctrl-C and made a number of it
+        raise KeyboardInterrupt
     return code if isinstance(code, int) else OK
 
 

@@ -83,6 +83,9 @@ def _resumable(out: Path) -> Iterator[None]:
         yield
     except KeyboardInterrupt as error:
         raise exits.Interrupted(out) from error
+    except SystemExit:  # SIGTERM
+        progress.say(f"paredown: ended from outside: nothing is lost. Go on with: paredown resume {out}")
+        raise
 
 
 def compress(reference: str, limits: Mapping[str, str], guards: Sequence[str], place: Place, order: Order) -> int:

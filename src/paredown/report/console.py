@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from paredown.report import numbers
 from paredown.report.chart import change
-from paredown.report.compared import contenders, sentence
+from paredown.report.compared import contenders, matrices
 from paredown.report.figures import figures, headline
 from paredown.report.page import limit_rows
 from paredown.report.words import mark
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 __all__ = ["terminal"]
 
 _STYLES = {"good": "green", "bad": "red", "even": "dim", "open": "yellow"}
-_MOST_PAIRS = 20
 
 
 def terminal(summary: "RunSummary", console: "Console") -> None:
@@ -131,12 +130,22 @@ def _pairs(summary: "RunSummary", console: "Console") -> None:
     from rich.text import Text  # noqa: PLC0415 (the CLI starts without it)
 
     _heading(console, f"Head to head (scope: {summary.pairs[0].scope})")
-    for pair in summary.pairs[:_MOST_PAIRS]:
-        _, sign, style = mark("wins" if pair.outcome.endswith("wins") else pair.outcome)
-        line = Text.assemble((f"{sign} ", "cyan" if pair.outcome.endswith("wins") else _STYLES[style]), sentence(pair))
-        console.print(line)
-    if len(summary.pairs) > _MOST_PAIRS:
-        console.print(Text(f"… and {len(summary.pairs) - _MOST_PAIRS} more in the report.", style="dim"))
+    console.print(Text("✓ the row wins   ✗ the row loses   = tie   ? cannot tell", style="dim"))
+    for matrix in matrices(summary):
+        numbered = [str(i + 1) for i in range(len(matrix.labels))]
+        table = _grid((matrix.quantity, "left"), *((number, "left") for number in numbered))
+        for number, label, cells in zip(numbered, matrix.labels, matrix.rows, strict=True):
+            table.add_row(Text(f"{number} {label}"), *(_sign(cell.outcome) for cell in cells))
+        console.print(table)
+
+
+def _sign(outcome: str) -> "Text":
+    from rich.text import Text  # noqa: PLC0415 (the CLI starts without it)
+
+    if not outcome:
+        return Text("·", style="dim")
+    _, sign, style = mark(outcome)
+    return Text(sign, style=_STYLES[style])
 
 
 def _failures(summary: "RunSummary", console: "Console") -> None:
