@@ -12,7 +12,7 @@ __all__ = ["DISTURBED", "sample", "warm"]
 DISTURBED = 0.01
 """A sample whose threads waited for more than this part of its time is dropped."""
 
-_CHUNK_NS = 500_000  # runs shorter than this share one reading of the run queue
+_CHUNK_NS = 4_000_000  # runs that follow one another without a look at the run queue, which would cool the caches
 _STEADY = 0.02
 
 

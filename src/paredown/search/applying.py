@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from paredown.codec import encode
-from paredown.errors import InputError, RecipeError
+from paredown.errors import RecipeError
 from paredown.graph.network import Network
 from paredown.recipe import order
 from paredown.recipe.progress import Progress
@@ -117,18 +117,3 @@ def apply(  # noqa: PLR0913 (one call, everything about it in sight)
         pace = held.ledger.decide("pace", lambda: measure_pace(held.bench, space_of(held), original))
         end(held, pace)
     return Applied(Run(held.ledger.directory), scratch)
-
-
-def checked(recipes: Sequence[Sequence[Step]]) -> None:
-    """Refuse impossible recipes before any work.
-
-    Raises:
-        RecipeError: steps that cannot follow one another.
-        InputError: no recipe.
-
-    """
-    if not recipes:
-        msg = "No recipe was given. Type paredown.compare(task, [paredown.prune, paredown.quantize])."
-        raise InputError(msg)
-    for recipe in recipes:
-        order.check(tuple(recipe))

@@ -12,6 +12,7 @@ from paredown.errors import InputError
 from paredown.recipe import order
 from paredown.recipe.progress import Progress
 from paredown.recipe.train import Train
+from paredown.recipe.transform import Transform
 from paredown.search.arms import ArmPlan, arms
 from paredown.search.baseline import measure_pace
 from paredown.search.compress import Session, end, family_names, informed, session, space_of
@@ -28,17 +29,15 @@ if TYPE_CHECKING:
 
 __all__ = ["compare"]
 
-_CONTROLS = {"prune": "random prune", "distill": "no teacher"}
 _TRAINING = 0.6  # of the time may go into training
 _GENERAL = Budget(latency="50%")  # what arms aim at where no budget is given
 
-Side = ModuleType | str | Iterable[Step]
+Side = ModuleType | str | Iterable[Any] | Mapping[str, Sequence[Step]]
 
 
 def compare(  # noqa: PLR0913 (one call, everything about it in sight)
     task: "Task",
-    sides: Sequence[Side] | Mapping[str, Sequence[Step]] = FAMILIES,
-    *,
+    *sides: Side,
     target: Target | None = None,
     time: str = "30 min",
     out: str | Path | None = None,
@@ -54,7 +53,8 @@ def compare(  # noqa: PLR0913 (one call, everything about it in sight)
 
     Args:
         task: model, data, loss, score.
-        sides: modules such as `paredown.prune`, recipes, or recipes by label.
+        sides: modules such as `paredown.prune`, recipes, recipes by label, or lists of these; all five families where
+            none is given.
         target: runtime; ONNX Runtime with one thread by default.
         time: for everything; recipes take what they take.
         out: run directory; a new one below ``runs`` by default.
@@ -68,9 +68,9 @@ def compare(  # noqa: PLR0913 (one call, everything about it in sight)
         RecipeError: steps that cannot follow one another.
 
     """
-    families, recipes = _sorted(sides)
+    families, recipes = _sorted(sides or FAMILIES)
     if len(families) + len(recipes) < 2:
-        msg = "A comparison takes two or more sides. Type paredown.compare(task, [paredown.prune, paredown.quantize])."
+        msg = "A comparison takes two or more sides. Type paredown.compare(task, paredown.prune, paredown.quantize)."
         raise InputError(msg)
     if seeds < 1:
         msg = f"seeds={seeds} was given; it is 1 or more. Type seeds=3 for a verdict about recipes."
@@ -87,26 +87,32 @@ def compare(  # noqa: PLR0913 (one call, everything about it in sight)
     return Run(held.ledger.directory)
 
 
-def _sorted(
-    sides: Sequence[Side] | Mapping[str, Sequence[Step]],
-) -> tuple[tuple[str, ...], dict[str, tuple[Step, ...]]]:
-    """Family names, and recipes by label."""
-    if isinstance(sides, Mapping):
-        return (), {name: tuple(recipe) for name, recipe in sides.items()}
-    names = [side for side in sides if isinstance(side, (ModuleType, str))]
+def _sorted(sides: Iterable[Any]) -> tuple[tuple[str, ...], dict[str, tuple[Step, ...]]]:
+    """Family names, and recipes by label; lists of sides are taken apart."""
+    families: list[Any] = []
     recipes: dict[str, tuple[Step, ...]] = {}
     for side in sides:
         if isinstance(side, (ModuleType, str)):
-            continue
-        given: Any = side
-        if not isinstance(given, Iterable):
-            msg = f"{given!r} is neither a family nor a recipe. Type [paredown.prune, [prune.Channels(), quantize.Int8()]]."
+            families.append(side)
+        elif isinstance(side, Mapping):
+            recipes |= {name: tuple(recipe) for name, recipe in side.items()}
+        elif not isinstance(side, Iterable):
+            msg = f"{side!r} is neither a family nor a recipe. Type paredown.compare(task, prune, [prune.Channels()])."
             raise InputError(msg)
-        recipe: tuple[Step, ...] = tuple(given)
-        order.check(recipe)
-        name = label(recipe)
-        recipes[name if name not in recipes else f"{name} #{len(recipes) + 1}"] = recipe
-    return (family_names(names) if names else ()), recipes
+        else:
+            _take(tuple(side), families, recipes)
+    return (family_names(families) if families else ()), recipes
+
+
+def _take(given: tuple[Any, ...], families: list[Any], recipes: dict[str, tuple[Step, ...]]) -> None:
+    """Add a recipe, or a list of sides."""
+    if all(isinstance(item, (Transform, Train)) for item in given):
+        name = label(given)
+        recipes[name if name not in recipes else f"{name} #{len(recipes) + 1}"] = given
+        return
+    more, others = _sorted(given)
+    families += more
+    recipes |= others
 
 
 def _carry_out(held: Session, recipes: Mapping[str, tuple[Step, ...]]) -> None:

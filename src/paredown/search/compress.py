@@ -202,7 +202,8 @@ def informed(space: Space, held: Session, pace: Pace) -> Space:
     work = held.bench.task.data.work
     examples = min(512, len(work.calibrate)) + min(512, len(work.select))
     each = examples / work.batch_size * pace.step / 3 + 0.01
-    evaluations = int(min(_MOST_EVALUATIONS, max(12, 0.03 * held.settings.seconds / each)))
+    wanted = int(min(_MOST_EVALUATIONS, max(12, 0.03 * held.settings.seconds / each)))
+    evaluations = held.ledger.decide("evaluations", lambda: wanted)  # also when a resumed run is given more time
     return dataclasses.replace(space, precision=pace.precision, evaluations=evaluations)
 
 

@@ -78,6 +78,8 @@ def _word(step: Any) -> str:
     if room == "quantize":
         return type(step).__name__.lower()
     name = {"prune": "prune", "architecture": type(step).__name__.lower()}.get(room, type(step).__name__)
+    if room == "architecture" and getattr(step, "width", True) is None:
+        name = "shallow"
     if type(getattr(step, "importance", None)).__name__ == "Random":
         name = f"random {name}"
     elif type(getattr(step, "allocation", None)).__name__ == "Uniform":

@@ -60,7 +60,8 @@ def resume(
         return apply(task, steps, target=settings.target, out=directory, seed=settings.seed, progress=progress).run
     return compare(
         task,
-        [*settings.families, *recipes.values()] if settings.families else recipes,
+        *settings.families,
+        *([recipes] if recipes else []),
         target=settings.target,
         time=span,
         out=directory,

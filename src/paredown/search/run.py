@@ -135,9 +135,7 @@ class Run:
         if not found:
             name = side.__name__ if isinstance(side, ModuleType) else repr(side)
             there = ", ".join(repr(trial.label) for trial in judged) or "nothing"
-            msg = (
-                f"{name} was not judged in this run; {there} was. Compare those, or type paredown.compare(task, [...])."
-            )
+            msg = f"{name} was not compared in this run; {there} was. Type paredown.compare(task, ...) for others."
             raise InputError(msg)
         return found[0]
 
