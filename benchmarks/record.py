@@ -1,6 +1,6 @@
 """Where results go: one dated JSON file a run."""
 
-import datetime
+import datetime as dt
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,7 +12,7 @@ RESULTS = Path(__file__).parent / "results"
 def write(name: str, result: Mapping[str, Any]) -> Path:
     """Store a result as ``results/<date>-<name>.json`` and say where."""
     RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / f"{datetime.datetime.now(datetime.UTC).date().isoformat()}-{name}.json"
+    path = RESULTS / f"{dt.datetime.now(dt.UTC).date().isoformat()}-{name}.json"
     path.write_text(json.dumps(result, indent=1, sort_keys=True) + "\n")
     return path
 

@@ -36,7 +36,7 @@ def faster(ratio: Mapping[str, float] | None) -> str:
     return interval(turned, unit=" ×")
 
 
-def run_page(name: str, run: Mapping[str, Any]) -> str:
+def run_page(run: Mapping[str, Any]) -> str:
     """One run: how it was measured, every candidate, limits, head-to-heads."""
     unit = run["score_unit"]
     rows = [
@@ -55,9 +55,11 @@ def run_page(name: str, run: Mapping[str, Any]) -> str:
     parts = [
         f"## {run['title']}: {run['command']}\n",
         f"{run['verdict']}\n",
-        f"{run['target']}, {run['runtime']}, {run['processor']}; {run['time_used_s'] / 60:.0f} minutes of "
-        f"{run['time_limit_s'] / 60:.0f}; data: {', '.join(f'{k} {v}' for k, v in run['data'].items())}. "
-        f"Raw: [`{run['file']}`]({run['file']}).\n",
+        (
+            f"{run['target']}, {run['runtime']}, {run['processor']}; {run['time_used_s'] / 60:.0f} minutes of "
+            f"{run['time_limit_s'] / 60:.0f}; data: {', '.join(f'{k} {v}' for k, v in run['data'].items())}. "
+            f"Raw: [`{run['file']}`]({run['file']}).\n"
+        ),
         table(["candidate", "score", "drop", "latency p50, ms", "speed-up", "size, kB", "status"], rows),
     ]
     if "whole_test_set" in run:
@@ -72,13 +74,12 @@ def run_page(name: str, run: Mapping[str, Any]) -> str:
             for p in run["pairs"]
         ]
         parts.append(table(["a", "b", "quantity", "b relative to a", "outcome"], pairs))
-    del name
     return "\n".join(parts)
 
 
 def main() -> None:
     results = record.latest()
-    pages = [run_page(name, result) for name, result in results.items() if "candidates" in result]
+    pages = [run_page(result) for result in results.values() if "candidates" in result]
     PAGE.write_text("\n".join([HEAD, *pages]))
     print(PAGE)
 
