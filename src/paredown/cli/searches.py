@@ -165,7 +165,8 @@ def report(run: Path, *, out: Path | None, as_json: bool) -> int:
     from paredown import search  # noqa: PLC0415
 
     summary = search.Run(run).summary()
-    return _show(summary, run, as_json=as_json, page=out)
+    _show(summary, run, as_json=as_json, page=out)
+    return exits.OK
 
 
 def dry_run(  # noqa: PLR0913 (one call, everything about it in sight)
