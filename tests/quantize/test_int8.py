@@ -2,7 +2,7 @@ import dataclasses
 
 import pytest
 import torch
-from conftest import Residual, capture, evidence_of, pictures
+from .conftest import Residual, capture, evidence_of, pictures
 from torch import nn
 
 import paredown

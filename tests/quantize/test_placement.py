@@ -1,7 +1,7 @@
 import pytest
 import torch
 import torch.nn.functional as F
-from conftest import capture, evidence_of, pictures
+from .conftest import capture, evidence_of, pictures
 from torch import nn
 
 from paredown import quantize
@@ -52,7 +52,8 @@ def mobile(width=8):
     return nn.Sequential(block(3, width, 3), block(width, width, 3, width), block(width, 16, 1), nn.MaxPool2d(2))
 
 
-def lower(model, tmp_path, step=quantize.Int8()):
+def lower(model, tmp_path, step=None):
+    step = step or quantize.Int8()
     network = capture(model, 3, 8, 8)
     evidence = evidence_of(pictures(64, 0)[0])
     plan = step.plan(network, evidence)
