@@ -6,8 +6,7 @@ import torch
 from paredown.graph import cost, shapes
 from paredown.graph.axes import analyse
 from paredown.graph.cut import cut
-
-from .zoo import NAMES, captured
+from paredown.testing.zoo import NAMES, captured
 
 FREE = {
     "PaddedResidual": {
@@ -100,7 +99,9 @@ def test_free_groups(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_no_operator_is_unknown(name):
-    assert not [group.frozen_by for group in analyse(captured(name)).groups if "no axes rule" in (group.frozen_by or "")]
+    assert not [
+        group.frozen_by for group in analyse(captured(name)).groups if "no axes rule" in (group.frozen_by or "")
+    ]
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -341,7 +341,7 @@ class Mixer(nn.Module):
         x = self.first(x.permute(0, 2, 1, 3).flatten(2))
         x = x + self.tokens(x.transpose(1, 2)).transpose(1, 2)
         x = x + self.back(F.glu(self.gated(x), -1))
-        return self.head(F.adaptive_avg_pool1d(x.transpose(1, 2), 1).squeeze())
+        return self.head(F.adaptive_avg_pool1d(x.transpose(1, 2), 1).squeeze((1, 2)))
 
 
 class AudioNet(nn.Module):

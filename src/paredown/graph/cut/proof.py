@@ -96,7 +96,11 @@ class _SideBySide:
 
     def _step(self, node: fx.Node, values: dict[str, Any], uses: dict[int, int]) -> None:
         args, kwargs = fx.map_arg((node.args, node.kwargs), lambda source: values[source.name])
-        values[node.name] = node.target(*args, **kwargs)  # type: ignore[operator]
+        try:
+            values[node.name] = node.target(*args, **kwargs)  # type: ignore[operator]
+        except RuntimeError as error:
+            msg = f"{_place(node)} cannot run after the cut: {error}. Exclude its group and report the operator."
+            raise CutError(msg) from error
         for source in node.all_input_nodes:
             uses[id(source)] -= 1
             if not uses[id(source)]:
@@ -204,7 +208,7 @@ class _Batches:
         two, three = ([tensor.to(device) for tensor in batch] for batch in (first, more))
         count = next(len(t) for t, vary in zip(two, varies, strict=True) if vary)
         output = next(node for node in self.before.nodes() if node.op == "output")
-        small, large = self.after.graph_module(*two), self.after.graph_module(*three)
+        small, large = (self._outputs(batch) for batch in (two, three))
         for number, (node, one, other) in enumerate(zip(output.args[0], small, large, strict=True)):  # type: ignore[arg-type]
             if not isinstance(one, torch.Tensor) or not isinstance(node, fx.Node):
                 continue
@@ -212,6 +216,14 @@ class _Batches:
             batched = one.ndim and one.shape[0] == count and other.shape[0] == count + 1
             if batched and _difference(one, other[:count]) > _TOLERANCE.get(one.dtype, 0.0):
                 self._mixes(number, two, three, count)
+
+    def _outputs(self, batch: list[torch.Tensor]) -> tuple[torch.Tensor, ...]:
+        try:
+            outputs: tuple[torch.Tensor, ...] = self.after.graph_module(*batch)
+        except RuntimeError as error:
+            msg = f"After the cut the network does not run at a batch of {len(batch[0])}: {error}."
+            raise CutError(msg) from error
+        return outputs
 
     def _shape(self, number: int, node: fx.Node, value: torch.Tensor, symbols: dict[Any, int]) -> None:
         indices = Indices({}, {}, symbols)

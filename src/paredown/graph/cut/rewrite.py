@@ -133,7 +133,7 @@ def _shaped(value: Any, dims: Any, indices: Indices) -> Any:
         if not any(map(indices.touched, dims)):
             return value
         sizes = [
-            _length(indices.count(dim), dim.size, length) if indices.touched(dim) else length
+            _length(indices.count(dim), length) if indices.touched(dim) else length
             for dim, length in zip(dims, value.shape, strict=True)
         ]
         return value.new_empty(sizes)
@@ -142,11 +142,10 @@ def _shaped(value: Any, dims: Any, indices: Indices) -> Any:
     return value
 
 
-def _length(count: Any, before: Any, length: int | torch.SymInt) -> int | torch.SymInt:
-    if isinstance(count, int):
-        return count
-    ratio = sympy.Rational(sympy.cancel(count / before)) if isinstance(before, sympy.Expr) else None
-    if ratio is None:
-        msg = f"The size {count} has no form in terms of {before}."
-        raise CutError(msg)
-    return length * int(ratio.p) // int(ratio.q)
+def _length(count: Any, before: int | torch.SymInt) -> int | torch.SymInt:
+    if isinstance(count, int) or isinstance(before, int):
+        return int(count)
+    node = before.node
+    hints = {symbol: node.shape_env.backed_var_to_val.get(symbol) for symbol in count.free_symbols}
+    hint = int(count.subs(hints)) if None not in hints.values() else None
+    return cast("torch.SymInt", node.shape_env.create_symintnode(count, hint=hint))
