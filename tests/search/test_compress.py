@@ -14,19 +14,18 @@ from paredown.search.reading import read
 from paredown.verdict import Certificate, verify
 from paredown.verdict.summary import RunSummary
 
+from .tiny import examples
+
 BUDGET = paredown.Budget(latency="80%", drop="10 pt")
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory, model):
     """One short run that the tests of this file look at."""
-    import conftest
     from torch.nn import functional as F
 
     directory = tmp_path_factory.mktemp("compress")
-    data = paredown.Data(
-        train=conftest.examples(192, 1), select=conftest.examples(90, 2), judge=conftest.examples(90, 3), batch_size=32
-    )
+    data = paredown.Data(train=examples(192, 1), select=examples(90, 2), judge=examples(90, 3), batch_size=32)
     task = paredown.Task(model, data, F.cross_entropy, paredown.scores.accuracy, name="tiny")
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     patch = pytest.MonkeyPatch()

@@ -19,15 +19,15 @@ from paredown.search import Ledger, Run, compress, resume
 PROGRAM = """
 import sys
 sys.path.insert(0, {tests!r})
-import conftest
+import tiny
 from torch.nn import functional as F
 import paredown
 
 def task():
     data = paredown.Data(
-        train=conftest.examples(192, 1), select=conftest.examples(90, 2), judge=conftest.examples(90, 3), batch_size=32
+        train=tiny.examples(192, 1), select=tiny.examples(90, 2), judge=tiny.examples(90, 3), batch_size=32
     )
-    return paredown.Task(conftest.trained(), data, F.cross_entropy, paredown.scores.accuracy, name="tiny")
+    return paredown.Task(tiny.trained(), data, F.cross_entropy, paredown.scores.accuracy, name="tiny")
 
 if __name__ == "__main__":
     budget = paredown.Budget(latency="80%", drop="10 pt")

@@ -102,7 +102,7 @@ def test_kinds_of_cut_and_the_grid_of_whole_blocks():
     assert Sketch((Move.PRUNE, Move.INT8)).kind == "width"
     assert Sketch((Move.SHALLOW, Move.TRAIN)).kind == "depth"
     assert Sketch((Move.SHALLOW, Move.PRUNE)).kind == Sketch((Move.SLIM,)).kind == "width and depth"
-    assert Sketch((Move.INT8,), macs=0.5).kind == "" and Sketch((Move.INT8,), macs=0.5).macs == 1.0
+    assert (Sketch((Move.INT8,), macs=0.5).kind, Sketch((Move.INT8,), macs=0.5).macs) == ("", 1.0)
     assert Sketch((Move.SHALLOW,), macs=0.771).macs == Sketch((Move.SHALLOW,), macs=0.755).macs == 0.76
 
 
