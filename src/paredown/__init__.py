@@ -36,7 +36,8 @@ if TYPE_CHECKING:
     from paredown.recipe.plan import Plan
     from paredown.recipe.train import Train
     from paredown.recipe.transform import Transform
-    from paredown.search import apply, compare, compress, dry_run, resume
+    from paredown.search import apply, compare, dry_run, resume
+    from paredown.search.compress import compress
     from paredown.task import Task
     from paredown.verdict.verify import verify
 

@@ -108,7 +108,7 @@ def decode(data: JSON) -> Any:  # noqa: C901, PLR0911 (one return for each form)
         case {"type": str(reference)}:
             cls = _resolve(reference)
             fields = {key: decode(value) for key, value in data.items() if key != "type"}
-            if not dataclasses.is_dataclass(cls):
+            if not (isinstance(cls, type) and dataclasses.is_dataclass(cls)):
                 msg = f"{reference!r} was stored with the run but is no dataclass any more. Use the version that wrote it."
                 raise InputError(msg)
             try:

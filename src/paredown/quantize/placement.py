@@ -251,14 +251,16 @@ def _is_float(node: fx.Node) -> bool:
 
 def _spatial(node: fx.Node) -> bool:
     value, axes = _values(node)[0].meta["val"], node.args[1]
-    return isinstance(axes, list | tuple) and sorted(axis % value.ndim for axis in axes) == list(range(2, value.ndim))  # type: ignore[operator]
+    if not isinstance(axes, list | tuple):
+        return False
+    return sorted(int(str(axis)) % value.ndim for axis in axes) == list(range(2, value.ndim))
 
 
 def _grouped(node: fx.Node) -> bool:
     """Whether a convolution has groups of several channels (depthwise convolutions have groups of one)."""
     groups = node.args[6] if len(node.args) > 6 else 1
     weight = node.args[1].meta["val"]  # type: ignore[union-attr]
-    return groups != 1 and weight.shape[1] > 1
+    return bool(groups != 1 and weight.shape[1] > 1)
 
 
 def _fused(node: fx.Node) -> fx.Node:

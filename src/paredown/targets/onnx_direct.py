@@ -1,6 +1,6 @@
 """The quick way into ONNX: one rule per operator, from the captured graph straight to nodes."""
 
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import onnx
 import torch
@@ -9,7 +9,10 @@ from paredown.graph.network import InputSpec, Network
 from paredown.targets.onnx_builder import IR_VERSION, OPSET, Builder, Untranslatable
 from paredown.targets.onnx_rules import RULES
 
-__all__ = ["translate"]
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["output_name", "translate"]
 
 
 def translate(network: Network) -> onnx.ModelProto | None:
@@ -66,5 +69,5 @@ def _output(builder: Builder, index: int, result: object, dims: dict[str, str]) 
 
 
 def output_name(index: int) -> str:
-    """Names of a file's outputs: ``output``, ``output_1``, …"""
+    """Names of a file's outputs: ``output``, ``output_1`` and so on."""
     return f"output_{index}" if index else "output"

@@ -20,7 +20,7 @@ from paredown.targets.onnx_direct import output_name
 __all__ = ["export"]
 
 
-def _fake_quantize(x: Any, scale: Any, zero_point: Any, axis: int, quant_min: int, quant_max: int) -> Any:  # noqa: ARG001 (the operator's signature)
+def _fake_quantize(x: Any, scale: Any, zero_point: Any, axis: int, quant_min: int, quant_max: int) -> Any:  # noqa: ARG001, PLR0913, PLR0917 (the operator's)
     """Say `paredown::fake_quantize` as a QuantizeLinear and DequantizeLinear pair."""
     channel = {} if axis == -1 else {"axis": axis}
     return opset20.DequantizeLinear(

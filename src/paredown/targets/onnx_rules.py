@@ -20,7 +20,7 @@ __all__ = ["RULES", "Rule"]
 _aten = torch.ops.aten
 Rule = Callable[[Builder, fx.Node], None]
 
-_UNARY = {
+_UNARY: dict[object, str] = {
     _aten.relu.default: "Relu",
     _aten.relu_.default: "Relu",
     _aten.sigmoid.default: "Sigmoid",
@@ -34,7 +34,7 @@ _UNARY = {
     _aten.hardswish.default: "HardSwish",
     _aten.hardswish_.default: "HardSwish",
 }
-_BINARY = {
+_BINARY: dict[object, str] = {
     _aten.add.Tensor: "Add",
     _aten.add_.Tensor: "Add",
     _aten.sub.Tensor: "Sub",
@@ -307,7 +307,8 @@ def _mean(builder: Builder, node: fx.Node) -> None:
 def _reshape(builder: Builder, node: fx.Node) -> None:
     source, result = _fake(_input(node)), _fake(node)
     sizes: list[int] = []
-    for axis, size in enumerate(result.shape):
+    shape: tuple[Any, ...] = tuple(result.shape)
+    for axis, size in enumerate(shape):
         if isinstance(size, int):
             sizes.append(size)
         elif axis < source.ndim and str(source.shape[axis]) == str(size):
@@ -466,7 +467,7 @@ def _upsample_nearest(builder: Builder, node: fx.Node) -> None:
     if any(new % old for old, new in sizes):
         raise Untranslatable(str(node))
     factors = builder.constant([1.0, 1.0, *[new / old for old, new in sizes]], np.float32)
-    attributes = {"mode": "nearest", "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
+    attributes: dict[str, Any] = {"mode": "nearest", "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
     builder.emit("Resize", [builder.value(node.args[0]), "", factors], node, **attributes)
 
 
@@ -476,7 +477,7 @@ def _embedding(builder: Builder, node: fx.Node) -> None:
 
 def _fake_quantize(builder: Builder, node: fx.Node) -> None:
     grid = [builder.value(node.args[1]), builder.value(node.args[2])]
-    axis = {} if node.args[3] == -1 else {"axis": node.args[3]}
+    axis: dict[str, Any] = {} if node.args[3] == -1 else {"axis": node.args[3]}
     stored = builder.emit("QuantizeLinear", [builder.value(node.args[0]), *grid], node, part=".stored", **axis)
     builder.emit("DequantizeLinear", [stored, *grid], node, **axis)
 

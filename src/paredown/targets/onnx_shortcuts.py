@@ -63,15 +63,15 @@ def _channel_padding(node: fx.Node) -> tuple[int, int] | None:
     plain = list(amounts)
     if len(plain) != 6 or any(plain[:4]) or not all(isinstance(amount, int) and amount >= 0 for amount in plain):
         return None
-    return int(plain[4]), int(plain[5])  # type: ignore[arg-type]
+    return int(plain[4]), int(plain[5])
 
 
 def _strided(node: Any) -> tuple[fx.Node, list[int]]:
     """Walk up through whole-image slices; what they start from, and the stride over height and width."""
     stride = [1, 1]
     while node.target is _aten.slice.Tensor and len(node.users) == 1:
-        arguments: tuple[Any, ...] = tuple(node.args)
-        source, axis, start, end, step = (*arguments, *(0, 0, _END, 1)[len(arguments) - 1 :])
+        given, defaults = list(node.args), [None, 0, 0, _END, 1]
+        source, axis, start, end, step = given + defaults[len(given) :]
         if axis not in (2, 3) or start not in (0, None) or not (end is None or end >= _END):
             break
         stride[axis - 2] *= step

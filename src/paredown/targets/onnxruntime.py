@@ -3,7 +3,6 @@
 import dataclasses
 import importlib.metadata
 import os
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -12,6 +11,8 @@ from paredown.targets import parity
 from paredown.targets.target import Artifact, Lowering, Port, Session, Target, write_atomically
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy as np
     import numpy.typing as npt
 

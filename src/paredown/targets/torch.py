@@ -88,7 +88,7 @@ class Torch(Target):
                 with zipfile.ZipFile(path) as archive:
                     found = next(name for name in archive.namelist() if name.endswith(_PORTS))
                     ports = json.loads(archive.read(found))
-                session = _CompiledSession(torch._inductor.aoti_load_package(str(path)), ports)
+                session: Session = _CompiledSession(torch._inductor.aoti_load_package(str(path)), ports)
             else:
                 session = _EagerSession(torch.export.load(path))
         except (RuntimeError, StopIteration, zipfile.BadZipFile, KeyError, ValueError) as error:
