@@ -35,9 +35,9 @@ class Slim(Transform):
     one trained network as in Cai et al., "Once for all", ICLR 2020, arXiv:1908.09791; evolution under a budget of
     multiply-accumulates as in Real et al., AAAI 2019, arXiv:1802.01548. Train afterwards.
 
-    With L widths for each of G groups and B blocks the space has L^G x 2^B networks: 8^18 x 2^7, about 10^18, for a
+    With L widths for each of G groups and B blocks the space has L^G x 2^B networks: 14 groups and 7 blocks, 4 x 10^14, for a
     ResNet-20. Guided strategies start from equal shares everywhere, with all blocks and without those whose removal hurts
-    least (each is tried alone first), so they are never worse than these. The loss is taken on `examples` of the
+    least (each is tried alone first), as far as half of the evaluations go. The loss is taken on `examples` of the
     select split (a seeded, stratified draw); the three best candidates are compared again on all of it.
 
     Attributes:
