@@ -1,7 +1,8 @@
 import pytest
-import summaries
 
 from paredown import report
+
+from . import summaries
 
 
 @pytest.fixture

@@ -1,10 +1,11 @@
 import io
 
 import pytest
-import summaries
 from rich.console import Console
 
 from paredown import report
+
+from . import summaries
 
 
 def printed(summary, width=110):

@@ -3,9 +3,10 @@ import re
 from html.parser import HTMLParser
 
 import pytest
-import summaries
 
 from paredown import report
+
+from . import summaries
 
 VOID = {"meta", "link", "br", "hr", "img", "input"}
 SHAPES = {"circle", "path", "rect", "use", "polyline", "line"}

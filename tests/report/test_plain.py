@@ -1,8 +1,8 @@
 import json
 
-import summaries
-
 from paredown import report
+
+from . import summaries
 
 
 def test_json_is_strict_and_complete():
