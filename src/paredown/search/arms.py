@@ -7,7 +7,8 @@ from paredown.search.space import Move, Sketch, Space
 
 __all__ = ["ArmPlan", "arms"]
 
-_LEAST = 0.25  # an arm that would have to keep less aims at a budget that its family cannot meet alone
+_LEAST = 0.25  # an arm that would have to keep less aims at a budget that its family cannot meet alone,
+_HALF = 0.5  # and then shows what it does at half the multiplications rather than at next to nothing
 _NO_AIM = 0.85
 
 
@@ -68,4 +69,6 @@ def _sized(sketch: Sketch, prober: Prober) -> Sketch:
     if not any(move.cuts for move in sketch.order):
         return sketch
     aim = 0.93 if prober.bounds else _NO_AIM
-    return dataclasses.replace(sketch, macs=max(_LEAST, prober.share(sketch, aim)))
+    share = prober.share(sketch, aim)
+    least = max(_LEAST, prober.least(sketch))
+    return dataclasses.replace(sketch, macs=share if share > least else max(_HALF, least))
