@@ -169,7 +169,7 @@ def _runtime(files: Sequence[Path], threads: int, batch: int) -> Any:
     return named.target(str(found.pop()), threads, batch)
 
 
-def verify(file: Path, reference: str, *, as_json: bool) -> int:
+def verify(file: Path, reference: str, original: Path | None, *, as_json: bool) -> int:
     """``paredown verify``: fails where the file is not the certified one, or a claim does not hold."""
     from paredown.verdict.verify import verify as check  # noqa: PLC0415
 
@@ -182,7 +182,7 @@ def verify(file: Path, reference: str, *, as_json: bool) -> int:
 
         task = Task.load(reference)
         register = _register(file)
-    found = check(file, task=task, register=register)
+    found = check(file, task=task, original=original, register=register)
     if as_json:
         checks = [{"name": c.name, "outcome": str(c.outcome), "text": c.text} for c in found.checks]
         _print_json({"file": str(file), "holds": found.holds, "checks": checks})

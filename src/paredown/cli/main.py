@@ -229,15 +229,18 @@ def resume(
 def verify(
     file: Annotated[Path, typer.Argument(help="A file with its certificate beside it.")],
     task: Annotated[str, typer.Option(help="module:name of the task, to check the score again as well.")] = "",
+    original: Annotated[
+        Path | None, typer.Option(help="The original's file, to measure the certified ratio again.")
+    ] = None,
     json: JsonOption = False,
 ) -> int:
     """Check a file against its certificate.
 
-    Hash, loading, parity and latency; with --task the score as well.
+    Hash, loading, parity and latency; with --task the score as well, with --original the ratio of latencies.
     """
     from paredown.cli import looks  # noqa: PLC0415
 
-    return looks.verify(file, task, as_json=json)
+    return looks.verify(file, task, original, as_json=json)
 
 
 @app.command("targets")

@@ -240,7 +240,10 @@ class Ending:
             return
         original = finals[chosen.files[0]]
         others = [measured for key, measured in finals.items() if key not in {chosen.best, chosen.files[0]}]
-        verdict = decide(self._budget, finals[chosen.best], original, score=self._bench.task.score, frontier=others)
+        task = self._bench.task
+        verdict = decide(
+            self._budget, finals[chosen.best], original, score=task.score, guards=task.guards, frontier=others
+        )
         self._ledger.measured("verdict", verdict)
 
     def _compare(self, records: Mapping[str, TrialRecord], finals: Mapping[str, Measured], chosen: Chosen) -> None:
