@@ -2,7 +2,6 @@ import dataclasses
 
 import pytest
 import torch
-from .conftest import Residual, capture, evidence_of, pictures
 from torch import nn
 
 import paredown
@@ -12,6 +11,8 @@ from paredown.errors import RecipeError
 from paredown.graph.fakequantize import fake_quantized
 from paredown.recipe import AdamW, Evidence
 from paredown.targets import OnnxRuntime, Torch
+
+from .conftest import Residual, capture, evidence_of, pictures
 
 
 def decibel(signal, other):

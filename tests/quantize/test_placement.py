@@ -1,11 +1,12 @@
 import pytest
 import torch
 import torch.nn.functional as F
-from .conftest import capture, evidence_of, pictures
 from torch import nn
 
 from paredown import quantize
 from paredown.targets import OnnxRuntime
+
+from .conftest import capture, evidence_of, pictures
 
 
 class Forked(nn.Module):

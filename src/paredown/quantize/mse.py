@@ -64,7 +64,7 @@ class _Least(Collector):
         return float(low), float(high)
 
 
-def _search(  # noqa: PLR0913 (one search over rows, with or without weights)
+def _search(  # noqa: PLR0913, PLR0917 (one search over rows, with or without weights)
     values: torch.Tensor,
     weights: torch.Tensor | None,
     low: torch.Tensor,

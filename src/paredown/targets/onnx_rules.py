@@ -467,7 +467,11 @@ def _upsample_nearest(builder: Builder, node: fx.Node) -> None:
     if any(new % old for old, new in sizes):
         raise Untranslatable(str(node))
     factors = builder.constant([1.0, 1.0, *[new / old for old, new in sizes]], np.float32)
-    attributes: dict[str, Any] = {"mode": "nearest", "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
+    attributes: dict[str, Any] = {
+        "mode": "nearest",
+        "coordinate_transformation_mode": "asymmetric",
+        "nearest_mode": "floor",
+    }
     builder.emit("Resize", [builder.value(node.args[0]), "", factors], node, **attributes)
 
 
