@@ -67,7 +67,7 @@ def _gather(gradient: torch.Tensor, number: torch.Tensor, axis: int) -> torch.Te
 
 
 @torch.library.custom_op("paredown::fake_quantize", mutates_args=())
-def fake_quantize(
+def fake_quantize(  # noqa: PLR0913, PLR0917 (the signature of the operator)
     x: torch.Tensor, scale: torch.Tensor, zero_point: torch.Tensor, axis: int, quant_min: int, quant_max: int
 ) -> torch.Tensor:
     """Round to the grid of a number format and back.
@@ -88,7 +88,7 @@ def fake_quantize(
 
 
 @fake_quantize.register_fake
-def _(x: Any, scale: Any, zero_point: Any, axis: int, quant_min: int, quant_max: int) -> torch.Tensor:  # noqa: ARG001
+def _(x: Any, scale: Any, zero_point: Any, axis: int, quant_min: int, quant_max: int) -> torch.Tensor:  # noqa: ARG001, PLR0913, PLR0917
     return torch.empty_like(x)
 
 
@@ -186,7 +186,7 @@ def fake_quantized(network: Network) -> tuple[FakeQuantize, ...]:
     return tuple(found for node in network.nodes() if (found := FakeQuantize.of(node)) is not None)
 
 
-def insert_after(
+def insert_after(  # noqa: PLR0913 (place, name and numbers)
     network: Network,
     node: fx.Node,
     name: str,
@@ -258,7 +258,9 @@ def tensor_of(module: fx.GraphModule, name: str) -> torch.Tensor:
     return found
 
 
-def _insert(network: Network, value: fx.Node, place: fx.Node, name: str, grid: Grid, *, trainable: bool) -> fx.Node:
+def _insert(  # noqa: PLR0913
+    network: Network, value: fx.Node, place: fx.Node, name: str, grid: Grid, *, trainable: bool
+) -> fx.Node:
     graph = network.graph_module.graph
     while place.op == "placeholder" and place.next.op == "placeholder":
         place = place.next

@@ -32,10 +32,8 @@ def fold_batch_norm(network: Network) -> tuple[Network, tuple[str, ...]]:
     """
     network = network.copy().eval()
     graph_module = network.graph_module
-    folded = []
-    for node in list(graph_module.graph.nodes):
-        if node.target is _aten.batch_norm.default and _fold(graph_module, node):
-            folded.append(node.name)
+    norms = [node for node in graph_module.graph.nodes if node.target is _aten.batch_norm.default]
+    folded = [node.name for node in norms if _fold(graph_module, node)]
     if folded:
         drop_unused(graph_module)
         network.recompile()
@@ -76,7 +74,7 @@ def _fold(graph_module: fx.GraphModule, norm: fx.Node) -> bool:
             shift = shift + beta.double()
         shape = [-1 if dim == axis else 1 for dim in range(weight.ndim)]
         new_weight = (weight.double() * factor.reshape(shape)).to(weight.dtype)
-    owner, _, name = str(weight_node.target).rpartition(".")
+    owner = str(weight_node.target).rpartition(".")[0]
     prefix = f"{owner}." if owner else ""
     _put(graph_module, str(weight_node.target), new_weight)
     bias_name = str(bias_node.target) if isinstance(bias_node, fx.Node) else _free(graph_module, f"{prefix}bias")
