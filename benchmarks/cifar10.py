@@ -8,6 +8,7 @@ int8 alone beside the best file; `select` was carved from it, so the certified n
 """
 
 import argparse
+import dataclasses
 import sys
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,9 @@ def whole_test_set(run: Any, task: paredown.Task, data: Path) -> dict[str, Any]:
         outputs = measure.predict(run.directory / candidate.file, test, target=TARGET)
         rows[label] = task.score.rows(task.outputs(outputs), labels)
     original = next(c.label for c in chosen.values() if c.role == "original")
-    return {label: measure.quality(row, rows[original], task.score) for label, row in rows.items()}
+    return {
+        label: dataclasses.asdict(measure.quality(row, rows[original], task.score)) for label, row in rows.items()
+    }
 
 
 def main() -> None:
