@@ -34,9 +34,7 @@ def whole_test_set(run: Any, task: paredown.Task, data: Path) -> dict[str, Any]:
         outputs = measure.predict(run.directory / candidate.file, test, target=TARGET)
         rows[label] = task.score.rows(task.outputs(outputs), labels)
     original = next(c.label for c in chosen.values() if c.role == "original")
-    return {
-        label: dataclasses.asdict(measure.quality(row, rows[original], task.score)) for label, row in rows.items()
-    }
+    return {label: dataclasses.asdict(measure.quality(row, rows[original], task.score)) for label, row in rows.items()}
 
 
 def main() -> None:
