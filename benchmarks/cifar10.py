@@ -16,6 +16,7 @@ from typing import Any
 import paredown
 from benchmarks import record
 from paredown import architecture, distill, measure, prune, quantize, regularize, targets
+from paredown.search import Run
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "examples"))
 import cifar10_resnet20
@@ -46,7 +47,9 @@ def main() -> None:
     options = parser.parse_args()
     task = cifar10_resnet20.load(options.data)
     out = options.out / f"cifar10-{options.what}"
-    if options.what == "compress":
+    if (out / "ledger.sqlite").is_file():
+        run = Run(out)  # a finished run is only recorded
+    elif options.what == "compress":
         budget = paredown.Budget(latency="40%", drop="1 pt")
         run = paredown.compress(task, budget=budget, target=TARGET, time=options.time, out=out)
     else:

@@ -186,3 +186,11 @@ def test_an_impossible_order_is_refused_before_any_work(task, tmp_path):
     with pytest.raises(RecipeError, match="This order would do"):
         paredown.apply(task, [quantize.Int8(), prune.Channels(keep=0.5)], out=tmp_path / "run")
     assert not (tmp_path / "run").exists()
+
+
+def test_a_finished_run_is_not_searched_on(finished):
+    run, task, *_ = finished
+    before = [candidate.label for candidate in run.summary().candidates]
+    again = compress(task, BUDGET, time="20 s", out=run.directory)
+    assert [candidate.label for candidate in again.summary().candidates] == before
+    assert again.summary().status == "finished"

@@ -83,7 +83,8 @@ def compare(  # noqa: PLR0913 (one call, everything about it in sight)
         "compare", budget, target or OnnxRuntime(), duration(time), seed, families, recipes=encoded, seeds=seeds
     )
     with session(task, settings, out, progress) as held:
-        _carry_out(held, recipes)
+        if not held.finished:
+            _carry_out(held, recipes)
     return Run(held.ledger.directory)
 
 

@@ -50,13 +50,14 @@ _LONG = 900.0  # seconds from which every trial's latency is measured with an in
 
 @dataclasses.dataclass(frozen=True)
 class Session:
-    """A run directory held open, and everything that works in it."""
+    """A run directory held open, and everything that works in it; `finished` where no time is left to use."""
 
     ledger: Ledger
     settings: Settings
     about: About
     bench: Bench
     trials: Trials
+    finished: bool = False
 
 
 def compress(  # noqa: PLR0913 (one call, everything about it in sight)
@@ -96,7 +97,8 @@ def compress(  # noqa: PLR0913 (one call, everything about it in sight)
     settings = Settings("compress", budget, target, duration(time), seed, family_names(families))
     check_inputs(task, budget)
     with session(task, settings, out, progress) as held:
-        _search(held)
+        if not held.finished:
+            _search(held)
     return Run(held.ledger.directory)
 
 
@@ -149,14 +151,16 @@ def session(task: "Task", settings: Settings, out: str | Path | None, progress: 
     settings = dataclasses.replace(settings, reference=task.reference)
     directory = Path(out) if out is not None else new_directory(task.name or type(task.model).__name__)
     with terminable(), Ledger(directory) as ledger:
+        before: Settings | None = ledger.get("settings")
         begin(ledger, settings, task)
         settings, about = stored(ledger)
+        finished = before is not None and ledger.get("status") == "finished" and settings.seconds <= before.seconds
         ledger.set("status", "running")
         clock = Clock(settings.seconds, float(ledger.get("seconds_used", 0.0)))
         try:
             bench = Bench(task, settings.target, ledger, clock, seed=settings.seed, progress=progress)
             trials = Trials(bench, thorough=settings.seconds >= _LONG)
-            yield Session(ledger, settings, about, bench, trials)
+            yield Session(ledger, settings, about, bench, trials, finished)
         except BaseException as error:
             ledger.set("status", "interrupted")
             ledger.event("ended", f"{type(error).__name__}: {error}")
