@@ -1,13 +1,15 @@
 """Disturbed samples are recognised and left out; deterministic: the clock and the run queue are made up."""
 
 import os
+import subprocess
+import sys
 import threading
 import time
 from itertools import count
 
 import pytest
 
-from paredown.measure import resident, sampling
+from paredown.measure import sampling
 from paredown.measure.guard import requests
 from paredown.measure.waits import Waits
 
@@ -20,6 +22,7 @@ class Clock:
         self.waited = 0
         self.runs = count()
         self.disturbed = disturbed
+        monkeypatch.setattr(sampling, "_CHUNK_NS", 500_000)
         monkeypatch.setattr(sampling.time, "perf_counter_ns", lambda: self.now)
         monkeypatch.setattr(sampling.time, "perf_counter", lambda: self.now / 1e9)
 
@@ -59,6 +62,10 @@ def test_short_runs_share_a_reading(monkeypatch):
     clock = Clock(monkeypatch, lambda run: False)
     told = sampling.sample(clock.run, clock, run_ns=1e5, seconds=0.0, least=1, limit=1.0)
     assert len(told["times"]) == 5
+
+
+def test_runs_of_a_small_network_follow_one_another_for_milliseconds():
+    assert sampling._CHUNK_NS >= 2_000_000  # a look at the run queue cools the caches
 
 
 def test_warming_up_ends_when_two_windows_agree(monkeypatch):
@@ -119,11 +126,12 @@ def test_this_process_is_seen(tmp_path):
 
 
 def test_memory_that_is_used_is_seen():
-    resident.reset_peak()
-    before = resident.resident()
-    block = bytearray(os.urandom(1)) * 40_000_000
-    assert resident.peak() - before > 30_000_000
-    assert len(block) == 40_000_000
+    program = (
+        "from paredown.measure import resident; resident.reset_peak(); before = resident.resident();"
+        "block = bytearray(b'x') * 40_000_000; print(resident.peak() - before)"
+    )
+    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert int(told.stdout) > 30_000_000
 
 
 def test_a_closed_pipe_ends_the_process():

@@ -14,7 +14,8 @@ from paredown.testing.zoo import captured
 
 def kept(step, network, evidence=None):
     plan = step.plan(network, evidence or Evidence.empty())
-    return {name: len(indices) for name, indices in plan.decisions["kept"].items()}
+    rows = {name: torch.tensor(indices) for name, indices in plan.decisions["kept"].items()}  # [kept] or [outer, kept]
+    return {name: indices.shape[-1] for name, indices in rows.items()}
 
 
 def test_uniform_keeps_the_share_of_every_group(network):
@@ -30,12 +31,22 @@ def test_keeping_everything_cuts_nothing(network):
     assert kept(prune.Channels(1.0), network) == {}
 
 
-@pytest.mark.parametrize("allocation", [prune.Uniform(macs=0.5), prune.Global(macs=0.5), prune.Uniform(macs=0.3)])
-def test_a_goal_in_multiply_accumulates_is_met_and_not_overshot(allocation):
+def share_of(network, step):
+    return cost.total(step.on(network)).macs / cost.total(network).macs
+
+
+def test_a_goal_in_multiply_accumulates_is_met_and_not_overshot():
     network = captured("PaddedResidual")
-    child = prune.Channels(allocation=allocation, importance=prune.Random()).on(network)
-    share = cost.total(child).macs / cost.total(network).macs
-    assert allocation.macs - 0.05 < share <= allocation.macs
+    share = share_of(network, prune.Channels(allocation=prune.Global(macs=0.5), importance=prune.Random()))
+    assert 0.45 < share <= 0.5
+
+
+@pytest.mark.parametrize("goal", [0.5, 0.3])
+def test_a_uniform_goal_takes_the_widest_network_that_meets_it(goal):
+    network = captured("PaddedResidual")
+    shares = [share_of(network, prune.Channels(keep / 32, importance=prune.L1())) for keep in range(4, 33)]
+    found = share_of(network, prune.Channels(allocation=prune.Uniform(macs=goal), importance=prune.L1()))
+    assert found == pytest.approx(max(share for share in shares if share <= goal))
 
 
 def test_global_takes_the_least_important_wherever_they_are(network):

@@ -5,7 +5,7 @@ from torch.nn import functional as F
 
 import paredown
 
-from .tiny import examples, trained
+from .toy import examples, trained
 
 
 @pytest.fixture(autouse=True)

@@ -7,14 +7,14 @@ import pytest
 import torch
 
 import paredown
-from paredown import prune, quantize
+from paredown import architecture, prune, quantize
 from paredown.errors import BudgetError, InputError, RecipeError
 from paredown.search import Ledger, Run, compress
 from paredown.search.reading import read
 from paredown.verdict import Certificate, verify
 from paredown.verdict.summary import RunSummary
 
-from .tiny import examples
+from .toy import examples
 
 BUDGET = paredown.Budget(latency="80%", drop="10 pt")
 
@@ -184,7 +184,7 @@ def test_reading_a_run_that_was_ended_before_it_had_begun(tmp_path):
 
 def test_an_impossible_order_is_refused_before_any_work(task, tmp_path):
     with pytest.raises(RecipeError, match="This order would do"):
-        paredown.apply(task, [quantize.Int8(), prune.Channels(keep=0.5)], out=tmp_path / "run")
+        paredown.apply(task, [quantize.Int8(), architecture.Slim(macs=0.5)], out=tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 

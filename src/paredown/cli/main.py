@@ -69,7 +69,7 @@ def _paredown(
 @app.command()
 def demo(
     out: OutOption = None,
-    time: TimeOption = "100s",
+    time: TimeOption = "135s",
     seed: SeedOption = 0,
     json: JsonOption = False,
 ) -> int:

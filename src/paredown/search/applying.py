@@ -1,6 +1,9 @@
 """One recipe through the whole way: network, file, measurement, certificate."""
 
+import contextlib
+import shutil
 import tempfile
+import weakref
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -36,9 +39,10 @@ class Applied:
 
     """
 
-    def __init__(self, run: Run, scratch: "tempfile.TemporaryDirectory[str] | None" = None) -> None:
+    def __init__(self, run: Run, scratch: str | None = None) -> None:
         self.run = run
-        self._scratch = scratch  # lives as long as this object where no directory was given
+        if scratch is not None:  # where no directory was given it lives as long as this object
+            weakref.finalize(self, shutil.rmtree, scratch, ignore_errors=True)
 
     @property
     def candidate(self) -> Candidate:
@@ -105,8 +109,19 @@ def apply(  # noqa: PLR0913 (one call, everything about it in sight)
     task.check()
     encoded = encode(recipe)
     settings = Settings("apply", None, target or OnnxRuntime(), _MEASURING, seed, FAMILIES, recipes={"recipe": encoded})
-    scratch = tempfile.TemporaryDirectory(prefix="paredown-") if out is None else None
-    directory = scratch.name if scratch else out
+    scratch = tempfile.mkdtemp(prefix="paredown-") if out is None else None
+    directory = scratch or out
+    with contextlib.ExitStack() as failing:
+        if scratch is not None:
+            failing.callback(shutil.rmtree, scratch, ignore_errors=True)
+        _carry_out(task, settings, directory, recipe, progress)
+        failing.pop_all()
+    return Applied(Run(directory), scratch)
+
+
+def _carry_out(
+    task: "Task", settings: Settings, directory: str | Path, recipe: tuple[Step, ...], progress: "Progress | None"
+) -> None:
     with session(task, settings, directory, progress) as held:
         original = held.trials.original()
         record = held.trials.run("trial", recipe)
@@ -116,4 +131,3 @@ def apply(  # noqa: PLR0913 (one call, everything about it in sight)
         held.bench.clock.restart()
         pace = held.ledger.decide("pace", lambda: measure_pace(held.bench, space_of(held), original))
         end(held, pace)
-    return Applied(Run(held.ledger.directory), scratch)

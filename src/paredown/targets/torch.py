@@ -88,12 +88,13 @@ class Torch(Target):
                 with zipfile.ZipFile(path) as archive:
                     found = next(name for name in archive.namelist() if name.endswith(_PORTS))
                     ports = json.loads(archive.read(found))
-                session: Session = _CompiledSession(torch._inductor.aoti_load_package(str(path)), ports)
+                session: _TorchSession = _CompiledSession(torch._inductor.aoti_load_package(str(path)), ports)
             else:
                 session = _EagerSession(torch.export.load(path))
         except (RuntimeError, StopIteration, zipfile.BadZipFile, KeyError, ValueError) as error:
             msg = f"PyTorch {torch.__version__} cannot open {path} with {self}: {error}. Open it as it was lowered."
             raise LoweringError(msg) from error
+        session.restore = torch.get_num_threads()
         torch.set_num_threads(self.threads)
         return session
 
@@ -105,6 +106,8 @@ class Torch(Target):
 
 
 class _TorchSession(Session):
+    restore: int | None = None  # threads of this process before the session was opened
+
     def __init__(self, call: Any, inputs: tuple[Port, ...], outputs: tuple[Port, ...]) -> None:
         self._call = call
         self.inputs, self.outputs = inputs, outputs
@@ -118,7 +121,12 @@ class _TorchSession(Session):
         return [result.numpy() for result in results]
 
     def close(self) -> None:
+        import torch  # noqa: PLC0415 (heavy)
+
         self._call = None
+        if self.restore is not None:
+            torch.set_num_threads(self.restore)
+            self.restore = None
 
 
 class _EagerSession(_TorchSession):

@@ -258,7 +258,7 @@ def _difference(expected: torch.Tensor, actual: torch.Tensor) -> float:
         return 0.0
     if not expected.dtype.is_floating_point:
         return float(not torch.equal(expected, actual))
-    one, two = expected.double(), actual.double()
+    one, two = expected.detach().double(), actual.detach().double()
     if not torch.equal(one.isfinite(), two.isfinite()):
         return float("inf")
     one, two = one.where(one.isfinite(), 0), two.where(two.isfinite(), 0)
