@@ -42,11 +42,11 @@ def test_a_goal_in_multiply_accumulates_is_met_and_not_overshot():
 
 
 @pytest.mark.parametrize("goal", [0.5, 0.3])
-def test_a_uniform_goal_takes_the_widest_network_that_meets_it(goal):
+def test_a_uniform_goal_takes_a_network_as_wide_as_any_share_gives(goal):
     network = captured("PaddedResidual")
     shares = [share_of(network, prune.Channels(keep / 32, importance=prune.L1())) for keep in range(4, 33)]
     found = share_of(network, prune.Channels(allocation=prune.Uniform(macs=goal), importance=prune.L1()))
-    assert found == pytest.approx(max(share for share in shares if share <= goal))
+    assert max(share for share in shares if share <= goal) <= found <= goal
 
 
 def test_global_takes_the_least_important_wherever_they_are(network):
