@@ -110,7 +110,7 @@ def apply(  # noqa: PLR0913 (one call, everything about it in sight)
     encoded = encode(recipe)
     settings = Settings("apply", None, target or OnnxRuntime(), _MEASURING, seed, FAMILIES, recipes={"recipe": encoded})
     scratch = tempfile.mkdtemp(prefix="paredown-") if out is None else None
-    directory = scratch or out
+    directory = Path(scratch or out or ".")
     with contextlib.ExitStack() as failing:
         if scratch is not None:
             failing.callback(shutil.rmtree, scratch, ignore_errors=True)
