@@ -1,5 +1,6 @@
 """Slim: within the limit, dead blocks first, repeatable, replayed without data."""
 
+import dataclasses
 import time
 
 import pytest
@@ -51,6 +52,24 @@ def test_a_dead_block_goes_first(network, evidence):
     assert not any(name.startswith("dead") for name in small.state_dict())
     both = Slim(macs=0.6, **QUICK).plan(network, evidence)
     assert "dead" in [block["name"] for block in both.decisions["dropped"]]
+
+
+def test_levels_are_what_remains_when_the_cheapest_blocks_go(network, evidence):
+    step = Slim(width=None, **QUICK)
+    levels = step.levels(network)
+    assert list(levels) == sorted(levels, reverse=True)
+    assert 0 < levels[-1] < levels[0] < 1
+    for number, level in enumerate(levels, 1):
+        plan = dataclasses.replace(step, macs=level).plan(network, evidence)
+        assert len(plan.decisions["dropped"]) == number or plan.decisions["macs"] < level
+        assert plan.decisions["macs"] <= level
+
+
+def test_a_network_without_blocks_has_no_levels(task):
+    plain = paredown.capture(
+        torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.ReLU(), torch.nn.Linear(8, 2)), torch.randn(2, 4)
+    )
+    assert Slim(width=None).levels(plain) == ()
 
 
 def test_the_same_seed_gives_the_same_plan_and_replays_to_the_same_bytes(network, task):

@@ -78,3 +78,20 @@ def test_promotion_prefers_the_small_among_the_hopeful():
     slow = standing("slow", 0.9, 0.0, latency=-0.8, drop=1.0)
     assert promote([slow, broken, mild, bold], BUDGET, 4) == ("bold", "mild", "broken", "slow")
     assert promote([slow, broken, mild, bold], BUDGET, 1) == ("bold",)
+
+
+def test_as_long_as_nothing_meets_the_budget_comfortably_the_nearest_is_trained_on():
+    tight = standing("tight", 0.4, 0.9, latency=0.2, drop=0.05)
+    hopeful = standing("hopeful", 0.3, 1.4, latency=0.4, drop=-0.4)
+    slow = standing("slow", 0.9, 0.0, latency=-0.01, drop=1.0)
+    assert promote([slow, hopeful, tight], BUDGET, 3) == ("tight", "hopeful", "slow")
+    safe = standing("safe", 0.45, 0.6, latency=0.1, drop=0.4)
+    assert promote([slow, hopeful, tight, safe], BUDGET, 4) == ("hopeful", "tight", "safe", "slow")
+
+
+def test_quality_that_is_kept_beyond_doubt_is_comfortable_however_little_room_there_is():
+    sure = Standing("sure", (limit("latency", 0.3), limit("drop", 0.02, Outcome.MEETS)), {"latency": 0.4, "drop": 0.98})
+    hopeful = standing("hopeful", 0.3, 1.4, latency=0.4, drop=-0.4)
+    assert promote([sure, hopeful], BUDGET, 2) == ("hopeful", "sure")
+    unknown = standing("unknown", 0.1, 0.0, latency=0.4, drop=float("-inf"))
+    assert promote([hopeful, unknown], BUDGET, 2) == ("hopeful", "unknown")

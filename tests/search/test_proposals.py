@@ -42,6 +42,11 @@ def test_the_first_proposal_prunes_trains_and_quantizes():
     assert first.macs == share(first, 0.93)
 
 
+def test_blocks_go_as_a_whole_so_both_neighbours_of_the_limit_come_early():
+    deep = [sketch for sketch in asked(0, 4) if sketch.order == (Move.SHALLOW, Move.TRAIN, Move.INT8)]
+    assert [sketch.macs for sketch in deep] == [share(deep[0], 0.93), share(deep[0], 1.0)]
+
+
 def test_orders_vary_and_nothing_is_proposed_twice():
     found = asked(0, 20)
     assert len(set(found)) == len(found) == 20

@@ -98,12 +98,11 @@ def test_steps_are_named_as_they_are_typed():
     ]  # fmt: skip
 
 
-def test_kinds_of_cut_and_the_grid_of_whole_blocks():
+def test_kinds_of_cut():
     assert Sketch((Move.PRUNE, Move.INT8)).kind == "width"
     assert Sketch((Move.SHALLOW, Move.TRAIN)).kind == "depth"
     assert Sketch((Move.SHALLOW, Move.PRUNE)).kind == Sketch((Move.SLIM,)).kind == "width and depth"
     assert (Sketch((Move.INT8,), macs=0.5).kind, Sketch((Move.INT8,), macs=0.5).macs) == ("", 1.0)
-    assert Sketch((Move.SHALLOW,), macs=0.771).macs == Sketch((Move.SHALLOW,), macs=0.755).macs == 0.76
 
 
 def test_trainings_take_the_precision_of_the_space():

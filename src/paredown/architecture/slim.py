@@ -1,6 +1,7 @@
 """Search over widths and depth of the user's own network, with the weights it has."""
 
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 
 import torch
@@ -86,19 +87,24 @@ class Slim(Transform):
             return "the network is quantized already, for the widths and blocks it has"
         return None
 
-    def least(self, network: Network, multiple: int = 1) -> float:
-        """The smallest share of the multiply-accumulates that this space can reach; nothing is evaluated.
+    def levels(self, network: Network) -> tuple[float, ...]:
+        """Shares of the multiply-accumulates that remain when only blocks go: without one, without two, and so on.
 
-        Args:
-            network: left bit-identical.
-            multiple: widths are multiples of it where they can be.
-
-        Raises:
-            RecipeError: there is nothing to choose in this network.
-
+        For each number of blocks the largest share that leaves so many out, rounded up to three digits; empty where no
+        block can go. Between two levels a limit names the same network.
         """
-        problem = Problem(Space(network, self.width, self.depth, multiple), {}, lambda _: 0.0, 1, 0)
-        return problem.share("macs", problem.smallest())
+        try:
+            space = Space(network, None, self.depth, 1)
+        except RecipeError:
+            return ()
+        problem = Problem(space, {}, lambda _: 0.0, 1, 0)
+        dropped = space.whole.dropped
+        found: list[float] = []
+        while sum(dropped) < space.most:
+            one_more = [(*dropped[:i], True, *dropped[i + 1 :]) for i, gone in enumerate(dropped) if not gone]
+            dropped = max(one_more, key=lambda choice: space.macs(Candidate((), choice)))
+            found.append(math.ceil(1000 * problem.share("macs", Candidate((), dropped))) / 1000)
+        return tuple(found)
 
     def plan(self, network: Network, evidence: Evidence) -> Plan:
         """Search.

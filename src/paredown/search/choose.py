@@ -14,6 +14,10 @@ _HOPE = {"drop": 0.5, "score": 0.01}
 """How far outside a limit on quality (as a share of it) a network may lie that has only begun to recover."""
 
 
+_COMFORT = 0.5
+"""Half of `_HOPE` inside a limit on quality is comfortable: what was measured on select may be so much worse on judge."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Standing:
     """A file, its budget, limit by limit, and what it costs.
@@ -94,18 +98,33 @@ def best(standings: Sequence[Standing], budget: Budget) -> str | None:
 def promote(standings: Sequence[Standing], budget: Budget, count: int) -> tuple[str, ...]:
     """Keys of the candidates that are trained on, best first: ranked after recovery, not before.
 
-    Costs do not change by training on, so whoever misses a limit on cost comes last. Quality does change: a candidate
-    within reach of the limit is *hopeful*. Among the hopeful the smallest in what the budget makes small comes first;
-    the others follow by how far they are from reach.
+    Costs do not change by training on, so whoever misses a limit on cost comes last. Quality does change. As long as
+    nobody meets the budget comfortably, whoever is nearest to its limits on quality is trained on: first one file that
+    may ship. Once there is one, a smaller one is worth trying: a candidate within reach of the limit is *hopeful*, and
+    among the hopeful the smallest in what the budget makes small comes first.
     """
     wanted = wish(budget)
+    found = any(_comfortable(standing) for standing in standings)
 
     def rank(standing: Standing) -> tuple[float, float, float, str]:
         cost = [excess(limit) for limit in standing.limits if _slack(limit) == 0]
-        quality = [excess(limit, _slack(limit)) for limit in standing.limits if _slack(limit) > 0]
-        return (sum(cost), sum(quality), _value(standing, wanted), standing.key)
+        quality = [limit for limit in standing.limits if _slack(limit) > 0]
+        missed = sum(excess(limit, _slack(limit)) if found else _shortage(limit) for limit in quality)
+        return (sum(cost), missed, _value(standing, wanted), standing.key)
 
     return tuple(standing.key for standing in sorted(standings, key=rank)[:count])
+
+
+def _comfortable(standing: Standing) -> bool:
+    """Costs are within their limits by estimate, quality is by a good part of what may be lost, or beyond doubt."""
+    return all(limit.room >= 0 if _slack(limit) == 0 else _shortage(limit) == 0 for limit in standing.limits)
+
+
+def _shortage(limit: LimitVerdict) -> float:
+    """How far a limit on quality is from being kept comfortably, as a share of it."""
+    if limit.outcome is Outcome.MEETS:
+        return 0.0
+    return max(0.0, _COMFORT * _slack(limit) - limit.room) if math.isfinite(limit.room) else 1.0
 
 
 def _slack(limit: LimitVerdict) -> float:

@@ -8,7 +8,7 @@ from paredown.search.space import Sketch
 
 __all__ = ["Allocation", "Pace", "allocate", "epochs_in", "reserve", "rungs"]
 
-_ARMS, _RUNGS = 0.30, 0.20  # of the training time; the rest belongs to the one that is promoted last
+_ARMS, _RUNGS = 0.20, 0.15  # of the training time; the rest belongs to the one that is promoted last
 _LEAST_STEPS = 4
 _MOST_EPOCHS = 60.0
 _THOROUGH, _MOST = 0.25, 0.40  # of the time may be kept back for the end

@@ -56,8 +56,15 @@ class Prober:
     def share(self, sketch: Sketch, aim: float) -> float:
         """The share of multiplications at which a sketch uses the part `aim` of every limit on cost.
 
-        Without such a limit, an aim of 1 keeps 0.9 and an aim of 0.5 keeps 0.2.
+        Without such a limit, an aim of 1 keeps 0.9 and an aim of 0.5 keeps 0.2. Blocks go as a whole, so where only
+        depth is cut it is the nearest share that there is.
         """
+        wanted = self._wanted(sketch, aim)
+        if sketch.kind != "depth":
+            return wanted
+        return min(self._levels(), key=lambda level: (abs(level - wanted), level), default=wanted)
+
+    def _wanted(self, sketch: Sketch, aim: float) -> float:
         if not self.bounds:
             return min(_LARGEST, max(self.least(sketch), 0.2 + 1.4 * (aim - 0.5)))
         found = [
@@ -69,14 +76,12 @@ class Prober:
     def least(self, sketch: Sketch) -> float:
         """The smallest share of multiplications that a sketch can reach on this network (layers may not vanish)."""
         if sketch.kind == "depth":
-            return self.bench.ledger.decide("least depth", self._find_least_depth)
+            return min(self._levels(), default=_LARGEST)
         return self.bench.ledger.decide("least share", self._find_least)
 
-    def _find_least_depth(self) -> float:
-        try:
-            return architecture.Slim(width=None).least(self.bench.network)
-        except InputError:  # no block can be left out: the first shape says so, and the move is banned
-            return _LARGEST
+    def _levels(self) -> tuple[float, ...]:
+        """Empty where no block can be left out: the first shape says so, and the move is banned."""
+        return self.bench.ledger.decide("depths", lambda: architecture.Slim(width=None).levels(self.bench.network))
 
     def _find_least(self) -> float:
         for share in _LEAST:

@@ -63,14 +63,17 @@ class Proposer:
     def _given(self) -> list[dict[str, Any]]:
         """Parameters of the first proposals."""
         cutting = [index for index, order in enumerate(self._orders) if any(move.cuts for move in order)]
-        mild = [{"order": index, "aim": 0.93, "importance": 1, "using": 0} for index in cutting[:3]]
-        bold = [{"order": index, "aim": 0.72, "importance": 1, "using": 0} for index in cutting[:1]]
-        aware = [
-            {"order": index, "aim": 0.93, "importance": 1, "using": 0}
-            for index, order in enumerate(self._orders)
-            if order[0] is Move.INT8
-        ]
-        return mild[:1] + bold + mild[1:2] + aware + mild[2:]
+
+        def at(index: int, aim: float) -> dict[str, Any]:
+            return {"order": index, "aim": aim, "importance": 1, "using": 0}
+
+        # Blocks go as a whole: between the last network that fits and the first that does not lies the best one.
+        deep = [index for index in cutting if self._orders[index] == (Move.SHALLOW, Move.TRAIN, Move.INT8)]
+        aware = [at(index, 0.93) for index, order in enumerate(self._orders) if order[0] is Move.INT8]
+        first = [at(index, 0.93) for index in cutting[:1]]
+        rest = [at(index, 0.93) for index in cutting[1:3] if index not in deep]
+        both = [at(index, aim) for aim in (0.93, 1.0, 0.8) for index in deep]
+        return first + both[:2] + [at(index, 0.72) for index in cutting[:1]] + aware + both[2:] + rest
 
     def ask(self) -> Proposal | None:
         """The next recipe that was not asked for before; None where nothing new is found."""

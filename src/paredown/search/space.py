@@ -46,7 +46,6 @@ _KINDS = {
     Move.SLIM: "width and depth",
     Move.SHALLOW: "depth",
 }
-_GRID = 25  # steps of what `Move.SHALLOW` keeps: whole blocks go, finer shares would name the same network
 
 Order = tuple[Move, ...]
 
@@ -89,10 +88,7 @@ class Sketch:
     epochs: tuple[float, ...] = (1.0,)
 
     def __post_init__(self) -> None:
-        macs = round(self.macs, 3) if self.kind else 1.0
-        if self.kind == "depth":
-            macs = max(1, round(macs * _GRID)) / _GRID
-        object.__setattr__(self, "macs", macs)
+        object.__setattr__(self, "macs", round(self.macs, 3) if self.kind else 1.0)
 
     @property
     def kind(self) -> str:
