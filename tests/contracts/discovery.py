@@ -9,6 +9,9 @@ FAMILIES = (prune, quantize, architecture, distill, regularize)
 
 QUICK = {
     architecture.Slim: {"evaluations": 6, "examples": 32},
+    distill.ReviewKD: {"at": ("stem", "block")},
+    distill.MiniLM: {"heads": 4},
+    distill.TinyBERT: {"heads": 4},
 }
 """Settings that make a technique quick enough to be checked often; nothing else differs from the defaults."""
 
@@ -50,3 +53,15 @@ PARTS = {
     },
 }
 """Settings objects that have a choice of techniques inside, one by one."""
+INGREDIENT_PARTS = {
+    **{
+        f"{n} in distill.Outputs": distill.Outputs(loss=make(cls))
+        for n, cls in of_kind(distill.OutputLoss, distill).items()
+    },
+    **{
+        f"{n} in distill.Features": distill.Features(at="block.0+block.1+block.3", loss=make(cls))
+        for kind in (distill.FeatureLoss, distill.LearnedFeatureLoss)
+        for n, cls in of_kind(kind, distill).items()
+    },
+}
+"""The same for ingredients of training."""

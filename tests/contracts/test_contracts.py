@@ -4,9 +4,10 @@ import pytest
 
 from paredown.testing import ingredient_checks, small_bench, target_checks, transform_checks
 
-from .discovery import INGREDIENTS, PARTS, TARGETS, TRANSFORMS
+from .discovery import INGREDIENT_PARTS, INGREDIENTS, PARTS, TARGETS, TRANSFORMS
 
 BENCH = functools.cache(small_bench)
+INGREDIENT_PART_CHECKS = ("settings are frozen data", "training is repeatable", "a plain network is left")
 PART_CHECKS = ("settings are frozen data", "the plan is JSON with a reason", "the plan is repeatable")
 
 
@@ -37,6 +38,11 @@ def test_part_of_a_transform(check):
 
 @pytest.mark.parametrize("check", cases(INGREDIENTS, ingredient_checks))
 def test_ingredient(check):
+    check()
+
+
+@pytest.mark.parametrize("check", cases(INGREDIENT_PARTS, ingredient_checks, INGREDIENT_PART_CHECKS))
+def test_part_of_an_ingredient(check):
     check()
 
 

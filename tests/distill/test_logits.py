@@ -74,6 +74,22 @@ def test_numbers_are_matched_by_squared_error(setting):
     assert row["distill.Logits"] == pytest.approx(0.5 * error.item(), rel=1e-4)
 
 
+def test_scores_can_be_standardized(setting):
+    s = setting()
+    row, (inputs, _, outputs) = first_row(s, distill.Logits(temperature=2.0, alpha=1.0, standardize=True))
+    scores = [
+        (z - z.mean(1, keepdim=True)) / z.std(1, correction=0, keepdim=True) for z in (s.teacher(inputs), outputs)
+    ]
+    p, q = (torch.softmax(z / 2.0, 1) for z in scores)
+    assert row["distill.Logits"] == pytest.approx(((p * (p / q).log()).sum(1).mean() * 4.0).item(), rel=1e-3)
+
+
+def test_numbers_are_not_standardized(setting):
+    s = setting("numbers")
+    with pytest.raises(RecipeError, match=r"standardize=True\).*\[2, 3\].*`axis=1`"):
+        first_row(s, distill.Logits(standardize=True))
+
+
 def test_the_axis_can_be_said(setting):
     s = setting("numbers")
     row, (inputs, _, outputs) = first_row(s, distill.Logits(alpha=1.0, temperature=1.0, axis=-1))
@@ -189,6 +205,6 @@ def test_several_outputs_need_to_be_told_apart(setting):
 
 
 def test_settings_come_back_from_json():
-    for logits in (distill.Logits(), distill.Logits(teacher=big, temperature=2.0, alpha=0.5, axis=1)):
+    for logits in (distill.Logits(), distill.Logits(teacher=big, temperature=2.0, alpha=0.5, axis=1, standardize=True)):
         assert codec.decode(codec.encode(logits)) == logits
     assert paredown.distill.Logits is distill.Logits

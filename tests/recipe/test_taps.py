@@ -7,7 +7,7 @@ import torch
 
 from paredown.errors import RecipeError
 from paredown.recipe import AdamW, Hook, Ingredient, Train
-from paredown.recipe.taps import Taps, find
+from paredown.recipe.taps import Taps, find, matching
 
 
 def tapped(network, path, inputs):
@@ -36,6 +36,80 @@ def test_a_node_can_be_named(network):
 def test_a_path_that_is_not_there_lists_the_nearest(network):
     with pytest.raises(RecipeError, match=r"no module or node 'bodi.1' to tap.*'body.1'"):
         find(network, "bodi.1")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "paths"),
+    [
+        ("body.*", ["body.0", "body.1", "body.2", "body.3", "body.4"]),
+        ("body.[02]", ["body.0", "body.2"]),
+        ("*", ["body", "head"]),
+        ("body", ["body"]),
+        ("relu*", ["relu", "relu_1"]),
+    ],
+)
+def test_a_glob_means_modules_and_stays_within_one_part_of_a_path(network, pattern, paths):
+    inputs = torch.randn(3, 1, 6, 6)
+    taps = Taps(network)
+    found = taps.add(pattern)
+    values = taps.values(network.graph_module(inputs))
+    taps.remove()
+    assert set(paths) <= set(found)
+    assert pattern == "*" or list(found) == paths
+    assert list(values) == list(found)
+    for path in paths:
+        torch.testing.assert_close(values[path], tapped(network, path, inputs))
+
+
+def test_a_glob_that_means_nothing_lists_the_nearest(network):
+    with pytest.raises(RecipeError, match=r"no module or node 'bodi.\*' to tap in this network.*'body.1'"):
+        Taps(network).add("bodi.*")
+    with pytest.raises(RecipeError, match=r"to tap in the teacher.*'body'"):
+        Taps(network, owner="the teacher").add("bodie")
+
+
+def test_a_name_is_taken_as_it_is_before_it_is_a_glob():
+    assert matching("a[0]", ["a0", "a[0]"]) == ("a[0]",)
+    assert matching("a[0]", ["a0"]) == ("a0",)
+
+
+def test_the_probe_sees_the_taps_too(network, evidence):
+    seen = []
+
+    @dataclasses.dataclass(frozen=True)
+    class Look(Ingredient):
+        def start(self, context):
+            paths = context.tap("body.[24]")
+            probe = context.probe()
+            seen.append((paths, probe, context.network.training))
+            return Hook()
+
+    Train(epochs=1, using=[Look()], optimizer=AdamW(lr=1e-3), early=None, device="cpu").fit(network, evidence)
+    ((paths, probe, training),) = seen
+    assert paths == ("body.2", "body.4") == tuple(probe.taps)
+    assert training
+    for path in paths:
+        torch.testing.assert_close(probe.taps[path], tapped(network, path, probe.inputs))
+    torch.testing.assert_close(probe.outputs, network(probe.inputs))
+
+
+def test_what_ingredients_share_is_made_once_per_training(network, evidence):
+    made, got = [], []
+
+    @dataclasses.dataclass(frozen=True)
+    class Asks(Ingredient):
+        key: str
+
+        def start(self, context):
+            got.append(context.once(self.key, lambda: made.append(self.key) or object()))
+            return Hook()
+
+    train = Train(using=[Asks("a"), Asks("a"), Asks("b")], optimizer=AdamW(lr=1e-3), early=None, device="cpu")
+    train.fit(network, evidence)
+    assert made == ["a", "b"]
+    assert got[0] is got[1] is not got[2]
+    train.fit(network, evidence)
+    assert made == ["a", "b"] * 2
 
 
 def test_taps_come_and_go_without_a_trace(network):

@@ -2,14 +2,16 @@
 
 import dataclasses
 import math
-from typing import Any
 
 import torch
 from torch.nn import functional
 
-from paredown.distill.original import Original, Teacher, Teaching, teach
+from paredown.distill.agree import check_axis, check_outputs
+from paredown.distill.lesson import Teaching
+from paredown.distill.original import Original, Teacher
+from paredown.distill.standardize import standardized
+from paredown.distill.teaching import teach
 from paredown.errors import RecipeError
-from paredown.graph.structure import flatten
 from paredown.recipe.classes import class_axis
 from paredown.recipe.ingredient import Hook, Ingredient, Step, TrainContext
 
@@ -32,6 +34,8 @@ class Logits(Ingredient):
         axis: the dimension of the outputs that holds the classes; None finds it from the targets (class indices of
             shape ``[n, ...]`` for outputs ``[n, classes, ...]`` or ``[n, ..., classes]``). Places whose target is
             negative, such as padding, do not count.
+        standardize: compare scores with mean 0 and standard deviation 1 in every row (`paredown.distill.standardize`,
+            arXiv:2403.01427).
 
     """
 
@@ -39,6 +43,7 @@ class Logits(Ingredient):
     temperature: float = 4.0
     alpha: float = 0.9
     axis: int | None = None
+    standardize: bool = False
 
     def __post_init__(self) -> None:
         if not (self.temperature > 0 and math.isfinite(self.temperature)):
@@ -64,13 +69,14 @@ class Logits(Ingredient):
         """
         teaching = teach(self.teacher, context)
         probe = context.probe()
-        _compare(probe.outputs, teaching(probe.inputs))
+        check_outputs(probe.outputs, teaching.see(probe.inputs).outputs, "distill.Logits")
         axis = class_axis(probe.outputs, probe.target) if self.axis is None else self.axis
-        if axis is not None and not (0 < axis < probe.outputs.ndim or -probe.outputs.ndim < axis < 0):
-            shape = list(probe.outputs.shape)
+        check_axis(probe.outputs, axis, "distill.Logits")
+        if self.standardize and axis is None:
             msg = (
-                f"distill.Logits(axis={axis}) was given for outputs of shape {shape}, whose first dimension is the "
-                "batch. Leave axis out to have it found from the targets."
+                "distill.Logits(standardize=True) was given, and the targets of this task are no class indices for "
+                f"outputs of shape {list(probe.outputs.shape)}: numbers without classes keep their scale. Leave "
+                "standardize out, or say which dimension holds classes: `axis=1`."
             )
             raise RecipeError(msg)
         return _LogitsHook(self, teaching, axis)
@@ -86,9 +92,11 @@ class _LogitsHook(Hook):
         return 1.0 - self._settings.alpha
 
     def term(self, step: Step) -> torch.Tensor:
-        student, teacher = step.outputs.float(), self._teaching(step.inputs).float()
+        student, teacher = step.outputs.float(), self._teaching.see(step.inputs).outputs.float()
         if self._axis is None:
             return self._settings.alpha * functional.mse_loss(student, teacher)
+        if self._settings.standardize:
+            student, teacher = standardized(student, self._axis), standardized(teacher, self._axis)
         divergence = softened(student, teacher, self._settings.temperature, self._axis)
         target = step.targets[0][1]
         if isinstance(target, torch.Tensor) and target.shape == divergence.shape:
@@ -102,21 +110,3 @@ def softened(student: torch.Tensor, teacher: torch.Tensor, temperature: float, a
     log_student = functional.log_softmax(student / temperature, axis)
     log_teacher = functional.log_softmax(teacher / temperature, axis)
     return functional.kl_div(log_student, log_teacher, reduction="none", log_target=True).sum(axis) * temperature**2
-
-
-def _compare(student: Any, teacher: Any) -> None:
-    for who, outputs in (("student", student), ("teacher", teacher)):
-        if not isinstance(outputs, torch.Tensor):
-            leaves = len(flatten(outputs)[0])
-            msg = (
-                f"distill.Logits compares one tensor, and the {who} gives {type(outputs).__name__} of {leaves} tensors. "
-                "Say which of them holds the logits: `Task(..., logits='logits')`."
-            )
-            raise RecipeError(msg)
-    if student.shape != teacher.shape:
-        msg = (
-            f"For two examples the teacher gives {list(teacher.shape)} and the student {list(student.shape)}. "
-            "Their outputs have to mean the same, class by class. Use a teacher that was trained for this task, "
-            "for example `distill.Logits(teacher=distill.Original())`."
-        )
-        raise RecipeError(msg)

@@ -1,20 +1,15 @@
 """Teachers."""
 
-import copy
 import dataclasses
+import math
 from collections.abc import Callable
-from typing import Any
+from typing import Union
 
-import torch
 from torch import nn
 
 from paredown.errors import RecipeError
-from paredown.graph.network import Network
-from paredown.recipe import batch
-from paredown.recipe.ingredient import TrainContext
-from paredown.recipe.layout import Layout
 
-__all__ = ["Original", "Teacher", "teach"]
+__all__ = ["Cached", "Ensemble", "Original", "Teacher"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,45 +17,77 @@ class Original:
     """The network the run began with, as it was before any step."""
 
 
-Teacher = Original | nn.Module | Callable[[], nn.Module]
-"""The original, a `Network`, any module that takes the same inputs, or a function that returns one.
+@dataclasses.dataclass(frozen=True)
+class Ensemble:
+    """Several teachers whose outputs are averaged: of logits, this is the geometric mean of their probabilities.
 
-A run directory can only hold the original and functions at the top level of a module: those are found again later.
-"""
+    Attributes:
+        teachers: two or more.
+        weights: share of each, above 0; they are divided by their sum. Empty for equal shares.
+
+    """
+
+    teachers: tuple["Teacher", ...]
+    weights: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "teachers", tuple(self.teachers))
+        object.__setattr__(self, "weights", tuple(self.weights))
+        if len(self.teachers) < 2:
+            msg = (
+                f"distill.Ensemble was given {len(self.teachers)} teacher(s). An ensemble has two or more. "
+                "Write `teacher=distill.Original()` for one, or `distill.Ensemble((first, second))`."
+            )
+            raise RecipeError(msg)
+        if self.weights and len(self.weights) != len(self.teachers):
+            msg = (
+                f"distill.Ensemble was given {len(self.teachers)} teachers and {len(self.weights)} weights. "
+                "Give one weight for each, or leave weights out for equal shares."
+            )
+            raise RecipeError(msg)
+        if any(not (weight > 0 and math.isfinite(weight)) for weight in self.weights):
+            msg = (
+                f"distill.Ensemble(weights={self.weights}) was given. Weights are finite numbers above 0. "
+                "Leave a teacher out rather than give it nothing."
+            )
+            raise RecipeError(msg)
+
+    @property
+    def shares(self) -> tuple[float, ...]:
+        """Weights that add up to 1."""
+        weights = self.weights or (1.0,) * len(self.teachers)
+        return tuple(weight / sum(weights) for weight in weights)
 
 
 @dataclasses.dataclass(frozen=True)
-class Teaching:
-    """A teacher at work: eval mode, no gradients, on the training's device and in its precision."""
+class Cached:
+    """A teacher whose outputs for the training data are computed once and kept on disk, for it and these data.
 
-    module: nn.Module
-    context: TrainContext
+    An example is looked up by the content of its inputs, so a batch that an augmentation, Mixup or a random transform of
+    the dataset has changed is not found, and the teacher runs on it as ever. What is kept was computed in the order of
+    the data, whatever the training's: a training gives the same weights whether the file was there or not. The outputs
+    of all examples are held in memory.
 
-    @torch.no_grad()
-    def __call__(self, inputs: Any) -> Any:
-        """What the task picks out of the teacher's outputs for these inputs."""
-        with self.context.autocast():
-            return self.context.evidence.objective.outputs(batch.call(self.module, inputs))
-
-
-def teach(teacher: Teacher, context: TrainContext) -> Teaching:
-    """Put a copy of a teacher to work.
-
-    Raises:
-        RecipeError: it is no module.
+    Attributes:
+        folder: where the file lies; it is named by teacher, data, device and precision.
+        teacher: the original, a `Network`, or a function that returns one.
 
     """
-    module: object = context.original if isinstance(teacher, Original) else teacher
-    if callable(module) and not isinstance(module, (nn.Module, type)):
-        module = module()
-    if not isinstance(module, nn.Module):
-        msg = (
-            f"teacher={teacher!r} was given. A teacher is `distill.Original()`, a module, a network, or a function that "
-            "returns one. "
-            "Write `distill.Logits(teacher=distill.Original())`."
-        )
-        raise RecipeError(msg)
-    twin = copy.deepcopy(module).to(context.device).eval().requires_grad_(False)
-    if isinstance(twin, Network):
-        Layout(twin, context.device, context.precision).begin()
-    return Teaching(twin, context)
+
+    folder: str
+    teacher: "Teacher" = dataclasses.field(default_factory=Original)
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.folder, str) or not self.folder:
+            msg = (
+                f"distill.Cached(folder={self.folder!r}) was given. It is the path of a folder, as text. "
+                "Write `distill.Cached('teachers')`."
+            )
+            raise RecipeError(msg)
+
+
+Teacher = Union[Original, Ensemble, Cached, nn.Module, Callable[[], nn.Module]]  # noqa: UP007 (it names itself)
+"""The original, an ensemble, a cached teacher, a `Network`, any module that takes the same inputs, or a function that returns one.
+
+A run directory can only hold the original and functions at the top level of a module: those are found again later.
+"""

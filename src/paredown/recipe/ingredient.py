@@ -13,9 +13,9 @@ listed, so that ingredients compose without knowing one another:
 
 import abc
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Mapping
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 from torch import nn
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from paredown.recipe.evidence import Evidence
 
 __all__ = ["Hook", "Ingredient", "Probe", "Step", "Targets", "TrainContext", "Update", "label"]
+
+_Made = TypeVar("_Made")
 
 Targets = tuple[tuple[float, Any], ...]
 """Weighted targets of one batch: usually one with weight 1; Mixup makes two of each."""
@@ -78,11 +80,12 @@ class Update:
 
 @dataclasses.dataclass(frozen=True)
 class Probe:
-    """A small batch and the student's outputs for it, in eval mode."""
+    """A small batch and the student's outputs and taps for it, in eval mode."""
 
     inputs: Any
     target: Any
     outputs: Any
+    taps: Mapping[str, torch.Tensor] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,7 +102,10 @@ class TrainContext:
         seed: for random numbers of the ingredient's own.
         precision: of the training, as in `Train`.
         autocast: context of that precision, for teachers.
-        tap: ask for the value of a module path or node of the student; it appears in `Step.taps` under this path.
+        tap: ask for the value of a module path, glob or node of the student; gives the paths that are meant, under
+            which the values appear in `Step.taps`.
+        tapped: the student's taps so far, by path.
+        shared: what the ingredients of this training share; see `once`.
 
     """
 
@@ -112,7 +118,16 @@ class TrainContext:
     seed: int
     precision: str
     autocast: Callable[[], AbstractContextManager[Any]]
-    tap: Callable[[str], None]
+    tap: Callable[[str], tuple[str, ...]]
+    tapped: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    shared: dict[Hashable, Any] = dataclasses.field(default_factory=dict)
+
+    def once(self, key: Hashable, make: Callable[[], _Made]) -> _Made:
+        """What `make` gives, made once per training for all ingredients that ask with this key, such as a teacher."""
+        if key not in self.shared:
+            self.shared[key] = make()
+        made: _Made = self.shared[key]
+        return made
 
     def probe(self) -> "Probe":
         """Two examples of the calibration split and what the student makes of them, to look at before training."""
@@ -120,9 +135,11 @@ class TrainContext:
         inputs, target = batch.to(self.device, inputs), batch.to(self.device, target)
         self.network.eval()
         with torch.no_grad():
-            outputs = self.evidence.objective.outputs(batch.call(self.network, inputs))
+            flat = self.network.graph_module(*batch.flat(self.network, inputs))
         self.network.train()
-        return Probe(inputs, target, outputs)
+        outputs = self.evidence.objective.outputs(self.network.out_structure.build(flat))
+        taps = dict(zip(self.tapped, flat[len(flat) - len(self.tapped) :], strict=True))
+        return Probe(inputs, target, outputs, taps)
 
 
 class Hook:

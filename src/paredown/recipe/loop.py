@@ -161,6 +161,7 @@ class Loop:
             precision=settings.precision,
             autocast=self._fabric.autocast,
             tap=self._taps.add,
+            tapped=self._taps.nodes,
         )
 
     def _train(self, pace: Pace) -> tuple[int, str, list[dict[str, float]], "_Best"]:

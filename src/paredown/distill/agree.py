@@ -1,0 +1,54 @@
+"""Whether the outputs of student and teacher can be compared."""
+
+from typing import Any
+
+import torch
+
+from paredown.errors import RecipeError
+from paredown.graph.structure import flatten
+
+__all__ = ["check_axis", "check_outputs"]
+
+
+def check_outputs(student: Any, teacher: Any, who: str) -> None:
+    """Refuse outputs that are no tensors of one shape.
+
+    Args:
+        student: its outputs for a small batch.
+        teacher: its outputs for the same.
+        who: the ingredient that asks, for the message.
+
+    Raises:
+        RecipeError: one is no single tensor, or their shapes differ.
+
+    """
+    for whose, outputs in (("student", student), ("teacher", teacher)):
+        if not isinstance(outputs, torch.Tensor):
+            leaves = len(flatten(outputs)[0])
+            msg = (
+                f"{who} compares one tensor, and the {whose} gives {type(outputs).__name__} of {leaves} tensors. "
+                "Say which of them holds the logits: `Task(..., logits='logits')`."
+            )
+            raise RecipeError(msg)
+    if student.shape != teacher.shape:
+        msg = (
+            f"For two examples the teacher gives {list(teacher.shape)} and the student {list(student.shape)}. "
+            "Their outputs have to mean the same, class by class. Use a teacher that was trained for this task, "
+            f"for example `{who}(teacher=distill.Original())`."
+        )
+        raise RecipeError(msg)
+
+
+def check_axis(outputs: torch.Tensor, axis: int | None, who: str) -> None:
+    """Refuse an axis that is the batch, or none of the outputs'.
+
+    Raises:
+        RecipeError: it is.
+
+    """
+    if axis is not None and not (0 < axis < outputs.ndim or -outputs.ndim < axis < 0):
+        msg = (
+            f"{who}(axis={axis}) was given for outputs of shape {list(outputs.shape)}, whose first dimension is the "
+            "batch. Leave axis out to have it found from the targets."
+        )
+        raise RecipeError(msg)

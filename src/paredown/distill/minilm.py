@@ -1,0 +1,62 @@
+"""Deep self-attention distillation."""
+
+import dataclasses
+import math
+from typing import ClassVar
+
+import torch
+from torch.nn import functional
+
+from paredown.distill.feature_loss import FeatureLoss
+from paredown.distill.relations import heads_of
+from paredown.distill.settings import above_zero
+from paredown.errors import RecipeError
+
+__all__ = ["MiniLM"]
+
+
+@dataclasses.dataclass(frozen=True)
+class MiniLM(FeatureLoss):
+    """How the tokens of a layer attend to one another (Wang et al. 2021, arXiv:2012.15828; 2020, arXiv:2002.10957).
+
+    Queries, keys and values are cut into as many relation heads on both sides, whatever the networks' own;
+    ``R(a, b) = softmax(a bᵀ / sqrt(width per head))`` over tokens. The loss is the sum over relations of
+    ``KL(R_t || R_s)``, averaged over examples, heads and tokens: query-query, key-key and value-value (version 2), or
+    query-key, which is the attention where the heads are the networks' own, and value-value (version 1). Widths may
+    differ. Tokens that pad take part on both sides.
+
+    Tap the layers that make queries, keys and values together, or the one that makes all three:
+    ``distill.Features(at="layer.5.query+layer.5.key+layer.5.value", loss=distill.MiniLM())``. The papers take the last
+    layer of the student and one of the teacher's upper half.
+
+    Attributes:
+        heads: relation heads, 1 or more; they divide both widths.
+        version: 1 or 2.
+
+    """
+
+    same_places: ClassVar[bool] = True
+    needs_places: ClassVar[bool] = True
+
+    heads: int = 12
+    version: int = 2
+
+    def __post_init__(self) -> None:
+        above_zero(self, "heads")
+        if self.version not in {1, 2}:
+            msg = f"distill.MiniLM(version={self.version}) was given. It is 1 or 2. Write `distill.MiniLM(version=2)`."
+            raise RecipeError(msg)
+
+    def __call__(self, student: torch.Tensor, teacher: torch.Tensor) -> torch.Tensor:
+        """See `FeatureLoss.__call__`."""
+        s, t = (self._relations(value) for value in (student, teacher))
+        return torch.stack([_divergence(a, b) for a, b in zip(s, t, strict=True)]).sum()
+
+    def _relations(self, value: torch.Tensor) -> list[torch.Tensor]:
+        q, k, v = heads_of(value, 3, self.heads, "distill.MiniLM")
+        pairs = ((q, q), (k, k), (v, v)) if self.version == 2 else ((q, k), (v, v))
+        return [(a @ b.transpose(2, 3) / math.sqrt(a.shape[3])).log_softmax(3) for a, b in pairs]
+
+
+def _divergence(student: torch.Tensor, teacher: torch.Tensor) -> torch.Tensor:
+    return functional.kl_div(student, teacher, reduction="none", log_target=True).sum(3).mean()

@@ -1,0 +1,51 @@
+"""Multi-level logit distillation."""
+
+import dataclasses
+import math
+
+import torch
+from torch.nn import functional
+
+from paredown.distill.output_loss import OutputLoss
+from paredown.errors import RecipeError
+
+__all__ = ["MLKD"]
+
+
+@dataclasses.dataclass(frozen=True)
+class MLKD(OutputLoss):
+    """Probabilities matched one by one, between rows, and between classes (Jin, Wang & Lin, CVPR 2023).
+
+    At each temperature, with probabilities P ``[rows, classes]``:
+    ``T² KL(P_t || P_s) + ||P_s P_sᵀ - P_t P_tᵀ||² / rows + ||P_sᵀ P_s - P_tᵀ P_t||² / classes``, averaged over
+    temperatures. The first product has rows² entries, too many for dense outputs. The paper adds a second, strongly
+    augmented view of every picture and drops unsure rows; neither belongs to the loss.
+
+    Attributes:
+        temperatures: each above 0.
+
+    """
+
+    temperatures: tuple[float, ...] = (2.0, 3.0, 4.0, 5.0, 6.0)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "temperatures", tuple(self.temperatures))
+        if not self.temperatures or any(not (t > 0 and math.isfinite(t)) for t in self.temperatures):
+            msg = (
+                f"distill.MLKD(temperatures={self.temperatures}) was given. It is one or more finite numbers above 0. "
+                "Write `distill.MLKD(temperatures=(2.0, 4.0, 6.0))`."
+            )
+            raise RecipeError(msg)
+
+    def __call__(self, student: torch.Tensor, teacher: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:  # noqa: ARG002
+        """See `OutputLoss.__call__`."""
+        return torch.stack([_level(student / t, teacher / t, t) for t in self.temperatures]).mean()
+
+
+def _level(student: torch.Tensor, teacher: torch.Tensor, temperature: float) -> torch.Tensor:
+    p, q = student.softmax(1), teacher.softmax(1)
+    rows, classes = p.shape
+    one_by_one = functional.kl_div(student.log_softmax(1), q, reduction="batchmean") * temperature**2
+    between_rows = (p @ p.T - q @ q.T).square().sum() / rows
+    between_classes = (p.T @ p - q.T @ q).square().sum() / classes
+    return one_by_one + between_rows + between_classes
