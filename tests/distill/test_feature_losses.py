@@ -371,5 +371,5 @@ def test_settings_out_of_range_say_what_to_type(make, words):
 
 @pytest.mark.parametrize("loss", [case.values[0] for case in LOSSES] + [distill.VID(), distill.MGD()], ids=repr)
 def test_settings_come_back_from_json(loss):
-    ingredient = distill.Features(at=("a", "b.*"), to="c", loss=loss, weight=2.0)
+    ingredient = distill.Features(at=("a", "b.*"), to="c", loss=loss, weight=2.0, mask="m")
     assert codec.decode(codec.encode(ingredient)) == ingredient

@@ -10,9 +10,11 @@ from torch import nn
 
 import paredown
 from paredown import distill, prune, quantize
+from paredown.distill.relations import heads_of
 from paredown.errors import RecipeError
-from paredown.recipe import AdamW, Ingredient, Train
+from paredown.recipe import AdamW, Evidence, Ingredient, Train
 from paredown.recipe.taps import Taps
+from paredown.testing import zoo
 from paredown.testing.bench import Quarters, small_bench
 
 BENCH = functools.cache(small_bench)
@@ -325,6 +327,91 @@ def test_attention_is_distilled_across_widths(at, loss):
     same = Watched(distill.Features(at=at, loss=loss, teacher=big))
     fit(same, network=small)
     torch.testing.assert_close(same.kept[1][1], term, rtol=1e-3, atol=1e-6)
+
+
+class Sentences(nn.Module):
+    """Attention over embedded tokens, the padding left out; takes ids and mask by name."""
+
+    def __init__(self, width):
+        super().__init__()
+        self.table = nn.Embedding(10, width)
+        self.query, self.key, self.value = (nn.Linear(width, width) for _ in range(3))
+        self.head = nn.Linear(width, 4)
+
+    def forward(self, ids, mask):
+        x = self.table(ids)
+        q, k, v = self.query(x), self.key(x), self.value(x)
+        allowed = (mask > 0)[:, None, :]
+        y = nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=allowed)
+        return self.head((y * mask[:, :, None]).sum(1) / mask.sum(1, keepdim=True))
+
+
+@functools.cache
+def sentences():
+    generator = torch.Generator().manual_seed(0)
+    lengths = torch.randint(1, 6, (64, 1), generator=generator)
+    mask = (torch.arange(5) < lengths).float()
+    inputs = {"ids": torch.randint(1, 10, (64, 5), generator=generator) * mask.long(), "mask": mask}
+    target = inputs["ids"][:, 0] % 4
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        small, big = Sentences(8).eval(), Sentences(12).eval()
+    split = ({**inputs}, target)
+    data = paredown.Data(split, calibrate=split, select=split, judge=split, batch_size=16)
+    task = paredown.Task(small, data, nn.functional.cross_entropy, paredown.scores.accuracy)
+    return task, paredown.capture(small, **{name: value[:2] for name, value in inputs.items()}), big
+
+
+@pytest.mark.parametrize(
+    ("at", "loss"),
+    [("query+key+value", distill.MiniLM(heads=2)), ("query+key", distill.TinyBERT(heads=2)), ("value", distill.SP())],
+)
+def test_places_that_pad_are_nothing_on_both_sides(at, loss):
+    task, network, big = sentences()
+    watched = Watched(distill.Features(at=at, loss=loss, teacher=big, mask="mask"))
+    dataclasses.replace(TRAIN, using=[watched]).fit(network, Evidence.of(task))
+    step, term = watched.kept[1]
+    mask = step.inputs["mask"][:, None]
+    student = torch.cat([step.taps[path] for path in at.split("+")], 2).transpose(1, 2) * mask
+    with torch.no_grad():
+        x = big.table(step.inputs["ids"])
+        teacher = torch.cat([big.get_submodule(path)(x) for path in at.split("+")], 2).transpose(1, 2) * mask
+    assert 0 < mask.sum() < mask.numel()
+    torch.testing.assert_close(term, loss.usual * loss(student, teacher), rtol=1e-3, atol=1e-6)
+
+
+def test_a_mask_that_is_not_there_or_does_not_fit_is_refused():
+    task, network, big = sentences()
+
+    def start(**settings):
+        features = distill.Features(teacher=big, **settings)
+        dataclasses.replace(TRAIN, using=[features]).fit(network, Evidence.of(task))
+
+    with pytest.raises(RecipeError, match=r"mask='msk'\).*inputs of this task have 'ids', 'mask'.*leave mask out"):
+        start(at="value", mask="msk")
+    with pytest.raises(RecipeError, match=r"mask='mask'\).*shape \[2, 5\].*'head' has places \[\].*Leave mask out"):
+        start(at="head", mask="mask")
+    with pytest.raises(RecipeError, match=r"mask='mask'\).*this task have no names"):
+        fit(distill.Features(at="block", mask="mask"))
+
+
+@pytest.mark.parametrize("form", ["unbind", "chunk", "split"])
+def test_queries_keys_and_values_made_by_one_layer_are_taken_apart(form):
+    network = zoo.captured("VisionTransformer", form=form).copy()
+    bigger = zoo.captured("VisionTransformer", form=form, width=24).copy()
+    inputs = torch.randn(4, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+    values = []
+    for net in (network, bigger):
+        taps = Taps(net)
+        taps.add("layers.1.attention.qkv")
+        values.append(net.graph_module(inputs)[-1].transpose(1, 2))
+    assert [value.shape[1] for value in values] == [48, 72]
+    q, k, _ = heads_of(values[0], 3, 4, "here")
+    for head in range(4):
+        block = values[0].transpose(1, 2)[:, :, 4 * head : 4 * head + 4]
+        torch.testing.assert_close(q[:, head], block)
+        torch.testing.assert_close(k[:, head], values[0].transpose(1, 2)[:, :, 16 + 4 * head : 20 + 4 * head])
+    assert distill.MiniLM(heads=4)(*values) > 0
 
 
 @pytest.mark.parametrize(

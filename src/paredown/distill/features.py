@@ -46,6 +46,7 @@ class Features(Ingredient):
         weight: of the whole, 0 or more; None for the one usual with this loss.
         project: whether a map may be learned where widths differ.
         axis: dimension of the values that holds the channels; None: the second, or the last of three (tokens).
+        mask: name of the input that is 0 where tokens pad (``attention_mask``); values are 0 there on both sides.
 
     """
 
@@ -56,6 +57,7 @@ class Features(Ingredient):
     weight: float | None = None
     project: bool = True
     axis: int | None = None
+    mask: str | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "at", paths(self.at))
@@ -85,7 +87,7 @@ class Features(Ingredient):
 
         """
         at = paths(self.at)
-        pairs = Pairs(self, at, at if self.to is None else paths(self.to), self.teacher, context, self.axis)
+        pairs = Pairs(self, at, at if self.to is None else paths(self.to), self.teacher, context, self.axis, self.mask)
         found = list(pairs(context.probe()))
         with isolated(context.seed), torch.no_grad():
             matches = nn.ModuleList([_match(self, pair) for pair in found]).to(context.device)

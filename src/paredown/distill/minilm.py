@@ -23,7 +23,7 @@ class MiniLM(FeatureLoss):
     ``R(a, b) = softmax(a bᵀ / sqrt(width per head))`` over tokens. The loss is the sum over relations of
     ``KL(R_t || R_s)``, averaged over examples, heads and tokens: query-query, key-key and value-value (version 2), or
     query-key, which is the attention where the heads are the networks' own, and value-value (version 1). Widths may
-    differ. Tokens that pad take part on both sides.
+    differ. Name the mask of tokens that pad, as in every use of `Features`: their vectors are 0 then.
 
     Tap the layers that make queries, keys and values together, or the one that makes all three:
     ``distill.Features(at="layer.5.query+layer.5.key+layer.5.value", loss=distill.MiniLM())``. The papers take the last

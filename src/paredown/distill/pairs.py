@@ -1,7 +1,8 @@
 """Values of the student beside those of its teacher."""
 
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 import torch
 
@@ -35,6 +36,7 @@ class Pairs:
         teacher: see `Teacher`.
         context: of the training.
         axis: dimension of the values that holds the channels; None: the second, or the last of three.
+        mask: name of the input that is 0 at places that pad; the values are 0 there.
 
     Raises:
         RecipeError: a tap does not exist, or the patterns do not mean as many values on both sides.
@@ -49,9 +51,11 @@ class Pairs:
         teacher: Teacher,
         context: TrainContext,
         axis: int | None = None,
+        mask: str | None = None,
     ) -> None:
         self._who = label(settings)
         self._axis = axis
+        self._mask = mask
         self._teaching = teach(teacher, context)
         self._at = [path for pattern in at for path in _expanded(pattern, context.tap)]
         self._to = [path for pattern in to for path in _expanded(pattern, self._teaching.tap)]
@@ -66,7 +70,27 @@ class Pairs:
         """The pairs of a batch, in the order of the taps."""
         lesson = self._teaching.see(seen.inputs)
         for at, to in zip(self._at, self._to, strict=True):
-            yield Pair(self._value(seen, at), self._value(lesson, to), at, to)
+            student, teacher = self._value(seen, at), self._value(lesson, to)
+            if self._mask is not None:
+                student, teacher = (self._masked(v, p, seen.inputs) for v, p in ((student, at), (teacher, to)))
+            yield Pair(student, teacher, at, to)
+
+    def _masked(self, value: torch.Tensor, path: str, inputs: Any) -> torch.Tensor:
+        mask: torch.Tensor | None = inputs.get(self._mask) if isinstance(inputs, Mapping) else None
+        if mask is None:
+            given = ", ".join(map(repr, inputs)) if isinstance(inputs, Mapping) else "no names"
+            msg = (
+                f"{self._who}(mask={self._mask!r}) was given, and the inputs of this task have {given}. It is the name of "
+                "the input that is 0 where tokens pad. Give inputs by name, or leave mask out."
+            )
+            raise RecipeError(msg)
+        if mask.shape != (value.shape[0], *value.shape[2:]):
+            msg = (
+                f"{self._who}(mask={self._mask!r}) was given, of shape {list(mask.shape)}, and the tap {path!r} has "
+                f"places {list(value.shape[2:])}. A mask has one number for every example and place. Leave mask out."
+            )
+            raise RecipeError(msg)
+        return value * mask[:, None].to(value)
 
     def _value(self, seen: Step | Probe | Lesson, path: str) -> torch.Tensor:
         if not path:

@@ -19,8 +19,8 @@ __all__ = ["TinyBERT"]
 class TinyBERT(FeatureLoss):
     """Attention before its softmax (Jiao et al. 2020, arXiv:1909.10351, equation 7).
 
-    ``mean squared difference of q kᵀ / sqrt(width per head)``, head by head, so that both have as many heads. Tokens
-    that pad take part on both sides. For every layer of the student and the teacher's that it is mapped to:
+    ``mean squared difference of q kᵀ / sqrt(width per head)``, head by head, so that both have as many heads. Scores
+    of tokens that pad are 0 where `Features` is given their mask. For every layer of the student and the teacher's that it is mapped to:
     ``distill.Features(at="layer.*.query+layer.*.key", to=("layer.1.query+layer.1.key", …), loss=distill.TinyBERT())``.
     The rest of the method is there already: hidden states and embeddings are `FitNets` with its learned map, the
     prediction is `Logits`.
