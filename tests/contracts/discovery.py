@@ -43,6 +43,8 @@ PARTS = {
         f"{n} in prune.Channels": prune.Channels(allocation=cls())
         for n, cls in of_kind(prune.Allocation, prune).items()
     },
+    **{f"{n} in prune.Weights": prune.Weights(method=cls()) for n, cls in of_kind(prune.Masking, prune).items()},
+    **{f"{n} in prune.Weights": prune.Weights(pattern=cls()) for n, cls in of_kind(prune.Pattern, prune).items()},
     **{
         f"{n} in quantize.Int8": quantize.Int8(activations=cls())
         for n, cls in of_kind(quantize.Range, quantize).items()

@@ -12,7 +12,7 @@ from torch import nn
 from paredown import scores
 from paredown.graph.capabilities import Capabilities
 from paredown.graph.capture import capture
-from paredown.measure import quality
+from paredown.measure import Size, quality
 from paredown.targets import Lowering
 from paredown.verdict import Margins, Measured
 from paredown.verdict.findings import FileContext, RunContext, channels_of, check
@@ -156,11 +156,28 @@ def test_pd111_assumed():
     assert of_run("PD111").severity == "not applicable"
 
 
+def test_pd112_sparse():
+    small = dataclasses.replace(file("small", 1.0), size=Size(1000, 420, 400))
+    facts = {"sparsity": 0.62, "capabilities": ALIGNED}
+    severity, text = told(of_file("PD112", measured=small, **facts))
+    assert severity == "tip"
+    assert text.startswith(
+        "62% of the parameters are zeros of sparse weights. The file has 100% of the original's bytes"
+    )
+    assert "on disk and 80% when both are compressed, and takes 1.00 of its time [0.99, 1.01]. ONNX Runtime mul" in text
+    assert of_file("PD112", sparsity=0.5).severity == "passed"
+    severity, text = told(of_file("PD112", measured=Measured("small", size=small.size), sparsity=0.5))
+    assert severity == "tip"
+    assert "Its time was not compared. A runtime for dense weights multiplies" in text
+    for none in ({}, {"sparsity": 0.0}, {"sparsity": 0.5, "measured": Measured("small", latency_of(0.5))}):
+        assert of_file("PD112", **none).severity == "not applicable"
+
+
 def test_all_are_given_every_time_and_have_a_page():
     found = check(FileContext(Measured("x"), Measured("original"))) + check(RunContext())
     assert {str(finding.severity) for finding in found} == {"not applicable"}
     codes = [finding.code for finding in found]
-    assert sorted(codes) == [f"PD{number}" for number in range(101, 112)]
+    assert sorted(codes) == [f"PD{number}" for number in range(101, 113)]
     root = Path(__file__).parents[2]
     for finding in found:
         page = (root / finding.page).read_text(encoding="utf-8")

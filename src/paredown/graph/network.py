@@ -12,6 +12,7 @@ from torch import fx, nn
 
 from paredown.errors import InputError
 from paredown.graph import mode, placement
+from paredown.graph.sparsity import is_sparse
 from paredown.graph.structure import Structure, flatten
 
 __all__ = ["InputSpec", "Network", "module_path"]
@@ -203,6 +204,7 @@ class Network(nn.Module):
         digest = hashlib.sha256()
         for node in self.graph_module.graph.nodes:
             digest.update(f"{node.op} {node.name} {node.target} {node.args} {node.kwargs}\n".encode())
+            digest.update(b"sparse\n" if is_sparse(node) else b"")
         tensors = [*self.named_parameters(remove_duplicate=False), *self.named_buffers(remove_duplicate=False)]
         first: dict[int, str] = {}
         for name, tensor in sorted(tensors, key=lambda pair: pair[0]):

@@ -25,6 +25,7 @@ from paredown.recipe.randomness import derive, isolated
 from paredown.recipe.range_test import range_test
 from paredown.recipe.taps import Taps
 from paredown.recipe.train import Train
+from paredown.recipe.zeros import Zeros
 
 __all__ = ["Job", "Loop", "TrainResult"]
 
@@ -131,6 +132,7 @@ class Loop:
             raise RecipeError(msg)
         self._layout = Layout(self._network, self._fabric.device, settings.precision)
         self._layout.begin()
+        self._zeros = Zeros(self._network)
         self._taps = Taps(self._network)
         context = self._context()
         self._hooks: list[tuple[str, Hook, torch.Generator]] = []
@@ -141,6 +143,7 @@ class Loop:
             self._hooks.append(
                 (name, thing.start(dataclasses.replace(context, seed=derive(settings.seed, name))), generator)
             )
+        self._zeros.restore()
         others = tuple(module for _, hook, _ in self._hooks for module in hook.trained())
         fused = settings.precision != "16-mixed" and self._fabric.device.type in {"cpu", "cuda"}
         parameters = groups(self._network, settings.optimizer.weight_decay, others)
@@ -219,6 +222,7 @@ class Loop:
         self._optimizer.step()
         for _, hook, _ in self._hooks:
             hook.after_step(self._network)
+        self._zeros.restore()
 
     def _clip(self) -> None:
         if self._settings.clip is None:
@@ -294,6 +298,7 @@ class Loop:
         with torch.no_grad():
             for hook in finishing:
                 hook.finish(self._network)
+        self._zeros.restore()
         return kept
 
     def _give_back(self, best: "_Best") -> None:
@@ -304,6 +309,7 @@ class Loop:
         if self._settings.devices > 1:
             _load(self._network, self._agree(_state(self._network)))
         self._taps.remove()
+        self._zeros.leave()
         self._layout.end()
         for parameter in self._network.parameters():
             parameter.grad = None

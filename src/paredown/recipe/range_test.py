@@ -14,6 +14,7 @@ from paredown.recipe.evidence import Evidence
 from paredown.recipe.layout import Layout
 from paredown.recipe.optimizers import Auto, groups
 from paredown.recipe.randomness import derive
+from paredown.recipe.zeros import Zeros
 
 if TYPE_CHECKING:
     from paredown.recipe.train import Train
@@ -50,6 +51,7 @@ def curve(settings: "Train", network: Network, evidence: Evidence) -> tuple[list
     layouts = [Layout(twin, device, "32-true") for twin in (still, moving)]
     for layout in layouts:
         layout.begin()
+    zeros = Zeros(moving)
     lowest, highest = settings.optimizer.span
     steps = settings.optimizer.lr.steps if isinstance(settings.optimizer.lr, Auto) else Auto().steps
     optimizer = settings.optimizer.build(groups(moving, settings.optimizer.weight_decay), fused=False)
@@ -71,6 +73,7 @@ def curve(settings: "Train", network: Network, evidence: Evidence) -> tuple[list
         rates.append(rate)
         gains.append(float(after.detach() - before))
         levels.append(float(before))
+    zeros.leave()
     return rates, gains, sum(levels) / max(1, len(levels))
 
 

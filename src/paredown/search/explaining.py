@@ -52,4 +52,5 @@ def _file(
         lowering=result.lowering,
         macs=result.macs,
         original_macs=original.macs,
+        sparsity=result.sparsity,
     )

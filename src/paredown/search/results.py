@@ -39,6 +39,7 @@ class TrialResult:
         lowering: what became of the quantized operators.
         trained: seconds of training in all its steps.
         channels: outputs per layer, by the user's module path.
+        sparsity: share of the parameters that are zeros of sparse weights.
 
     """
 
@@ -56,6 +57,7 @@ class TrialResult:
     lowering: Lowering = dataclasses.field(default_factory=Lowering)
     trained: float = 0.0
     channels: Mapping[str, int] = dataclasses.field(default_factory=_none)
+    sparsity: float = 0.0
 
     @property
     def sha256(self) -> str:

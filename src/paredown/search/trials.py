@@ -11,6 +11,7 @@ from paredown import codec
 from paredown.errors import LedgerError, ParedownError
 from paredown.graph.cost import total
 from paredown.graph.network import Network
+from paredown.graph.sparsity import sparsity
 from paredown.measure.size import size
 from paredown.recipe.train import Train
 from paredown.search.bench import ORIGINAL, Bench
@@ -193,6 +194,7 @@ class Trials:
             guards=guards,
             lowering=artifact.lowering,
             channels=channels_of(network),
+            sparsity=sparsity(network),
         )
 
     def _timed(self, result: TrialResult, shape: str) -> TrialResult:

@@ -14,6 +14,7 @@ from paredown.verdict.findings import (
     pd109_in_process,
     pd110_noise,
     pd111_assumed,
+    pd112_sparse,
 )
 from paredown.verdict.findings.context import FileContext, RunContext, channels_of
 from paredown.verdict.findings.finding import Finding, Severity
@@ -28,6 +29,7 @@ _OF_FILES: tuple[Callable[[FileContext], Finding], ...] = (
     pd107_energy.check,
     pd108_undecided.check,
     pd110_noise.check,
+    pd112_sparse.check,
 )
 _OF_RUNS: tuple[Callable[[RunContext], Finding], ...] = (
     pd104_select_judge.check,

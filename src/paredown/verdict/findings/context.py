@@ -28,6 +28,7 @@ class FileContext:
         original_channels: those of the original.
         lowering: what the runtime made of the network.
         macs, original_macs: multiplications per example.
+        sparsity: share of the parameters that are zeros of sparse weights.
         margins: what counts as a tie.
         unit: of the score; with ``%`` the margin is half a point where none was given.
 
@@ -41,6 +42,7 @@ class FileContext:
     lowering: Lowering | None = None
     macs: int | None = None
     original_macs: int | None = None
+    sparsity: float | None = None
     margins: Margins = dataclasses.field(default_factory=Margins)
     unit: str = ""
 

@@ -1,0 +1,118 @@
+"""Which of a layer's weights may be 0 together."""
+
+import abc
+import dataclasses
+from typing import Self
+
+import torch
+
+from paredown.errors import RecipeError
+
+__all__ = ["NM", "Pattern", "Unstructured"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Pattern(abc.ABC):
+    """Base of every pattern of zeros. Subclasses are final frozen dataclasses.
+
+    Weights come as rows: a row holds what makes one output, in the order of the kernel's places and, within a place,
+    of the inputs. So neighbours in a row are neighbouring inputs.
+    """
+
+    @property
+    @abc.abstractmethod
+    def run(self) -> int | None:
+        """Neighbours that are decided on together; None where any weights compete."""
+
+    @abc.abstractmethod
+    def keep(self, scores: torch.Tensor) -> torch.Tensor:
+        """Which weights stay: the highest scores of every row, and of equal ones the last.
+
+        Args:
+            scores: ``[rows, n]``; ``n`` is a multiple of `run` where there is one.
+
+        Returns:
+            ``[rows, n]``, true where a weight stays.
+
+        """
+
+    @abc.abstractmethod
+    def toward(self, share: float) -> Self:
+        """The pattern with so much of its sparsity, from 0 to 1: what a schedule asks for on its way."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Unstructured(Pattern):
+    """Any weights: the share `sparsity` of them is 0, wherever they are.
+
+    Attributes:
+        sparsity: share of zeros, from 0 to below 1.
+
+    """
+
+    sparsity: float = 0.5
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.sparsity < 1.0:
+            msg = (
+                f"Unstructured(sparsity={self.sparsity}) was given; it is the share of zeros, from 0 to below 1. "
+                "Write Unstructured(sparsity=0.5)."
+            )
+            raise RecipeError(msg)
+
+    @property
+    def run(self) -> int | None:
+        """See `Pattern.run`."""
+        return None
+
+    def keep(self, scores: torch.Tensor) -> torch.Tensor:
+        """See `Pattern.keep`."""
+        return _without_lowest(scores, round(self.sparsity * scores.shape[1]))
+
+    def toward(self, share: float) -> Self:
+        """See `Pattern.toward`."""
+        return dataclasses.replace(self, sparsity=self.sparsity * share)
+
+
+@dataclasses.dataclass(frozen=True)
+class NM(Pattern):
+    """Of every `m` neighbouring inputs of an output at most `n` have a weight that is not 0.
+
+    2:4 is what the sparse matrix units of some GPUs read (Mishra et al.: "Accelerating sparse deep neural networks",
+    2021, arXiv:2104.08378). Layers whose inputs are no multiple of `m` stay dense.
+
+    Attributes:
+        n: weights that stay, at least 1.
+        m: out of so many, more than `n`.
+
+    """
+
+    n: int = 2
+    m: int = 4
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.n < self.m:
+            msg = (
+                f"NM(n={self.n}, m={self.m}) was given; of m weights n stay, and that is at least 1 and fewer than m. "
+                "Write NM(n=2, m=4)."
+            )
+            raise RecipeError(msg)
+
+    @property
+    def run(self) -> int | None:
+        """See `Pattern.run`."""
+        return self.m
+
+    def keep(self, scores: torch.Tensor) -> torch.Tensor:
+        """See `Pattern.keep`."""
+        return _without_lowest(scores.reshape(-1, self.m), self.m - self.n).reshape(scores.shape)
+
+    def toward(self, share: float) -> Self:
+        """See `Pattern.toward`; counts are whole, and at least one of `m` goes."""
+        gone = max(1, round((self.m - self.n) * share))
+        return dataclasses.replace(self, n=self.m - gone)
+
+
+def _without_lowest(scores: torch.Tensor, count: int) -> torch.Tensor:
+    keep = torch.ones_like(scores, dtype=torch.bool)
+    return keep.scatter_(1, scores.argsort(dim=1, stable=True)[:, :count], value=False)
