@@ -1,9 +1,12 @@
 """Every technique there is, found by type in the public names of the families."""
 
+import functools
 import inspect
 
 from paredown import architecture, distill, prune, quantize, regularize, targets
 from paredown.recipe import Ingredient, Transform
+
+from .benches import word_bench
 
 FAMILIES = (prune, quantize, architecture, distill, regularize)
 
@@ -14,6 +17,9 @@ QUICK = {
     distill.TinyBERT: {"heads": 4},
 }
 """Settings that make a technique quick enough to be checked often; nothing else differs from the defaults."""
+
+BENCHES = dict.fromkeys(("regularize.TokenDropout", "regularize.EmbeddingNoise"), functools.cache(word_bench))
+"""What techniques are checked on that refuse pictures."""
 
 
 def of_kind(kind, *packages):

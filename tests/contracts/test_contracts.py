@@ -4,7 +4,7 @@ import pytest
 
 from paredown.testing import ingredient_checks, small_bench, target_checks, transform_checks
 
-from .discovery import INGREDIENT_PARTS, INGREDIENTS, PARTS, TARGETS, TRANSFORMS
+from .discovery import BENCHES, INGREDIENT_PARTS, INGREDIENTS, PARTS, TARGETS, TRANSFORMS
 
 BENCH = functools.cache(small_bench)
 INGREDIENT_PART_CHECKS = ("settings are frozen data", "training is repeatable", "a plain network is left")
@@ -15,7 +15,7 @@ def cases(things, checks, names=None):
     return [
         pytest.param(check, id=f"{name}-{check}")
         for name, thing in things.items()
-        for check in checks(thing, BENCH)
+        for check in checks(thing, BENCHES.get(name, BENCH))
         if names is None or check.name in names
     ]
 

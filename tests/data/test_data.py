@@ -81,6 +81,13 @@ def test_batches_are_limited_shuffled_and_repeatable():
     assert torch.equal(one.sum(0).round(decimals=3), other.sum(0).round(decimals=3))
 
 
+@pytest.mark.parametrize("seed", [None, 3])
+def test_the_order_is_the_one_of_the_batches(seed):
+    split = Split(arrays())
+    batches = torch.cat([inputs for inputs, _ in split.batches(size=30, shuffle_seed=seed)])
+    assert torch.equal(arrays()[0][torch.from_numpy(split.order(seed))], batches)
+
+
 def test_the_loader_keeps_its_collation_batch_size_and_workers():
     def collate(examples):
         return {"x": torch.stack([x for x, _ in examples]) * 2, "labels": torch.tensor([y for _, y in examples])}

@@ -306,6 +306,28 @@ def test_ingredients_draw_numbers_of_their_own(network, evidence):
     assert drawn["a"] == alone["a"] != alone["b"]
 
 
+def test_a_step_knows_which_examples_it_is_made_on(network, evidence):
+    train = evidence.work.train
+
+    def term(step):
+        for row, index in zip(step.inputs, step.examples.tolist(), strict=True):
+            assert torch.equal(row, train.example(index)[0])
+        seen.append(step.examples)
+
+    seen = []
+    dataclasses.replace(QUICK, using=[spying(term=lambda _: term)]).fit(network, evidence)
+    assert len(seen) == 20
+    assert torch.equal(torch.cat(seen[:10]).sort().values, torch.arange(320))
+    assert not torch.equal(seen[0], seen[10])
+
+
+def test_hooks_leave_in_reverse_order_and_once(network, evidence):
+    order = []
+    spies = [spying(leave=lambda _, name=name: lambda _: order.append(name)) for name in "ab"]
+    dataclasses.replace(QUICK, using=spies).fit(network, evidence)
+    assert order == ["b", "a"]
+
+
 def test_again_repeats_forward_and_backward_where_the_weights_are(network, evidence):
     gradients = []
 

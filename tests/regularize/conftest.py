@@ -73,6 +73,60 @@ def start(setting):
 
 
 @pytest.fixture
+def made():
+    """``made(model, x, y, loss, score)`` gives a task on these data and the network captured from the model."""
+
+    def make(model, x, y, loss=nn.functional.cross_entropy, score=paredown.scores.accuracy):
+        data = paredown.Data((x, y), calibrate=(x, y), select=(x, y), judge=(x, y), batch_size=8)
+        if isinstance(x, dict):
+            network = paredown.capture(model, **{name: tensor[:2] for name, tensor in x.items()})
+        else:
+            network = paredown.capture(model, x[:2])
+        return paredown.Task(model, data, loss, score), network
+
+    return make
+
+
+class PerPixel(nn.Module):
+    """Three classes for every pixel."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(2, 3, 1)
+
+    def forward(self, x):
+        return self.conv(x)
+
+
+@pytest.fixture
+def dense(made):
+    """A task with a class for every pixel."""
+    return made(PerPixel(), torch.rand(8, 2, 6, 8), torch.randint(3, (8, 6, 8)), score=paredown.scores.miou(3))
+
+
+@pytest.fixture
+def step():
+    """``step(outputs, target, ...)`` gives what a hook's ``term`` is told."""
+
+    def make(outputs, target, **known):
+        from paredown.recipe import Step
+
+        usual = {
+            "number": 0,
+            "inputs": outputs,
+            "targets": ((1.0, target),),
+            "raw": outputs,
+            "outputs": outputs,
+            "taps": {},
+            "forward": lambda inputs: inputs,
+            "examples": torch.arange(len(outputs)),
+        }
+        return Step(**{**usual, **known})
+
+    return make
+
+
+@pytest.fixture
 def words():
     """A task on token ids with a number as target: nothing here is a picture or a class."""
 

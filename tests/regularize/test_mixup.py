@@ -5,7 +5,7 @@ import torch
 from torch.nn import functional
 
 from paredown.errors import RecipeError
-from paredown.regularize import Mixup
+from paredown.regularize import ManifoldMixup, Mixup
 
 GENERATOR = torch.Generator
 
@@ -79,3 +79,116 @@ def test_an_alpha_out_of_range_is_refused(alpha):
 def test_token_ids_are_not_mixed(start, words):
     with pytest.raises(RecipeError, match=r"Mixup takes means of inputs.*int64.*Leave it out"):
         start(Mixup(), *words)
+
+
+@pytest.fixture
+def manifold(setting, start):
+    """A copy of the network with the mixture begun in it, its hook, and the modules put in by place."""
+    import types
+
+    def begin(ingredient, network=None):
+        twin = (network or setting.network).copy().train()
+        hook = ingredient.start(types.SimpleNamespace(network=twin))
+        found = {n.args[0].name: twin.get_submodule(n.target) for n in twin.nodes() if n.op == "call_module"}
+        return twin, hook, found
+
+    return begin
+
+
+def test_values_inside_are_mixed_with_the_weight_of_the_targets(manifold):
+    network, hook, found = manifold(ManifoldMixup(alpha=1.0, at=("2",)))
+    (mixer,) = found.values()
+    x, y = torch.randn(16, 2, 6, 8), torch.arange(16)
+    same, ((share, first), (rest, second)) = hook.batch(x, ((1.0, y),), GENERATOR().manual_seed(0))
+    assert same is x
+    assert torch.equal(first, y)
+    assert share + rest == pytest.approx(1.0)
+    values = torch.randn(16, 4, 6, 8)
+    torch.testing.assert_close(mixer(values), share * values + rest * values[second])
+    assert mixer.eval()(values) is values
+    hook.leave(network)
+    assert not any(node.op == "call_module" for node in network.nodes())
+
+
+def test_the_place_is_drawn_for_every_batch(manifold):
+    _, hook, found = manifold(ManifoldMixup())
+    assert list(found)[1:] == ["relu"]
+    generator, chosen = GENERATOR().manual_seed(0), []
+    for _ in range(40):
+        hook.batch(torch.zeros(4, 2, 6, 8), ((1.0, torch.arange(4)),), generator)
+        chosen.append([mixer.mix is not None for mixer in found.values()])
+        assert sum(chosen[-1]) == 1
+    assert 8 < sum(first for first, _ in chosen) < 32
+
+
+def test_places_that_something_goes_around_are_left_out(made):
+    from torch import nn
+
+    from paredown.regularize.places import bottlenecks
+
+    class Skips(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.one, self.two, self.head = nn.Linear(6, 6), nn.Linear(6, 6), nn.Linear(6, 3)
+
+        def forward(self, x):
+            x = torch.relu(x)
+            x = x + torch.relu(self.one(x))
+            return self.head(torch.tanh(self.two(x)) * x)
+
+    network = made(Skips(), torch.randn(16, 6), torch.arange(16) % 3)[1]
+    assert [node.name for node in bottlenecks(network)][1:] == ["relu", "add"]
+    assert bottlenecks(network)[0].op == "placeholder"
+
+
+def test_networks_without_such_a_place_are_refused(manifold, made):
+    from torch import nn
+
+    class Two(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.head = nn.Linear(6, 3)
+
+        def forward(self, x, mask):
+            return self.head(x) * mask
+
+    x = {"x": torch.randn(16, 6), "mask": torch.ones(16, 3)}
+    network = made(Two(), x, torch.arange(16) % 3)[1]
+    with pytest.raises(RecipeError, match=r"ManifoldMixup mixes values.*has none.*Say where"):
+        manifold(ManifoldMixup(), network)
+
+
+def test_the_loss_of_a_mixed_batch_is_the_one_written_by_hand(setting):
+    import dataclasses
+
+    from paredown.recipe import Hook, Ingredient
+    from paredown.recipe.randomness import derive
+
+    kept = []
+
+    @dataclasses.dataclass(frozen=True)
+    class Look(Ingredient):
+        def start(self, context):
+            class Keep(Hook):
+                def term(self, step):
+                    kept.append(step)
+
+            return Keep()
+
+    train = dataclasses.replace(setting.train, batch_size=128, using=[ManifoldMixup(alpha=1.0, at=("2",)), Look()])
+    row = train.fit(setting.network, setting.evidence).history[0]
+    ((share, y1), (rest, y2)) = kept[0].targets
+    twin = setting.network.copy().train()
+    weight = twin.get_parameter("4.weight")
+    inside = functional.conv2d(kept[0].inputs, twin.get_parameter("0.weight"), twin.get_parameter("0.bias"), padding=1)
+    inside = functional.batch_norm(
+        inside, None, None, twin.get_parameter("1.weight"), twin.get_parameter("1.bias"), training=True
+    ).relu()
+    generator = GENERATOR().manual_seed(derive(0, "regularize.ManifoldMixup"))
+    torch.randint(2**62, (), generator=generator)  # draws the weight
+    order = torch.randperm(128, generator=generator)
+    assert torch.equal(y1[order], y2)
+    mixed = share * inside + rest * inside[order]
+    outputs = functional.linear(mixed.flatten(1), weight, twin.get_parameter("4.bias"))
+    expected = share * functional.cross_entropy(outputs, y1) + rest * functional.cross_entropy(outputs, y2)
+    assert row["loss"] == pytest.approx(expected.item(), rel=1e-4)

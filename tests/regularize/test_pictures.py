@@ -6,7 +6,6 @@ import pytest
 import torch
 from torch import nn
 
-import paredown
 from paredown.errors import RecipeError
 from paredown.regularize import Crop, Cutout, Flip
 
@@ -48,27 +47,6 @@ def test_a_flip_mirrors_about_half_of_the_pictures(start):
     same = [torch.equal(a, b) for a, b in zip(turned, x, strict=True)]
     assert all(a != b for a, b in zip(mirrored, same, strict=True))
     assert 150 < sum(mirrored) < 250
-
-
-class PerPixel(nn.Module):
-    """Three classes for every pixel."""
-
-    def __init__(self):
-        super().__init__()
-        self.conv = nn.Conv2d(2, 3, 1)
-
-    def forward(self, x):
-        return self.conv(x)
-
-
-@pytest.fixture
-def dense():
-    splits = {
-        name: (torch.rand(8, 2, 6, 8), torch.randint(3, (8, 6, 8)))
-        for name in ("train", "calibrate", "select", "judge")
-    }
-    task = paredown.Task(PerPixel(), paredown.Data(**splits), nn.functional.cross_entropy, paredown.scores.miou(3))
-    return task, paredown.capture(task.model, splits["train"][0][:2])
 
 
 def test_targets_of_pixels_turn_along(start, dense):

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-__all__ = ["class_labels", "divided", "stratified"]
+__all__ = ["Indices", "class_labels", "divided", "stratified"]
 
 Indices = NDArray[np.int64]
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from paredown.data.sampling import stratified
+from paredown.data.sampling import Indices, stratified
 from paredown.data.source import Arrays, Examples, Gate, Seeded, Source, adapt, known_targets, rows_of
 from paredown.errors import DataError
 
@@ -89,6 +89,12 @@ class Split:
         sealed = isinstance(self._examples, Gate) or isinstance(getattr(self._examples, "examples", None), Gate)
         return 0 if sealed and multiprocessing.get_start_method() != "fork" else self._source.workers
 
+    def order(self, shuffle_seed: int | None = None) -> Indices:
+        """Indices of the examples in the order in which `batches` gives them for this seed."""
+        if shuffle_seed is None:
+            return np.arange(len(self))
+        return np.random.default_rng(shuffle_seed).permutation(len(self))
+
     def batches(
         self, size: int | None = None, shuffle_seed: int | None = None, limit: int | None = None
     ) -> Iterator[tuple[Any, Any]]:
@@ -100,10 +106,7 @@ class Split:
             limit: at most so many examples.
 
         """
-        order = np.arange(len(self))
-        if shuffle_seed is not None:
-            order = np.random.default_rng(shuffle_seed).permutation(len(self))
-        order = order[:limit]
+        order = self.order(shuffle_seed)[:limit]
         size = size or self.batch_size
         parts = [order[start : start + size] for start in range(0, len(order), size)]
         if isinstance(self._examples, Arrays):

@@ -8,7 +8,8 @@ listed, so that ingredients compose without knowing one another:
 2. the network runs; ``loss`` may reshape the task's loss for each target (label smoothing, robust losses);
 3. the task's loss is multiplied by every ``loss_weight``, and every ``term`` is added (distillation, penalties);
 4. backward, clipping; ``before_step``, the optimizer's step, ``after_step``;
-5. ``epoch_end`` when an epoch ends; ``finish`` gives the weights that are evaluated and returned (averages).
+5. ``epoch_end`` when an epoch ends; ``finish`` gives the weights that are evaluated and returned (averages);
+   ``leave`` takes back what a hook changed in the graph.
 """
 
 import abc
@@ -46,6 +47,7 @@ class Step:
         outputs: what the task picks out of it (logits).
         taps: values of the student's taps by the path they were asked for.
         forward: runs the student once more, in train mode, with gradients: inputs to outputs.
+        examples: which examples of the training split these are, ``[n]`` on the CPU; of mixed ones the first of each.
 
     """
 
@@ -56,6 +58,7 @@ class Step:
     outputs: Any
     taps: dict[str, torch.Tensor]
     forward: Callable[[Any], Any]
+    examples: torch.Tensor
 
 
 @dataclasses.dataclass(frozen=True)
@@ -165,7 +168,10 @@ class Hook:
         return 1.0
 
     def term(self, step: Step) -> torch.Tensor | None:  # noqa: ARG002 (for subclasses)
-        """A scalar to add to the loss, already weighted; None for none."""
+        """A scalar to add to the loss, already weighted; None for none.
+
+        Called a second time for the same step where another hook asks for `Update.again`.
+        """
         return None
 
     def trained(self) -> tuple[nn.Module, ...]:
@@ -186,6 +192,9 @@ class Hook:
 
         Called before every evaluation and at the end; the loop puts the training weights back after an evaluation.
         """
+
+    def leave(self, network: Network) -> None:
+        """Take back what was changed in the network's graph; called once, when the training is over."""
 
 
 @dataclasses.dataclass(frozen=True)

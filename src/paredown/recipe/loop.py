@@ -83,6 +83,15 @@ class _Student(nn.Module):
         return self.network.graph_module(*tensors)  # type: ignore[no-any-return]
 
 
+@dataclasses.dataclass(frozen=True)
+class _Batch:
+    """What a step is made on; `examples` are indices in the training split."""
+
+    inputs: Any
+    targets: Targets
+    examples: torch.Tensor
+
+
 class Loop:
     """One training: settings, a copy of the network, and the hooks at work on it."""
 
@@ -111,8 +120,8 @@ class Loop:
             self._prepare(1e-6)
             clock, meter, step = Pace(steps + 1, None), Meter(1), 0
             while step <= steps:
-                for inputs, targets in islice(self._batches(step), steps + 1 - step):
-                    self._step(step, 0.0, inputs, targets, meter)
+                for given in islice(self._batches(step), steps + 1 - step):
+                    self._step(step, 0.0, given, meter)
                     clock.tick()
                     step += 1
         return clock.seconds_per_step()
@@ -174,9 +183,9 @@ class Loop:
         history: list[dict[str, float]] = []
         step, epoch, stopped = 0, 0, ""
         while not stopped:
-            for inputs, targets in self._batches(epoch):
+            for given in self._batches(epoch):
                 lr = self._lr * settings.schedule.factor(self._agree(pace.done(step + 0.5)))
-                self._step(step, lr, inputs, targets, meter)
+                self._step(step, lr, given, meter)
                 step += 1
                 pace.tick()
                 self._job.progress.update(f"training, loss {meter.last:.4g}", step, pace.steps)
@@ -192,24 +201,26 @@ class Loop:
             stopped = stopped or self._agree("patience" if best.exhausted() else "deadline" if pace.over() else "")
         return step, stopped, history, best
 
-    def _batches(self, epoch: int) -> Iterator[tuple[Any, Targets]]:
+    def _batches(self, epoch: int) -> Iterator[_Batch]:
         settings, work = self._settings, self._evidence.work
         count = settings.steps_per_epoch(work) * settings.devices
-        batches = work.train.batches(settings.size(work), shuffle_seed=derive(settings.seed, "order", epoch))
-        for inputs, target in islice(batches, self._fabric.global_rank, count, settings.devices):
+        size, seed = settings.size(work), derive(settings.seed, "order", epoch)
+        order = torch.split(torch.from_numpy(work.train.order(seed)), size)
+        batches = zip(order, work.train.batches(size, shuffle_seed=seed), strict=True)
+        for examples, (inputs, target) in islice(batches, self._fabric.global_rank, count, settings.devices):
             targets: Targets = ((1.0, target),)
             for _, hook, generator in self._hooks:
                 inputs, targets = hook.batch(inputs, targets, generator)  # noqa: PLW2901 (each changes the last)
             inputs = batch.each(self._layout.put, batch.to(self._fabric.device, inputs))  # noqa: PLW2901
-            yield inputs, batch.to(self._fabric.device, targets)
+            yield _Batch(inputs, batch.to(self._fabric.device, targets), examples)
 
-    def _step(self, number: int, lr: float, inputs: Any, targets: Targets, meter: Meter) -> None:
+    def _step(self, number: int, lr: float, given: _Batch, meter: Meter) -> None:
         for group in self._optimizer.param_groups:
             group["lr"] = lr * group["factor"]
 
         def backward() -> dict[str, torch.Tensor]:
             self._optimizer.zero_grad(set_to_none=True)
-            terms = self._terms(number, inputs, targets)
+            terms = self._terms(number, given)
             self._fabric.backward(terms["loss"])
             self._clip()
             return terms
@@ -234,16 +245,16 @@ class Loop:
         else:
             torch.nn.utils.clip_grad_norm_(self._trained, self._settings.clip)
 
-    def _terms(self, number: int, inputs: Any, targets: Targets) -> dict[str, torch.Tensor]:
-        raw, taps = self._forward(inputs)
+    def _terms(self, number: int, given: _Batch) -> dict[str, torch.Tensor]:
+        raw, taps = self._forward(given.inputs)
         outputs = self._objective.outputs(raw)
-        losses = [self._task_loss(raw, outputs, target) for _, target in targets]
+        losses = [self._task_loss(raw, outputs, target) for _, target in given.targets]
         task = losses[0]
-        if len(targets) > 1:
-            task = torch.stack([weight * loss for (weight, _), loss in zip(targets, losses, strict=True)]).sum()
+        if len(losses) > 1:
+            task = torch.stack([weight * loss for (weight, _), loss in zip(given.targets, losses, strict=True)]).sum()
         terms, total = {"task": task}, task
         if self._hooks:
-            step = Step(number, inputs, targets, raw, outputs, taps, self._again)
+            step = Step(number, given.inputs, given.targets, raw, outputs, taps, self._again, given.examples)
             for _, hook, _ in self._hooks:
                 total = total * hook.loss_weight()
             for name, hook, _ in self._hooks:
@@ -309,6 +320,8 @@ class Loop:
         if self._settings.devices > 1:
             _load(self._network, self._agree(_state(self._network)))
         self._taps.remove()
+        for _, hook, _ in reversed(self._hooks):
+            hook.leave(self._network)
         self._zeros.leave()
         self._layout.end()
         for parameter in self._network.parameters():

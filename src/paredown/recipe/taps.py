@@ -11,7 +11,7 @@ from paredown.errors import RecipeError
 from paredown.graph.network import Network, module_path
 from paredown.recipe.nearest import nearest
 
-__all__ = ["Taps", "find", "matching"]
+__all__ = ["Taps", "find", "matching", "meant"]
 
 
 def matching(pattern: str, paths: Iterable[str], owner: str = "this network") -> tuple[str, ...]:
@@ -65,6 +65,18 @@ def find(network: Network, path: str, owner: str = "this network") -> fx.Node:
     return (leaving or named or list(within))[-1]
 
 
+def meant(network: Network, pattern: str, owner: str = "this network") -> tuple[str, ...]:
+    """The modules of a network that a path or glob means; its nodes only where it means no module.
+
+    Raises:
+        RecipeError: there is no such module or node; the nearest ones are listed.
+
+    """
+    modules = list(_paths(_operators(network)))
+    some = any(_meets(pattern, path) for path in modules)
+    return matching(pattern, modules if some else _known(network), owner)
+
+
 def _operators(network: Network) -> list[fx.Node]:
     return [node for node in network.nodes() if node.op == "call_function"]
 
@@ -93,17 +105,13 @@ class Taps:
     owner: str = "this network"
 
     def add(self, pattern: str) -> tuple[str, ...]:
-        """Give out the values of a module path, glob or node from now on; returns the paths it means.
-
-        A glob means modules; nodes only where no module is meant.
+        """Give out the values of a module path, glob or node from now on; returns the paths it means (`meant`).
 
         Raises:
             RecipeError: there is no such module or node; the nearest ones are listed.
 
         """
-        modules = list(_paths(_operators(self.network)))
-        some = any(_meets(pattern, path) for path in modules)
-        paths = matching(pattern, modules if some else _known(self.network), self.owner)
+        paths = meant(self.network, pattern, self.owner)
         for path in paths:
             if path not in self.nodes:
                 self.nodes[path] = find(self.network, path)

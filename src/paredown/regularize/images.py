@@ -10,25 +10,26 @@ from paredown.graph.structure import flatten
 from paredown.recipe import batch
 from paredown.recipe.ingredient import TrainContext
 
-__all__ = ["change", "dense", "require"]
+__all__ = ["change", "dense", "picture", "require"]
 
 
-def _picture(tensor: torch.Tensor) -> bool:
+def picture(tensor: torch.Tensor) -> bool:
+    """Whether this is a batch of pictures: real numbers ``[n, channels, height, width]``."""
     return tensor.ndim == 4 and tensor.dtype.is_floating_point
 
 
 def change(function: Callable[[torch.Tensor], torch.Tensor], inputs: Any) -> Any:
     """The same inputs with `function` applied to every float tensor of shape ``[n, channels, height, width]``."""
-    return batch.each(lambda tensor: function(tensor) if _picture(tensor) else tensor, inputs)
+    return batch.each(lambda tensor: function(tensor) if picture(tensor) else tensor, inputs)
 
 
 def dense(inputs: Any, target: Any) -> bool:
     """Whether the target has a value for every place of the pictures."""
-    pictures = [tensor for tensor in flatten(inputs)[0] if _picture(tensor)]
+    pictures = [tensor for tensor in flatten(inputs)[0] if picture(tensor)]
     return (
         isinstance(target, torch.Tensor)
         and target.ndim > 2
-        and any(target.shape[-2:] == picture.shape[-2:] for picture in pictures)
+        and any(target.shape[-2:] == known.shape[-2:] for known in pictures)
     )
 
 
@@ -40,7 +41,7 @@ def require(context: TrainContext, who: str) -> None:
 
     """
     found = flatten(context.probe().inputs)[0]
-    if not any(_picture(tensor) for tensor in found):
+    if not any(picture(tensor) for tensor in found):
         shapes = ", ".join(f"{tensor.dtype} {list(tensor.shape)}".removeprefix("torch.") for tensor in found)
         msg = (
             f"{who} moves pixels, and no input of this task is a picture (float, [n, channels, height, width]): "

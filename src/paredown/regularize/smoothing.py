@@ -7,8 +7,8 @@ import torch
 from torch.nn import functional
 
 from paredown.errors import RecipeError
-from paredown.recipe.classes import class_axis
 from paredown.recipe.ingredient import Hook, Ingredient, TrainContext
+from paredown.regularize import labels
 
 __all__ = ["LabelSmoothing"]
 
@@ -42,20 +42,7 @@ class LabelSmoothing(Ingredient):
             RecipeError: the targets are no class indices.
 
         """
-        probe = context.probe()
-        axis = class_axis(probe.outputs, probe.target)
-        if axis is None:
-            shapes = [
-                f"{str(t.dtype).removeprefix('torch.')} {list(t.shape)}"
-                if isinstance(t, torch.Tensor)
-                else type(t).__name__
-                for t in (probe.outputs, probe.target)
-            ]
-            msg = (
-                f"regularize.LabelSmoothing shares labels among classes, and this task has no class indices as targets: "
-                f"for two examples the outputs are {shapes[0]} and the targets {shapes[1]}. Leave it out of `using`."
-            )
-            raise RecipeError(msg)
+        axis = labels.require(context, "regularize.LabelSmoothing shares labels among classes")
         return _SmoothingHook(self.epsilon, axis)
 
 
@@ -66,6 +53,4 @@ class _SmoothingHook(Hook):
 
     def loss(self, loss: torch.Tensor, outputs: Any, target: Any) -> torch.Tensor:
         even = -functional.log_softmax(outputs.float(), self._axis).mean(self._axis)
-        counted: torch.Tensor = target >= 0
-        spread = (even * counted).sum() / counted.sum().clamp_min(1)
-        return (1.0 - self._epsilon) * loss + self._epsilon * spread
+        return (1.0 - self._epsilon) * loss + self._epsilon * labels.mean(even, target)

@@ -118,7 +118,9 @@ class _Examined(Ingredient):
     examine: Callable[[Hook], None]
 
     def start(self, context: TrainContext) -> Hook:
-        self.examine(self.inner.start(context))
+        hook = self.inner.start(context)
+        self.examine(hook)
+        hook.leave(context.network)
         return Hook()
 
 

@@ -1,0 +1,90 @@
+"""Modules put into a network's graph for as long as it is trained."""
+
+from collections.abc import Iterable
+
+from torch import fx, nn
+
+from paredown.errors import RecipeError
+from paredown.graph.network import Network, module_path
+from paredown.graph.shapes import propagate
+from paredown.recipe.ingredient import Hook
+
+__all__ = ["Inserts", "shaped"]
+
+_PREFIX = "paredown_insert"
+
+
+class Inserts(Hook):
+    """Noise and dropout at nodes of a network; a hook that takes them out again when the training is over.
+
+    A module that is put in has no parameters or buffers, keeps the shape, and gives its input back in eval mode, so
+    that what is evaluated and what is returned is the network without it.
+
+    Args:
+        network: the student of one training; its graph is changed by `add` and is what it was after `leave`.
+
+    """
+
+    def __init__(self, network: Network) -> None:
+        self._network = shaped(network)
+        self._added: list[tuple[fx.Node, str]] = []
+
+    def add(self, node: fx.Node, module: nn.Module, users: Iterable[fx.Node] | None = None) -> None:
+        """Let a module change the value of a node on its way to the nodes that use it.
+
+        Outputs and taps get the value as it is.
+
+        Args:
+            node: a node with one tensor as value; parameters (``get_attr``) too.
+            module: see above.
+            users: nodes that get the changed value; all that use it now if None.
+
+        Raises:
+            RecipeError: nothing but the output uses the value.
+
+        """
+        readers = [user for user in (node.users if users is None else users) if user.op != "output"]
+        if not readers:
+            where = f"{node.name!r} (module {module_path(node)!r})"
+            msg = (
+                f"Nothing in the network uses the value of {where} but its output, which is left as it is. "
+                "Name a place before that."
+            )
+            raise RecipeError(msg)
+        graph_module = self._network.graph_module
+        name = next(n for i in range(10**6) if not hasattr(graph_module, n := f"{_PREFIX}_{i}"))
+        graph_module.add_submodule(name, module.train(self._network.training))
+        with graph_module.graph.inserting_after(_last_placeholder(node)):
+            changed = graph_module.graph.call_module(name, (node,))
+        changed.meta = dict(node.meta)
+        for reader in readers:
+            reader.replace_input_with(node, changed)
+        self._added.append((changed, name))
+        self._network.recompile()
+
+    def leave(self, network: Network) -> None:
+        """Make the graph what it was."""
+        for node, name in reversed(self._added):
+            node.replace_all_uses_with(node.all_input_nodes[0])
+            network.graph_module.graph.erase_node(node)
+            network.graph_module.delete_submodule(name)
+        if self._added:
+            self._added.clear()
+            network.recompile()
+
+
+def shaped(network: Network) -> Network:
+    """The network itself with a shape on every node (``node.meta["val"]``), computed only where some are missing."""
+    if any("val" not in node.meta for node in network.nodes() if node.op == "call_function"):
+        values = {node.name: node.meta.get("val") for node in propagate(network.copy().to("cpu")).nodes()}
+        for node in network.nodes():
+            if values[node.name] is not None:
+                node.meta["val"] = values[node.name]
+    return network
+
+
+def _last_placeholder(node: fx.Node) -> fx.Node:
+    """Where to insert after a node: inputs of the graph stand before everything else."""
+    while node.op == "placeholder" and node.next.op == "placeholder":
+        node = node.next
+    return node

@@ -1,0 +1,100 @@
+"""Examples mixed inside the network."""
+
+import dataclasses
+import math
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from paredown.errors import RecipeError
+from paredown.graph.network import Network
+from paredown.recipe import batch as nesting
+from paredown.recipe.ingredient import Hook, Ingredient, Targets, TrainContext
+from paredown.recipe.inserts import Inserts
+from paredown.regularize import places
+from paredown.regularize.settings import require
+
+__all__ = ["ManifoldMixup"]
+
+
+@dataclasses.dataclass(frozen=True)
+class ManifoldMixup(Ingredient):
+    """Train on weighted means of two examples, at a random depth (Verma et al. 2019, arXiv:1806.05236, section 2).
+
+    Per batch one place and one weight from Beta(alpha, alpha) are drawn; the values there are mixed with those of a
+    shuffled batch, and the loss is the mean, with the same weight, of the losses for both targets. It is put into the
+    captured graph and taken out when the training is over.
+
+    Attributes:
+        alpha: above 0; 1 draws the weight uniformly, more mixes more evenly.
+        at: module paths, globs or nodes; by default the input, sums and activation functions that everything has to
+            pass which the outputs learn of the input.
+
+    """
+
+    alpha: float = 2.0
+    at: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "at", tuple(self.at))
+        require(self.alpha > 0 and math.isfinite(self.alpha), self, "alpha", "a number above 0", 2.0)
+
+    def start(self, context: TrainContext) -> Hook:
+        """Put it into the graph.
+
+        Raises:
+            RecipeError: there is no such place.
+
+        """
+        network, inserts = context.network, Inserts(context.network)
+        found = places.named(network, self.at) or places.bottlenecks(network)
+        if not found:
+            msg = (
+                "regularize.ManifoldMixup mixes values that everything passes which the outputs learn of the inputs, "
+                "and this network has none (several inputs, such as masks, go around them). Say where: `at=('path',)`, "
+                "or leave it out of `using`."
+            )
+            raise RecipeError(msg)
+        mixers = [_Mixer() for _ in found]
+        for node, mixer in zip(found, mixers, strict=True):
+            inserts.add(node, mixer)
+        return _ManifoldHook(self.alpha, inserts, mixers)
+
+
+class _Mixer(nn.Module):
+    """Mixes rows with each other; set anew for every batch."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.mix: tuple[float, torch.Tensor] | None = None
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if not self.training or self.mix is None:
+            return x
+        share, order = self.mix
+        return torch.lerp(x[order], x, share)
+
+
+class _ManifoldHook(Hook):
+    def __init__(self, alpha: float, inserts: Inserts, mixers: list[_Mixer]) -> None:
+        self._alpha = alpha
+        self._inserts = inserts
+        self._mixers = mixers
+
+    def batch(self, inputs: Any, targets: Targets, generator: torch.Generator) -> tuple[Any, Targets]:
+        draw = np.random.default_rng(int(torch.randint(2**62, (), generator=generator)))
+        share = float(draw.beta(self._alpha, self._alpha))
+        order = torch.randperm(nesting.length(inputs), generator=generator)
+        chosen = int(draw.integers(len(self._mixers)))
+        for at, mixer in enumerate(self._mixers):
+            mixer.mix = (share, order) if at == chosen else None
+        pairs = [
+            ((weight * share, target), (weight * (1.0 - share), nesting.each(lambda tensor: tensor[order], target)))
+            for weight, target in targets
+        ]
+        return inputs, tuple(target for pair in pairs for target in pair)
+
+    def leave(self, network: Network) -> None:
+        self._inserts.leave(network)
