@@ -188,6 +188,15 @@ def test_zeros_survive_a_cut(sparse):
     assert 0.3 < float((child.get_parameter("one.weight") == 0).float().mean()) < 0.8
 
 
+def test_zeros_go_back_into_the_model_of_the_user():
+    model = nn.Sequential(nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 3)).eval()
+    child = prune.Weights(prune.Unstructured(0.75)).on(paredown.capture(model, torch.randn(2, 6)))
+    back = child.write_back(model)
+    for name in ("0.weight", "2.weight"):
+        assert torch.equal(back.get_parameter(name), child.get_parameter(name))
+        assert int((back.get_parameter(name) == 0).sum()) == round(0.75 * model.get_parameter(name).numel())
+
+
 def test_a_second_choice_only_adds(sparse, evidence):
     trained = Train(epochs=0.5, optimizer=AdamW(lr=1e-2), device="cpu").fit(sparse, evidence).network
     for method in (prune.Magnitude(), prune.WandaWeights(), prune.SparseGPT(block=7)):

@@ -25,7 +25,7 @@ class Layer:
     Attributes:
         name: of the weight.
         readers: names of the nodes that read it, in order of execution.
-        weight: its values ``[out, inputs, kernel ...]``.
+        weight: its values ``[out, inputs, kernel ...]``, on the CPU.
         groups: of the convolution.
         alive: which weights are not meant to be 0 already; of the weight's shape.
 
@@ -71,7 +71,7 @@ def find(network: Network, where: Where, pattern: Pattern) -> tuple[tuple[Layer,
         if reason:
             left[name] = reason
             continue
-        weight = parameters[name].detach()
+        weight = parameters[name].detach().cpu()
         alive = weight != 0 if name in sparse else torch.ones_like(weight, dtype=torch.bool)
         layers.append(Layer(name, tuple(node.name for node in readers), weight, groups_of(readers[0]), alive))
     if not layers:

@@ -57,4 +57,4 @@ class WandaWeights(Masking):
 
 def _squares(inputs: torch.Tensor) -> torch.Tensor:
     """``[positions, groups, columns] -> [groups, columns]``."""
-    return inputs.double().square().sum(0)
+    return inputs.square().sum(0, dtype=torch.float64)
