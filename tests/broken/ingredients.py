@@ -151,6 +151,21 @@ class TakesOneTargetOnly(Broken):
         return _OneTarget()
 
 
+class _DifferentiatesOutputs(_Pull):
+    def term(self, step):
+        weight = next(self.network.parameters())
+        (slope,) = torch.autograd.grad(step.outputs.sum(), weight, create_graph=True)
+        return self.strength * slope.square().sum()
+
+
+@dataclasses.dataclass(frozen=True)
+class DifferentiatesOutputs(Broken):
+    caught_by, words = "mixed precision works", "fabric.backward"
+
+    def start(self, context):
+        return _DifferentiatesOutputs(self.strength, context.network)
+
+
 def everyone():
     """Every broken class of this file."""
     return Broken.__subclasses__()

@@ -20,7 +20,7 @@ class GradientPenalty(Ingredient):
     """Price the gradient of the loss by the inputs (Drucker & Le Cun 1992; Ross & Doshi-Velez 2018, arXiv:1711.09404).
 
     The term is ``strength`` times the mean over examples of ``||d loss / d inputs||²``, the loss being that of the
-    single example. A step costs two forward and three backward passes. Batch norm couples the examples of a batch,
+    single example. A step costs two forward and three backward passes, the added ones in float32. Batch norm couples the examples of a batch,
     and that coupling is part of the derivative.
 
     Attributes:
@@ -40,13 +40,14 @@ class GradientPenalty(Ingredient):
             RecipeError: no input is made of real numbers, or the network cannot be differentiated twice.
 
         """
-        slopes.require(context, "regularize.GradientPenalty")
-        return _GradientHook(self.strength, context.evidence.objective)
+        forward = slopes.require(context, "regularize.GradientPenalty")
+        return _GradientHook(self.strength, forward, context.evidence.objective)
 
 
 class _GradientHook(Hook):
-    def __init__(self, strength: float, objective: Objective) -> None:
+    def __init__(self, strength: float, forward: slopes.Forward, objective: Objective) -> None:
         self._strength = strength
+        self._forward = forward
         self._objective = objective
 
     def term(self, step: Step) -> torch.Tensor:
@@ -57,4 +58,4 @@ class _GradientHook(Hook):
                 n * torch.stack([share * self._objective.loss(outputs, target) for share, target in step.targets]).sum()
             )
 
-        return self._strength * slopes.square(step.forward, step.inputs, loss) / n
+        return self._strength * slopes.square(self._forward, step.inputs, loss) / n

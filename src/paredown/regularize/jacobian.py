@@ -18,7 +18,7 @@ class JacobianPenalty(Ingredient):
 
     The term is ``strength / 2`` times the mean over examples of the squared Frobenius norm of ``d outputs / d inputs``,
     estimated without bias from one random direction v per example: ``C * ||d (v · outputs) / d inputs||²`` with v
-    uniform on the unit sphere of the C outputs. A step costs two forward and three backward passes. Batch norm couples
+    uniform on the unit sphere of the C outputs. A step costs two forward and three backward passes, the added ones in float32. Batch norm couples
     the examples of a batch, and that coupling is part of the derivative.
 
     Attributes:
@@ -38,13 +38,14 @@ class JacobianPenalty(Ingredient):
             RecipeError: no input is made of real numbers, or the network cannot be differentiated twice.
 
         """
-        slopes.require(context, "regularize.JacobianPenalty")
-        return _JacobianHook(self.strength, torch.Generator().manual_seed(context.seed))
+        forward = slopes.require(context, "regularize.JacobianPenalty")
+        return _JacobianHook(self.strength, forward, torch.Generator().manual_seed(context.seed))
 
 
 class _JacobianHook(Hook):
-    def __init__(self, strength: float, generator: torch.Generator) -> None:
+    def __init__(self, strength: float, forward: slopes.Forward, generator: torch.Generator) -> None:
         self._strength = strength
+        self._forward = forward
         self._generator = generator
 
     def term(self, step: Step) -> torch.Tensor:
@@ -56,5 +57,5 @@ class _JacobianHook(Hook):
         def along(outputs: torch.Tensor) -> torch.Tensor:
             return (outputs.float().flatten(1) * directions).sum()
 
-        total = slopes.square(step.forward, step.inputs, along)
+        total = slopes.square(self._forward, step.inputs, along)
         return 0.5 * self._strength * count * total / n

@@ -1,7 +1,6 @@
 """Derivatives with respect to the inputs."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -12,16 +11,13 @@ from paredown.graph.structure import flatten
 from paredown.recipe import batch
 from paredown.recipe.ingredient import TrainContext
 
-__all__ = ["require", "square"]
+__all__ = ["Forward", "require", "square"]
+
+Forward = Callable[[Any], Any]
+"""Runs the student in the mode it is in, in float32 whatever the training's precision: inputs to outputs."""
 
 
-@contextmanager
-def _twice_differentiable() -> Iterator[None]:
-    with sdpa_kernel(SDPBackend.MATH):  # the fused kernels have no second derivative
-        yield
-
-
-def square(forward: Callable[[Any], Any], inputs: Any, value: Callable[[Any], torch.Tensor]) -> torch.Tensor:
+def square(forward: Forward, inputs: Any, value: Callable[[Any], torch.Tensor]) -> torch.Tensor:
     """Sum over real inputs and examples of the squared derivative of one number, itself differentiable.
 
     Args:
@@ -32,15 +28,15 @@ def square(forward: Callable[[Any], Any], inputs: Any, value: Callable[[Any], to
     """
     tensors, structure = flatten(inputs)
     tensors = [t.detach().requires_grad_() if t.dtype.is_floating_point else t for t in tensors]
-    with _twice_differentiable():
+    with sdpa_kernel(SDPBackend.MATH):  # the fused kernels have no second derivative
         number = value(forward(structure.build(tensors)))
         real = [tensor for tensor in tensors if tensor.requires_grad]
         slopes = torch.autograd.grad(number, real, create_graph=True, materialize_grads=True)
     return torch.stack([slope.float().square().sum() for slope in slopes]).sum()
 
 
-def require(context: TrainContext, who: str) -> Any:
-    """The outputs for two examples, of a network whose derivatives can be differentiated again.
+def require(context: TrainContext, who: str) -> Forward:
+    """The student as a function whose derivatives can be differentiated again.
 
     Raises:
         RecipeError: no input is made of real numbers, the outputs are no single tensor, or an operator has no second
@@ -78,4 +74,4 @@ def require(context: TrainContext, who: str) -> Any:
         raise RecipeError(msg) from error
     finally:
         context.network.train()
-    return probe.outputs
+    return forward

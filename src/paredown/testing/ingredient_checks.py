@@ -168,6 +168,15 @@ def _takes_several_targets(subject: _Subject) -> None:
     )
 
 
+def _trains_in_mixed_precision(subject: _Subject) -> None:
+    settings = dataclasses.replace(_SHORT, using=(subject.ingredient,), precision="bf16-mixed")
+    with seeded(6):
+        result = settings.fit(subject.bench.network, subject.bench.evidence())
+    subject.require(
+        all(bool(t.isfinite().all()) for t in result.network.state_dict().values()), "mixed precision gives NaN"
+    )
+
+
 _CHECKS: dict[str, Callable[[_Subject], None]] = {
     "settings are frozen data": _settings,
     "training touches nothing": _training_touches_nothing,
@@ -175,4 +184,5 @@ _CHECKS: dict[str, Callable[[_Subject], None]] = {
     "a plain network is left": _leaves_a_plain_network,
     "batches are left alone": _batches_are_left_alone,
     "several targets are taken": _takes_several_targets,
+    "mixed precision works": _trains_in_mixed_precision,
 }
