@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 __all__ = ["choose", "curve", "range_test"]
 
 _BELOW_BEST = 4.0
-_BELOW_BURST = 10.0
+_BELOW_BURST = (10.0, 3.0)
+_SHORT, _LONG = 100, 3000
 _BURST = 0.05
 _LEARNING = 0.1
 
@@ -41,7 +42,7 @@ def range_test(settings: "Train", network: Network, evidence: Evidence) -> float
 
     """
     rates, gains, level = curve(settings, network, evidence)
-    return choose(rates, gains, level)
+    return choose(rates, gains, level, settings.steps(evidence.work))
 
 
 def curve(settings: "Train", network: Network, evidence: Evidence) -> tuple[list[float], list[float], float]:
@@ -99,23 +100,32 @@ def _batches(settings: "Train", evidence: Evidence, device: torch.device) -> Ite
         epoch += 1
 
 
-def choose(rates: list[float], gains: list[float], level: float) -> float:
+def choose(rates: list[float], gains: list[float], level: float, steps: int) -> float:
     """The rate to train with, given a range test.
 
     Where the loss fell clearly, a quarter of the rate at which it had fallen most. At a minimum already, where every
-    rate only does harm, a tenth of the rate that first did. Never more than either.
+    rate only does harm at first, a part of the rate that first did: a tenth for a training of up to 100 steps, rising
+    to a third for one of 3,000 and more, which has the time to repair it and to find a better minimum.
 
     Args:
         rates: rising.
         gains: change of the loss at each, negative where learning helped, infinite where it broke.
         level: the loss before.
+        steps: of the training.
 
     """
     smooth = [sum(gains[max(0, i - 1) : i + 2]) / len(gains[max(0, i - 1) : i + 2]) for i in range(len(gains))]
     best = min(range(len(smooth)), key=smooth.__getitem__)
     burst = next((rate for rate, gain in zip(rates[best:], smooth[best:], strict=True) if gain > _BURST * level), None)
-    by_burst = (burst or rates[-1]) / _BELOW_BURST
+    by_burst = (burst or rates[-1]) / _below(steps)
     learning = smooth[best] < -_LEARNING * level
     if not learning:
         return by_burst
-    return min(rates[best] / _BELOW_BEST, max(by_burst, rates[best] / _BELOW_BURST))
+    return min(rates[best] / _BELOW_BEST, max(by_burst, rates[best] / _below(steps)))
+
+
+def _below(steps: int) -> float:
+    """By how much to stay below the rate that does harm, for a training of so many steps."""
+    share = math.log(min(max(steps, _SHORT), _LONG) / _SHORT) / math.log(_LONG / _SHORT)
+    short, long = _BELOW_BURST
+    return float(short * (long / short) ** share)

@@ -26,6 +26,7 @@ _FILTER = 0.08  # a shape that misses a limit on cost by more than this is not t
 _PROBING = 0.15  # share of the time that may go into untrained shapes
 _LEADING = ((Move.PRUNE, Move.INT8), (Move.SHALLOW, Move.INT8))
 _EXTRAS = 40
+_PARTS = 6  # trainings one after the other that one candidate gets
 _WORTH = 0.3  # of the training wanted has to be possible, or it is left
 
 
@@ -303,7 +304,7 @@ class _Race:
             first = promote(standings, search.budget, 1)[0]
             sure = feasible(next(s for s in standings if s.key == first)) is Feasible.YES
             entrant = self._entrants[first]
-            if not sure and len(entrant.sketch.epochs) < 4:
+            if not sure and len(entrant.sketch.epochs) < _PARTS:
                 if not self._promoted([entrant], 1, each, f"extra {extra}"):
                     return
             elif not self._enter(each, keep=0.0):
