@@ -142,9 +142,10 @@ def test_recurrent_layers_with_a_fixed_length():
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, nn.Module) else "",
 )  # fmt: skip
-def test_what_cannot_be_captured_is_explained(model, example, words):
+def test_what_cannot_be_captured_is_explained(model, example, words, capsys):
     with pytest.raises(CaptureError, match=words):
         capture(model, torch.rand(example) + 0.1)
+    assert capsys.readouterr() == ("", "")
 
 
 def test_missing_keyword_inputs_are_named():

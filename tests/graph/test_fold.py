@@ -1,5 +1,6 @@
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 import paredown
@@ -64,7 +65,24 @@ class Shared(nn.Module):
         return self.two(self.conv(self.one(self.conv(x))))
 
 
-@pytest.mark.parametrize("model", [Twice(), Shared(), nn.BatchNorm2d(3)], ids=["read twice", "shared weight", "alone"])
+class Computed(nn.Module):
+    """The norm's weight is the result of an operator, so its value is not known when folding."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.norm = nn.Conv2d(3, 3, 1), nn.BatchNorm2d(3)
+
+    def forward(self, x):
+        return F.batch_norm(
+            self.conv(x), self.norm.running_mean, self.norm.running_var, self.norm.weight.abs(), self.norm.bias
+        )
+
+
+@pytest.mark.parametrize(
+    "model",
+    [Twice(), Shared(), nn.BatchNorm2d(3), Computed()],
+    ids=["read twice", "shared weight", "alone", "computed weight"],
+)
 def test_a_norm_that_cannot_be_folded_stays(model):
     network = paredown.capture(settled(model), torch.randn(2, 3, 4, 4))
     folded, names = fold_batch_norm(network)

@@ -11,8 +11,8 @@ from torch import nn
 import paredown
 from paredown.errors import LoweringError, ParityError
 from paredown.graph.fakequantize import Grid, insert_after
-from paredown.graph.formats import INT8, IntFormat
-from paredown.targets import OnnxRuntime, onnx_model, onnx_rules
+from paredown.graph.formats import INT8, UINT8, IntFormat
+from paredown.targets import OnnxRuntime, onnx_look, onnx_model, onnx_rules
 
 
 def lowered(network, path):
@@ -85,7 +85,8 @@ def test_rounded_weights_are_stored_in_eight_bits(rounded, tmp_path):
     assert "conv.weight" not in stored
     assert artifact.lowering.operators["QLinearConv"] == 1
     assert artifact.lowering.quantized >= 1
-    assert artifact.lowering.unfused == ("GlobalAveragePool 'mean' gets 8-bit values but is computed in float",)
+    pool = "GlobalAveragePool 'mean' gets 8-bit values but is computed in float: its result is not rounded"
+    assert artifact.lowering.unfused == (pool,)
     torch.testing.assert_close(got, rounded(x), rtol=0.05, atol=0.01)
 
 
@@ -95,7 +96,34 @@ def test_what_is_not_fused_is_named(network, tmp_path):
     insert_after(network, nodes["image"], "image", Grid(torch.tensor(0.04), torch.tensor(0.0), INT8))
     insert_after(network, weight, "conv.weight", Grid(torch.full((4,), 0.002), torch.zeros(4), INT8, axis=0))
     lowering = OnnxRuntime().lower(network.recompile(), tmp_path / "network.onnx").lowering
-    assert lowering.unfused == ("Conv 'conv2d' in 'conv' gets 8-bit values but is computed in float",)
+    conv = "Conv 'conv2d' in 'conv' gets 8-bit values but is computed in float: its result is not rounded"
+    assert lowering.unfused == (conv,)
+
+
+def test_a_pool_whose_result_is_rounded_is_computed_in_eight_bits(rounded, tmp_path):
+    pool = next(node for node in rounded.nodes() if node.name == "mean")
+    insert_after(rounded, pool, "mean", Grid(torch.tensor(0.02), torch.tensor(0.0), UINT8))
+    artifact, x, (got,) = lowered(rounded.recompile(), tmp_path / "network.onnx")
+    assert artifact.lowering.unfused == ()
+    assert artifact.lowering.operators["QLinearGlobalAveragePool"] == 1
+    torch.testing.assert_close(got, rounded(x), rtol=0.05, atol=0.02)
+
+
+def test_what_the_runtime_leaves_is_told_apart(network, tmp_path):
+    def pair(name, kind, source):
+        return onnx.helper.make_node(kind, [source, "scale"], [name])
+
+    nodes = [
+        pair("x8", "QuantizeLinear", "x"),
+        pair("x", "DequantizeLinear", "x8"),
+        onnx.helper.make_node("Sigmoid", ["x"], ["y"], name="gate"),
+        pair("y8", "QuantizeLinear", "y"),
+    ]
+    graph = onnx.helper.make_graph(nodes, "left", [], [])
+    onnx.save(onnx.helper.make_model(graph), tmp_path / "left.onnx")
+    lowering = onnx_look.look(tmp_path / "left.onnx", network)
+    told = "Sigmoid 'gate' gets 8-bit values but is computed in float: the runtime did not fuse it"
+    assert lowering.unfused == (told,)
 
 
 def test_the_general_exporter_gives_the_same_numbers(rounded, tmp_path, monkeypatch):
@@ -197,7 +225,7 @@ def test_a_missing_package_names_the_extra(network, tmp_path, monkeypatch):
     monkeypatch.setattr(importlib.metadata, "version", missing)
     with pytest.raises(
         LoweringError,
-        match=r"needs the package 'onnx', which is not installed here. Install it with `pip install paredown\[onnx\]`",
+        match=r"needs the package 'onnx', which is not installed here. Install it with `pip install onnx onnxruntime onnxscript`",
     ):
         OnnxRuntime().lower(network, tmp_path / "network.onnx")
 

@@ -1,8 +1,11 @@
 """From a user's model to a `Network`."""
 
+import contextlib
 import copy
+import io
+import sys
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
@@ -117,12 +120,21 @@ def _export(model: nn.Module, twin: nn.Module, example: Example) -> torch.fx.Gra
         for spec in example.specs
     )
     try:
-        with torch.enable_grad(), torch.random.fork_rng(devices=[]), warnings.catch_warnings():
+        with torch.enable_grad(), torch.random.fork_rng(devices=[]), warnings.catch_warnings(), _quiet_failure():
             warnings.filterwarnings("ignore", message="The tensor attributes? .* assigned during export")
             program = torch.export.export(wrapper, tuple(_clones(example)), dynamic_shapes=(dims,))
     except Exception as error:
         raise explain(model, _Flat(_copy(model), example.structure), example, error) from error
     return program.module(check_guards=False)
+
+
+@contextlib.contextmanager
+def _quiet_failure() -> Iterator[None]:
+    """Drop what torch prints about an export that fails (the whole graph so far); the error says it in words."""
+    said = io.StringIO()
+    with contextlib.redirect_stderr(said):
+        yield
+    sys.stderr.write(said.getvalue())
 
 
 def _restore_requires_grad(model: nn.Module, graph_module: torch.fx.GraphModule) -> None:

@@ -1,5 +1,6 @@
 """Fold inference-time batch normalisation into the convolution or linear layer before it."""
 
+import dataclasses
 from collections.abc import Callable
 
 import torch
@@ -40,63 +41,96 @@ def fold_batch_norm(network: Network) -> tuple[Network, tuple[str, ...]]:
     return network, tuple(folded)
 
 
-def _tensor(graph_module: fx.GraphModule, node: object) -> torch.Tensor | None:
+@dataclasses.dataclass(frozen=True)
+class _Stored:
+    """A node that reads a parameter or buffer, and what it reads."""
+
+    node: fx.Node
+    tensor: torch.Tensor
+
+    @property
+    def name(self) -> str:
+        return str(self.node.target)
+
+    @property
+    def shared(self) -> bool:
+        return len(self.node.users) != 1
+
+
+@dataclasses.dataclass(frozen=True)
+class _Norm:
+    """``y = (x - mean) * factor + beta``, in double precision."""
+
+    factor: torch.Tensor
+    mean: torch.Tensor
+    beta: torch.Tensor | None
+
+    @classmethod
+    def of(cls, graph_module: fx.GraphModule, node: fx.Node) -> "_Norm | None":
+        """What a batch norm computes in eval mode; None where it keeps no statistics, or computes its parameters."""
+        given = node.args[1:5]
+        gamma, beta, mean, variance = found = [_stored(graph_module, argument) for argument in given]
+        computed = [argument for argument, stored in zip(given, found, strict=True) if argument and not stored]
+        if mean is None or variance is None or computed:
+            return None
+        epsilon = float(node.args[7])  # type: ignore[arg-type]
+        factor = (variance.tensor.double() + epsilon).rsqrt()
+        if gamma is not None:
+            factor = factor * gamma.tensor.double()
+        return cls(factor, mean.tensor.double(), None if beta is None else beta.tensor.double())
+
+
+def _stored(graph_module: fx.GraphModule, node: object) -> _Stored | None:
     if not isinstance(node, fx.Node) or node.op != "get_attr":
         return None
     owner, _, name = str(node.target).rpartition(".")
     found = getattr(graph_module.get_submodule(owner), name)
-    return found if isinstance(found, torch.Tensor) else None
+    return _Stored(node, found) if isinstance(found, torch.Tensor) else None
 
 
-def _fold(graph_module: fx.GraphModule, norm: fx.Node) -> bool:
-    producer = norm.args[0]
+@torch.no_grad()
+def _fold(graph_module: fx.GraphModule, node: fx.Node) -> bool:
+    producer = node.args[0]
     if not isinstance(producer, fx.Node) or producer.target not in _WEIGHT_AXIS or len(producer.users) != 1:
         return False
     axis = _WEIGHT_AXIS[producer.target](producer)
-    weight_node = producer.args[1]
-    weight = _tensor(graph_module, weight_node)
-    bias_node = producer.args[2] if len(producer.args) > 2 else None
-    bias = _tensor(graph_module, bias_node)
-    gamma, beta, mean, variance = (_tensor(graph_module, argument) for argument in norm.args[1:5])
-    if axis is None or weight is None or mean is None or variance is None or (bias_node is not None and bias is None):
+    norm = _Norm.of(graph_module, node)
+    weight = _stored(graph_module, producer.args[1])
+    given = producer.args[2] if len(producer.args) > 2 else None
+    bias = _stored(graph_module, given)
+    if axis is None or norm is None or weight is None or weight.shared:
         return False
-    assert isinstance(weight_node, fx.Node)  # noqa: S101 (told to the type checker; `weight` is not None)
-    if len(weight_node.users) != 1 or (isinstance(bias_node, fx.Node) and len(bias_node.users) != 1):
+    if given is not None and (bias is None or bias.shared):
         return False
-    epsilon = float(norm.args[7])  # type: ignore[arg-type]
-    with torch.no_grad():
-        factor = (variance.double() + epsilon).rsqrt()
-        if gamma is not None:
-            factor = factor * gamma.double()
-        shift = -mean.double() if bias is None else bias.double() - mean.double()
-        shift = shift * factor
-        if beta is not None:
-            shift = shift + beta.double()
-        shape = [-1 if dim == axis else 1 for dim in range(weight.ndim)]
-        new_weight = (weight.double() * factor.reshape(shape)).to(weight.dtype)
-    owner = str(weight_node.target).rpartition(".")[0]
-    prefix = f"{owner}." if owner else ""
-    _put(graph_module, str(weight_node.target), new_weight)
-    bias_name = str(bias_node.target) if isinstance(bias_node, fx.Node) else _free(graph_module, f"{prefix}bias")
-    _put(graph_module, bias_name, shift.to(weight.dtype))
-    if not isinstance(bias_node, fx.Node):
-        with graph_module.graph.inserting_after(weight_node):
-            bias_node = graph_module.graph.get_attr(bias_name)
-            bias_node.meta.update(weight_node.meta)
-            value = weight_node.meta.get("val")
-            if value is not None:
-                bias_node.meta["val"] = value.new_empty((shift.shape[0],))
-    arguments = list(producer.args)
-    producer.args = (*arguments[:2], bias_node, *arguments[3:])
-    norm.replace_all_uses_with(producer)
-    graph_module.graph.erase_node(norm)
+    shape = [-1 if dim == axis else 1 for dim in range(weight.tensor.ndim)]
+    _put(graph_module, weight.name, (weight.tensor.double() * norm.factor.reshape(shape)).to(weight.tensor.dtype))
+    shift = (-norm.mean if bias is None else bias.tensor.double() - norm.mean) * norm.factor
+    shift = (shift if norm.beta is None else shift + norm.beta).to(weight.tensor.dtype)
+    name = bias.name if bias is not None else _beside(graph_module, weight.name)
+    _put(graph_module, name, shift)
+    reading = bias.node if bias is not None else _reading(graph_module, name, weight.node, shift.shape)
+    producer.args = (*producer.args[:2], reading, *producer.args[3:])
+    node.replace_all_uses_with(producer)
+    graph_module.graph.erase_node(node)
     return True
 
 
-def _free(graph_module: fx.GraphModule, name: str) -> str:
-    owner, _, leaf = name.rpartition(".")
-    module = graph_module.get_submodule(owner)
-    while hasattr(module, leaf) and getattr(module, leaf) is not None:
+def _reading(graph_module: fx.GraphModule, name: str, weight: fx.Node, shape: torch.Size) -> fx.Node:
+    """A node that reads the new bias, right behind the one that reads the weight."""
+    with graph_module.graph.inserting_after(weight):
+        reading = graph_module.graph.get_attr(name)
+    reading.meta.update(weight.meta)
+    value = weight.meta.get("val")
+    if value is not None:
+        reading.meta["val"] = value.new_empty(shape)
+    return reading
+
+
+def _beside(graph_module: fx.GraphModule, weight: str) -> str:
+    """A name for a bias that was missing."""
+    owner = weight.rpartition(".")[0]
+    module, leaf = graph_module.get_submodule(owner), "bias"
+    while getattr(module, leaf, None) is not None:
         leaf += "_"
     return f"{owner}.{leaf}" if owner else leaf
 

@@ -35,12 +35,13 @@ _LAYERS = {"Conv", "FusedConv", "FusedGemm", "FusedMatMul", "Gemm", "MatMul"}
 def look(optimised: Path, network: "Network") -> Lowering:
     """Read the graph that the runtime wrote after its optimisations.
 
-    A node that has an 8-bit kernel, gets 8-bit values only, and is computed in float all the same is reported: it costs
-    a conversion on each side, which is how a quantized file becomes slower than the original.
+    A node that has an 8-bit kernel, gets 8-bit values only, and is computed in float all the same is reported, with the
+    reason: it costs conversions, which is how a quantized file becomes slower than the original.
     """
     graph = onnx.load(str(optimised), load_external_data=False).graph
     paths = {node.name: str(node.meta.get("paredown_path", "")) for node in network.nodes()}
     maker = {name: node for node in graph.node for name in node.output}
+    rounded = {node.input[0] for node in graph.node if node.op_type == "QuantizeLinear"}
     unfused = []
     for node in graph.node:
         if node.op_type not in _HAS_KERNEL:
@@ -49,7 +50,8 @@ def look(optimised: Path, network: "Network") -> Lowering:
         if all(name in maker and maker[name].op_type == "DequantizeLinear" for name in read):
             name = node.name.removeprefix("node_").partition("_token_")[0].partition(".")[0]
             module = f" in {paths[name]!r}" if paths.get(name) else ""
-            unfused.append(f"{node.op_type} {name!r}{module} gets 8-bit values but is computed in float")
+            why = "the runtime did not fuse it" if node.output[0] in rounded else "its result is not rounded"
+            unfused.append(f"{node.op_type} {name!r}{module} gets 8-bit values but is computed in float: {why}")
     operators = Counter(node.op_type for node in graph.node)
     quantized = sum(count for kind, count in operators.items() if kind.startswith(_INTEGER))
     return Lowering(dict(sorted(operators.items())), quantized, tuple(unfused))

@@ -5,7 +5,7 @@ import dataclasses
 import torch
 
 from paredown.errors import LoweringError
-from paredown.graph.fakequantize import FakeQuantize, effective, fake_quantized, round_biases, tensor_of
+from paredown.graph.fakequantize import FakeQuantize, effective, fake_quantize, fake_quantized, round_biases, tensor_of
 from paredown.graph.fold import fold_batch_norm
 from paredown.graph.network import Network
 from paredown.targets.onnx_direct import translate
@@ -69,9 +69,15 @@ def _settle(network: Network, entry: FakeQuantize) -> None:
     module = network.graph_module
     scale, zero_point = tensor_of(module, entry.scale), tensor_of(module, entry.zero_point)
     if scale.ndim > 1:
-        msg = f"The value of node {entry.value.name!r} is rounded in groups, which 8-bit kernels here do not know."
+        msg = (
+            f"The value of node {entry.value.name!r} is rounded in groups; ONNX Runtime's 8-bit kernels take one scale, "
+            "or one per channel. Quantize it with quantize.Int8()."
+        )
         raise LoweringError(msg)
     scale, zero_point = effective(scale, zero_point, entry.quant_min, entry.quant_max)
+    if weight and entry.quant_max < limits.max:  # stored in more bits, whose limits would clip elsewhere
+        value, ends = tensor_of(module, str(entry.value.target)), (entry.quant_min, entry.quant_max)
+        _replace(module, str(entry.value.target), fake_quantize(value, scale, zero_point, entry.axis, *ends).detach())
     _replace(module, entry.scale, scale)
     _replace(module, entry.zero_point, zero_point.to(form))
 

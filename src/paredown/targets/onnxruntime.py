@@ -41,7 +41,7 @@ _INT8_OPERATORS = frozenset(
         "aten.max_pool2d.default",
     }
 )
-_EXTRA = "Install it with `pip install paredown[onnx]`."
+_EXTRA = "Install it with `pip install onnx onnxruntime onnxscript`."
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,7 +1,6 @@
 """What every `paredown.recipe.Ingredient` promises."""
 
 import dataclasses
-import functools
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -12,39 +11,14 @@ import torch
 from paredown.graph.network import Network
 from paredown.graph.structure import flatten
 from paredown.recipe import AdamW, Hook, Ingredient, Train, TrainContext, TrainResult
-from paredown.recipe.title import title
 from paredown.testing.bench import Bench, small_bench
-from paredown.testing.check import Check, check_settings, of_model, of_network, of_world, require, seeded, unchanged
+from paredown.testing.check import Check, check_settings, of_model, of_network, of_world, seeded, unchanged
+from paredown.testing.subject import Subject, checks
 
 __all__ = ["ingredient_checks"]
 
 
 _SHORT = Train(epochs=0.5, optimizer=AdamW(lr=1e-3), early=None, device="cpu")
-
-
-class _Subject:
-    """An ingredient, with one short training on the bench made once."""
-
-    def __init__(self, ingredient: Ingredient, make: Callable[[], Bench]) -> None:
-        self.ingredient = ingredient
-        self.name = title(ingredient)
-        self._make = make
-
-    @functools.cached_property
-    def bench(self) -> Bench:
-        return self._make()
-
-    @functools.cached_property
-    def result(self) -> TrainResult:
-        return self.train(1)
-
-    def train(self, seed: int, *others: Ingredient) -> TrainResult:
-        settings = dataclasses.replace(_SHORT, using=(*others, self.ingredient))
-        with seeded(seed):
-            return settings.fit(self.bench.network, self.bench.evidence())
-
-    def require(self, condition: object, message: str) -> None:
-        require(condition, f"{self.name}: {message}")
 
 
 def ingredient_checks(ingredient: Ingredient, bench: Callable[[], Bench] = small_bench) -> tuple[Check, ...]:
@@ -55,19 +29,29 @@ def ingredient_checks(ingredient: Ingredient, bench: Callable[[], Bench] = small
         bench: makes the task to check on; called when the first check runs.
 
     """
-    subject = _Subject(ingredient, bench)
-    return tuple(Check(name, functools.partial(run, subject)) for name, run in _CHECKS.items())
+    return checks(Subject(ingredient, bench), _CHECKS)
 
 
-def _settings(subject: _Subject) -> None:
-    check_settings(subject.ingredient)
+def _train(subject: Subject[Ingredient], seed: int, *others: Ingredient) -> TrainResult:
+    """One short training on the bench, whatever the global random numbers are."""
+    settings = dataclasses.replace(_SHORT, using=(*others, subject.thing))
+    with seeded(seed):
+        return settings.fit(subject.bench.network, subject.bench.evidence())
 
 
-def _training_touches_nothing(subject: _Subject) -> None:
+def _trained(subject: Subject[Ingredient]) -> TrainResult:
+    return subject.once("training", lambda: _train(subject, 1))
+
+
+def _settings(subject: Subject[Ingredient]) -> None:
+    check_settings(subject.thing)
+
+
+def _training_touches_nothing(subject: Subject[Ingredient]) -> None:
     bench = subject.bench
     network, model, data = of_network(bench.network), of_model(bench.model), bench.task.data.work.train
     content = [tensor.clone() for tensor in _content(data)]
-    settings = dataclasses.replace(_SHORT, using=(subject.ingredient,))
+    settings = dataclasses.replace(_SHORT, using=(subject.thing,))
     world = of_world()
     settings.fit(bench.network, bench.evidence(), original=bench.network)
     unchanged(world, of_world(), f"{subject.name}: while training, this process")
@@ -81,16 +65,16 @@ def _content(split: Any) -> list[torch.Tensor]:
     return [tensor for batch in split.batches() for tensor in flatten(batch)[0]]
 
 
-def _is_repeatable(subject: _Subject) -> None:
-    again = subject.train(2)
+def _is_repeatable(subject: Subject[Ingredient]) -> None:
+    again = _train(subject, 2)
     subject.require(
-        again.network.fingerprint() == subject.result.network.fingerprint(),
+        again.network.fingerprint() == _trained(subject).network.fingerprint(),
         "a second training with the same seed gives other weights: draw from the generator that is given",
     )
 
 
-def _leaves_a_plain_network(subject: _Subject) -> None:
-    network, before = subject.result.network, subject.bench.network
+def _leaves_a_plain_network(subject: Subject[Ingredient]) -> None:
+    network, before = _trained(subject).network, subject.bench.network
     subject.require(not network.training, "the trained network is in train mode")
     new = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
     old = {name: tuple(tensor.shape) for name, tensor in before.state_dict().items()}
@@ -124,12 +108,12 @@ class _Examined(Ingredient):
         return Hook()
 
 
-def _batches_are_left_alone(subject: _Subject) -> None:
-    settings = dataclasses.replace(_SHORT, using=(_Examined(subject.ingredient, lambda hook: _examine(subject, hook)),))
+def _batches_are_left_alone(subject: Subject[Ingredient]) -> None:
+    settings = dataclasses.replace(_SHORT, using=(_Examined(subject.thing, lambda hook: _examine(subject, hook)),))
     settings.fit(subject.bench.network, subject.bench.evidence())
 
 
-def _examine(subject: _Subject, hook: Hook) -> None:
+def _examine(subject: Subject[Ingredient], hook: Hook) -> None:
     inputs, target = next(subject.bench.evidence().work.train.batches(limit=8))
     kept = [tensor.clone() for tensor in flatten((inputs, target))[0]]
     changed = []
@@ -160,16 +144,16 @@ class _Halves(Ingredient):
         return _HalvesHook()
 
 
-def _takes_several_targets(subject: _Subject) -> None:
-    result = subject.train(5, _Halves())
-    subject.require(result.steps == subject.result.steps, "training stops early with two targets per example")
+def _takes_several_targets(subject: Subject[Ingredient]) -> None:
+    result = _train(subject, 5, _Halves())
+    subject.require(result.steps == _trained(subject).steps, "training stops early with two targets per example")
     subject.require(
         all(bool(t.isfinite().all()) for t in result.network.state_dict().values()), "two targets per example give NaN"
     )
 
 
-def _trains_in_mixed_precision(subject: _Subject) -> None:
-    settings = dataclasses.replace(_SHORT, using=(subject.ingredient,), precision="bf16-mixed")
+def _trains_in_mixed_precision(subject: Subject[Ingredient]) -> None:
+    settings = dataclasses.replace(_SHORT, using=(subject.thing,), precision="bf16-mixed")
     with seeded(6):
         result = settings.fit(subject.bench.network, subject.bench.evidence())
     subject.require(
@@ -177,7 +161,7 @@ def _trains_in_mixed_precision(subject: _Subject) -> None:
     )
 
 
-_CHECKS: dict[str, Callable[[_Subject], None]] = {
+_CHECKS: dict[str, Callable[[Subject[Ingredient]], None]] = {
     "settings are frozen data": _settings,
     "training touches nothing": _training_touches_nothing,
     "training is repeatable": _is_repeatable,

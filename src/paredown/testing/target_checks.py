@@ -1,6 +1,5 @@
 """What every `paredown.targets.Target` promises."""
 
-import functools
 import hashlib
 import tempfile
 from collections.abc import Callable
@@ -9,28 +8,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from paredown.recipe.title import title
 from paredown.targets import Target
 from paredown.testing.bench import Bench, small_bench
-from paredown.testing.check import Check, check_settings, of_network, of_world, require, unchanged
+from paredown.testing.check import Check, check_settings, of_network, of_world, unchanged
+from paredown.testing.subject import Subject, checks
 
 __all__ = ["target_checks"]
-
-
-class _Subject:
-    """A target and the bench's network."""
-
-    def __init__(self, target: Target, make: Callable[[], Bench]) -> None:
-        self.target = target
-        self.name = title(target)
-        self._make = make
-
-    @functools.cached_property
-    def bench(self) -> Bench:
-        return self._make()
-
-    def require(self, condition: object, message: str) -> None:
-        require(condition, f"{self.name}: {message}")
 
 
 def target_checks(target: Target, bench: Callable[[], Bench] = small_bench) -> tuple[Check, ...]:
@@ -41,20 +24,19 @@ def target_checks(target: Target, bench: Callable[[], Bench] = small_bench) -> t
         bench: makes the task to check on; called when the first check runs.
 
     """
-    subject = _Subject(target, bench)
-    return tuple(Check(name, functools.partial(run, subject)) for name, run in _CHECKS.items())
+    return checks(Subject(target, bench), _CHECKS)
 
 
-def _settings(subject: _Subject) -> None:
-    check_settings(subject.target)
-    target = subject.target
+def _settings(subject: Subject[Target]) -> None:
+    check_settings(subject.thing)
+    target = subject.thing
     subject.require(target.name.strip() and target.version().strip(), "name and version are words")
     subject.require(target.suffix.startswith("."), f"the suffix is {target.suffix!r}, not one such as '.onnx'")
     subject.require("float32" in target.capabilities.formats, "it does not even run float32")
 
 
-def _lowers(subject: _Subject) -> None:
-    network, target = subject.bench.network, subject.target
+def _lowers(subject: Subject[Target]) -> None:
+    network, target = subject.bench.network, subject.thing
     before, world = of_network(network), of_world()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"network{target.suffix}"
@@ -71,9 +53,9 @@ def _lowers(subject: _Subject) -> None:
         _agrees(subject, path)
 
 
-def _agrees(subject: _Subject, path: Path) -> None:
+def _agrees(subject: Subject[Target], path: Path) -> None:
     expected = subject.bench.network.copy().eval()
-    with subject.target.open(path) as session:
+    with subject.thing.open(path) as session:
         names = [port.name for port in session.inputs]
         wanted = [spec.name for spec in subject.bench.network.inputs]
         subject.require(names == wanted, f"the file's inputs are {names}; the network's are {wanted}")
@@ -89,16 +71,16 @@ def _agrees(subject: _Subject, path: Path) -> None:
                 )
 
 
-def _takes_a_network_in_train_mode(subject: _Subject) -> None:
+def _takes_a_network_in_train_mode(subject: Subject[Target]) -> None:
     network = subject.bench.network.copy().train()
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / f"network{subject.target.suffix}"
-        subject.target.lower(network, path)
+        path = Path(folder) / f"network{subject.thing.suffix}"
+        subject.thing.lower(network, path)
         subject.require(network.training, "lowering left a network in train mode in eval mode")
         _agrees(subject, path)
 
 
-_CHECKS: dict[str, Callable[[_Subject], None]] = {
+_CHECKS: dict[str, Callable[[Subject[Target]], None]] = {
     "settings are frozen data": _settings,
     "the file agrees with the network": _lowers,
     "a network in train mode is lowered in eval mode": _takes_a_network_in_train_mode,

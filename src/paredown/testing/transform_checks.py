@@ -1,6 +1,5 @@
 """What every `paredown.recipe.Transform` promises."""
 
-import functools
 import io
 import json
 import tempfile
@@ -13,37 +12,11 @@ import torch
 from paredown.graph.network import Network
 from paredown.graph.shapes import propagate
 from paredown.recipe import Plan, Transform
-from paredown.recipe.title import title
 from paredown.testing.bench import Bench, small_bench
-from paredown.testing.check import Check, check_settings, of_model, of_network, of_world, require, seeded, unchanged
+from paredown.testing.check import Check, check_settings, of_model, of_network, of_world, seeded, unchanged
+from paredown.testing.subject import Subject, checks
 
 __all__ = ["transform_checks"]
-
-
-class _Subject:
-    """A transform, with its plan and child for the bench made once."""
-
-    def __init__(self, transform: Transform, make: Callable[[], Bench]) -> None:
-        self.transform = transform
-        self.name = title(transform)
-        self._make = make
-
-    @functools.cached_property
-    def bench(self) -> Bench:
-        return self._make()
-
-    @functools.cached_property
-    def plan(self) -> Plan:
-        with seeded(1):
-            return self.transform.plan(self.bench.network, self.bench.evidence())
-
-    @functools.cached_property
-    def child(self) -> Network:
-        with seeded(1):
-            return self.transform.apply(self.bench.network, self.plan)
-
-    def require(self, condition: object, message: str) -> None:
-        require(condition, f"{self.name}: {message}")
 
 
 def transform_checks(transform: Transform, bench: Callable[[], Bench] = small_bench) -> tuple[Check, ...]:
@@ -60,25 +33,40 @@ def transform_checks(transform: Transform, bench: Callable[[], Bench] = small_be
         ['settings_are_frozen_data', 'planning_touches_nothing']
 
     """
-    subject = _Subject(transform, bench)
-    return tuple(Check(name, functools.partial(run, subject)) for name, run in _CHECKS.items())
+    return checks(Subject(transform, bench), _CHECKS)
 
 
-def _settings(subject: _Subject) -> None:
-    check_settings(subject.transform)
+def _plan(subject: Subject[Transform]) -> Plan:
+    def make() -> Plan:
+        with seeded(1):
+            return subject.thing.plan(subject.bench.network, subject.bench.evidence())
+
+    return subject.once("plan", make)
 
 
-def _planning_touches_nothing(subject: _Subject) -> None:
+def _child(subject: Subject[Transform]) -> Network:
+    def make() -> Network:
+        with seeded(1):
+            return subject.thing.apply(subject.bench.network, _plan(subject))
+
+    return subject.once("child", make)
+
+
+def _settings(subject: Subject[Transform]) -> None:
+    check_settings(subject.thing)
+
+
+def _planning_touches_nothing(subject: Subject[Transform]) -> None:
     bench = subject.bench
     network, model, world = of_network(bench.network), of_model(bench.model), of_world()
-    subject.transform.plan(bench.network, bench.evidence())
+    subject.thing.plan(bench.network, bench.evidence())
     unchanged(world, of_world(), f"{subject.name}: while planning, this process")
     unchanged(network, of_network(bench.network), f"{subject.name}: while planning, the network")
     unchanged(model, of_model(bench.model), f"{subject.name}: while planning, the user's model")
 
 
-def _plan_is_json(subject: _Subject) -> None:
-    plan = subject.plan
+def _plan_is_json(subject: Subject[Transform]) -> None:
+    plan = _plan(subject)
     subject.require(isinstance(plan, Plan), f"plan returned {type(plan).__name__}, not a Plan")
     try:
         json.dumps(plan.to_json(), allow_nan=False)
@@ -91,33 +79,33 @@ def _plan_is_json(subject: _Subject) -> None:
     subject.require(not shared, "the plan's tensors are the network's own memory")
 
 
-def _plan_is_repeatable(subject: _Subject) -> None:
+def _plan_is_repeatable(subject: Subject[Transform]) -> None:
     bench = subject.bench
     for seed in (2, 3):
         with seeded(seed):
-            again = subject.transform.plan(bench.network.copy(), bench.evidence())
+            again = subject.thing.plan(bench.network.copy(), bench.evidence())
         subject.require(
-            again.fingerprint() == subject.plan.fingerprint(),
+            again.fingerprint() == _plan(subject).fingerprint(),
             "a second plan for the same network and data is another one: draw from a generator seeded by the evidence",
         )
 
 
-def _plan_does_not_depend_on_the_mode(subject: _Subject) -> None:
+def _plan_does_not_depend_on_the_mode(subject: Subject[Transform]) -> None:
     training = subject.bench.network.copy().train()
     with seeded(4):
-        again = subject.transform.plan(training, subject.bench.evidence())
+        again = subject.thing.plan(training, subject.bench.evidence())
     subject.require(training.training, "planning left a network in train mode in eval mode")
     subject.require(
-        again.decisions == subject.plan.decisions and again.tensors.keys() == subject.plan.tensors.keys(),
+        again.decisions == _plan(subject).decisions and again.tensors.keys() == _plan(subject).tensors.keys(),
         "the plan for the same network in train mode is another one",
     )
 
 
-def _applying_touches_nothing(subject: _Subject) -> None:
+def _applying_touches_nothing(subject: Subject[Transform]) -> None:
     bench = subject.bench
-    plan = subject.plan
+    plan = _plan(subject)
     before, network, model, world = plan.fingerprint(), of_network(bench.network), of_model(bench.model), of_world()
-    child = subject.transform.apply(bench.network, plan)
+    child = subject.thing.apply(bench.network, plan)
     unchanged(world, of_world(), f"{subject.name}: while applying, this process")
     shared = _storages(_tensors(child)) & _storages([*_tensors(bench.network), *bench.model.state_dict().values()])
     subject.require(not shared, "the new network shares memory with the old one or with the user's model")
@@ -132,8 +120,8 @@ def _applying_touches_nothing(subject: _Subject) -> None:
     subject.require(plan.fingerprint() == before, "applying changed the plan")
 
 
-def _plan_replays(subject: _Subject) -> None:
-    plan = subject.plan
+def _plan_replays(subject: Subject[Transform]) -> None:
+    plan = _plan(subject)
     stored = Plan(
         plan.technique,
         plan.reason,
@@ -142,15 +130,15 @@ def _plan_replays(subject: _Subject) -> None:
     )
     for seed, replayed in ((5, plan), (6, stored)):
         with seeded(seed):
-            again = subject.transform.apply(subject.bench.network.copy(), replayed)
+            again = subject.thing.apply(subject.bench.network.copy(), replayed)
         subject.require(
-            again.fingerprint() == subject.child.fingerprint(),
+            again.fingerprint() == _child(subject).fingerprint(),
             "applying the stored plan again gives another network" if replayed is stored else "applying twice differs",
         )
 
 
-def _runs_at_every_batch_size(subject: _Subject) -> None:
-    bench, child = subject.bench, subject.child
+def _runs_at_every_batch_size(subject: Subject[Transform]) -> None:
+    bench, child = subject.bench, _child(subject)
     every = bench.inputs(5)
     with torch.no_grad():
         together = child.copy().eval().graph_module(*every)
@@ -168,9 +156,9 @@ def _runs_at_every_batch_size(subject: _Subject) -> None:
                 )
 
 
-def _shapes_are_recorded(subject: _Subject) -> None:
-    recorded = {node.name: _shape(node.meta.get("val")) for node in subject.child.nodes() if node.op != "output"}
-    actual = propagate(subject.child.copy())
+def _shapes_are_recorded(subject: Subject[Transform]) -> None:
+    recorded = {node.name: _shape(node.meta.get("val")) for node in _child(subject).nodes() if node.op != "output"}
+    actual = propagate(_child(subject).copy())
     for node in actual.nodes():
         if node.op != "output":
             subject.require(
@@ -180,8 +168,8 @@ def _shapes_are_recorded(subject: _Subject) -> None:
             )
 
 
-def _mode_is_consistent(subject: _Subject) -> None:
-    child = subject.child
+def _mode_is_consistent(subject: Subject[Transform]) -> None:
+    child = _child(subject)
     again = child.copy().train(child.training)
     subject.require(
         again.fingerprint() == child.fingerprint(),
@@ -193,8 +181,8 @@ def _mode_is_consistent(subject: _Subject) -> None:
     )
 
 
-def _trains(subject: _Subject) -> None:
-    student = subject.child.copy().train()
+def _trains(subject: Subject[Transform]) -> None:
+    student = _child(subject).copy().train()
     objective = subject.bench.evidence().objective
     inputs, target = next(subject.bench.evidence().work.train.batches(limit=16))
     with seeded(7):
@@ -212,16 +200,16 @@ def _trains(subject: _Subject) -> None:
     subject.require(student.fingerprint() != before, "a step of the optimizer changes nothing")
 
 
-def _saves(subject: _Subject) -> None:
+def _saves(subject: Subject[Transform]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "network.pt2"
-        subject.child.save(path)
+        _child(subject).save(path)
         subject.require(
-            Network.load(path).fingerprint() == subject.child.fingerprint(),
+            Network.load(path).fingerprint() == _child(subject).fingerprint(),
             "the new network is another one after saving",
         )
         program = torch.export.load(io.BytesIO(path.read_bytes())).module()
-    expected = subject.child.copy().eval()
+    expected = _child(subject).copy().eval()
     with torch.no_grad():
         for size in (1, 3):
             inputs = subject.bench.inputs(size)
@@ -232,22 +220,22 @@ def _saves(subject: _Subject) -> None:
                 )
 
 
-def _on_is_plan_and_apply(subject: _Subject) -> None:
+def _on_is_plan_and_apply(subject: Subject[Transform]) -> None:
     with seeded(8):
-        at_once = subject.transform.on(subject.bench.network, subject.bench.evidence())
-    subject.require(at_once.fingerprint() == subject.child.fingerprint(), ".on(...) differs from plan and apply")
+        at_once = subject.thing.on(subject.bench.network, subject.bench.evidence())
+    subject.require(at_once.fingerprint() == _child(subject).fingerprint(), ".on(...) differs from plan and apply")
 
 
-def _order_is_declared(subject: _Subject) -> None:
+def _order_is_declared(subject: Subject[Transform]) -> None:
     for state in (frozenset[str](), frozenset({"quantized"})):
-        why = subject.transform.check(state)
+        why = subject.thing.check(state)
         subject.require(why is None or (isinstance(why, str) and why.strip()), f"check({set(state)}) gave {why!r}")
-        after: Any = subject.transform.after(state)
+        after: Any = subject.thing.after(state)
         subject.require(
             isinstance(after, frozenset) and all(isinstance(word, str) for word in after),
             f"after({set(state)}) gave {after!r}",
         )
-    subject.require(subject.transform.check(frozenset()) is None, "the transform may not even come first")
+    subject.require(subject.thing.check(frozenset()) is None, "the transform may not even come first")
 
 
 def _tensors(network: Network) -> list[torch.Tensor]:
@@ -264,7 +252,7 @@ def _shape(value: Any) -> str:
     return str(list(value.shape)) if isinstance(value, torch.Tensor) else str(value)
 
 
-_CHECKS: dict[str, Callable[[_Subject], None]] = {
+_CHECKS: dict[str, Callable[[Subject[Transform]], None]] = {
     "settings are frozen data": _settings,
     "planning touches nothing": _planning_touches_nothing,
     "the plan is JSON with a reason": _plan_is_json,

@@ -1,0 +1,32 @@
+"""How ONNX says each ATen operator; one file per kind of operator.
+
+These cover what convolutional networks, perceptrons, transformers and their heads are made of, in milliseconds where
+torch's own exporter takes seconds. A rule that meets a case it is not sure of raises `Untranslatable`, and the whole
+network goes through torch's exporter.
+"""
+
+from paredown.targets.onnx_rules import (
+    attention,
+    elementwise,
+    layers,
+    normalization,
+    pooling,
+    quantization,
+    segments,
+    shape,
+)
+from paredown.targets.onnx_rules.reading import Rule
+
+__all__ = ["RULES", "Rule"]
+
+RULES: dict[object, Rule] = {
+    **attention.RULES,
+    **elementwise.RULES,
+    **layers.RULES,
+    **normalization.RULES,
+    **pooling.RULES,
+    **quantization.RULES,
+    **segments.RULES,
+    **shape.RULES,
+}
+"""ATen operator to its rule."""
