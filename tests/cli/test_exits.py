@@ -30,6 +30,11 @@ def raising(error):
     ("error", "code", "message"),
     [
         (BudgetError("no unit"), 2, "paredown: error: no unit\n"),
+        (
+            BudgetError("Type size=\"1 MB\"\nguards['f1']: drop='2'"),
+            2,
+            "paredown: error: Type --size \"1 MB\"\nguards['f1']: drop=",
+        ),
         (TaskError("no task"), 2, "paredown: error: no task\n"),
         (MeasureError("it hung"), 1, "paredown: error: it hung\n"),
         (PermissionError(13, "Permission denied", "/run"), 1, "paredown: error: /run: Permission denied.\n"),

@@ -37,7 +37,7 @@ def test_step(word, thing):
 @pytest.mark.parametrize(
     ("word", "message"),
     [
-        ("prun:keep=1", "there is no step 'prun'. Did you mean prune?"),
+        ("prun:keep=1", "there is no step 'prun'. Did you mean prune"),
         ("xyzzy", "there is no step 'xyzzy'. There is "),
         ("mixup", "Mixup is an ingredient of a training, no step of its own. Write train:epochs=1+mixup."),
         ("int8+ema", "only a training has ingredients, Int8 has none. Write int8 train+ema."),

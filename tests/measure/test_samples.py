@@ -15,14 +15,18 @@ from paredown.measure.waits import Waits
 
 
 class Clock:
-    """Every run takes 1 ms of this clock; some runs wait for the processor as well."""
+    """Every run takes 1 ms of this clock; some runs wait for the processor as well.
 
-    def __init__(self, monkeypatch, disturbed):
+    The run queue is read before and after so many nanoseconds of runs: by default of every single one.
+    """
+
+    def __init__(self, monkeypatch, disturbed, chunk_ns=500_000):
         self.now = 0
         self.waited = 0
         self.runs = count()
         self.disturbed = disturbed
-        monkeypatch.setattr(sampling, "_CHUNK_NS", 500_000)
+        self.readings = []
+        monkeypatch.setattr(sampling, "_CHUNK_NS", chunk_ns)
         monkeypatch.setattr(sampling.time, "perf_counter_ns", lambda: self.now)
         monkeypatch.setattr(sampling.time, "perf_counter", lambda: self.now / 1e9)
 
@@ -35,6 +39,7 @@ class Clock:
         pass
 
     def read(self):
+        self.readings.append(self.now)
         return self.waited
 
     def share(self, before, after, wall):
@@ -64,8 +69,20 @@ def test_short_runs_share_a_reading(monkeypatch):
     assert len(told["times"]) == 5
 
 
-def test_runs_of_a_small_network_follow_one_another_for_milliseconds():
-    assert sampling._CHUNK_NS >= 2_000_000  # a look at the run queue cools the caches
+def test_runs_of_a_small_network_follow_one_another_for_milliseconds(monkeypatch):
+    clock = Clock(monkeypatch, lambda run: False, sampling._CHUNK_NS)
+    sampling.sample(clock.run, clock, run_ns=1e6, seconds=0.02, least=1, limit=1.0)
+    starts, ends = clock.readings[::2], clock.readings[1::2]
+    assert len(starts) > 1
+    assert min(end - start for start, end in zip(starts, ends, strict=True)) >= 2e6  # looking cools the caches
+
+
+def test_runs_that_share_a_reading_are_dropped_together(monkeypatch):
+    clock = Clock(monkeypatch, lambda run: run == 6, 4_000_000)
+    told = sampling.sample(clock.run, clock, run_ns=1e6, seconds=0.01, least=10, limit=1.0)
+    dropped = [share > sampling.DISTURBED for share in told["shares"]]
+    assert dropped == [True] * 4 + [False] * 12  # five runs went before the first reading
+    assert max(told["times"]) == 6_000_000
 
 
 def test_warming_up_ends_when_two_windows_agree(monkeypatch):

@@ -8,6 +8,8 @@ from paredown.errors import RecipeError
 from paredown.graph import cost
 from paredown.graph.axes import analyse
 from paredown.graph.capabilities import Capabilities
+from paredown.graph.cut import cut
+from paredown.prune.allocation import Ranking
 from paredown.recipe.evidence import Evidence
 from paredown.testing.zoo import captured
 
@@ -42,24 +44,36 @@ def test_a_goal_in_multiply_accumulates_is_met_and_not_overshot():
 
 
 @pytest.mark.parametrize("goal", [0.5, 0.3])
-def test_a_uniform_goal_takes_a_network_as_wide_as_any_share_gives(goal):
+def test_a_uniform_goal_takes_the_widest_network_that_meets_it(goal):
     network = captured("PaddedResidual")
-    shares = [share_of(network, prune.Channels(keep / 32, importance=prune.L1())) for keep in range(4, 33)]
-    found = share_of(network, prune.Channels(allocation=prune.Uniform(macs=goal), importance=prune.L1()))
-    assert max(share for share in shares if share <= goal) <= found <= goal
+    sizes = {name: analyse(network).group(name).size for name in kept(prune.Channels(0.001), network)}
+
+    def widths(share):
+        return {name: min(size, max(1, round(share * size))) for name, size in sizes.items()}
+
+    def macs(counts):
+        small = cut(network, {name: torch.arange(count) for name, count in counts.items() if count < sizes[name]})
+        return cost.total(small).macs / cost.total(network).macs
+
+    found = sizes | kept(prune.Channels(allocation=prune.Uniform(macs=goal)), network)
+    ever_wider = [widths(step / 1000) for step in range(1, 1001)]
+    wider = next(counts for counts in ever_wider[ever_wider.index(found) :] if counts != found)
+    assert macs(found) <= goal < macs(wider)
+
+
+def ranking(network, importance, keep):
+    return Ranking(network, analyse(network), importance, keep, dict.fromkeys(importance, 1), Evidence.empty())
 
 
 def test_global_takes_the_least_important_wherever_they_are(network):
-    axes = analyse(network)
     importance = {"stem": torch.arange(8.0) + 100, "one": torch.arange(12.0)}
-    counts = prune.Global().counts(axes, importance, 0.6, {"stem": 1, "one": 1})
+    counts = prune.Global().counts(ranking(network, importance, 0.6))
     assert counts == {"stem": 8, "one": 4}  # 8 of 20 go, all from the unimportant group
 
 
 def test_global_leaves_every_group_its_least(network):
-    axes = analyse(network)
     importance = {"stem": torch.arange(8.0) + 100, "one": torch.arange(12.0)}
-    counts = prune.Global(least=0.25).counts(axes, importance, 0.3, {"stem": 1, "one": 1})
+    counts = prune.Global(least=0.25).counts(ranking(network, importance, 0.3))
     assert counts == {"stem": 6, "one": 3}
 
 

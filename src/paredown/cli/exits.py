@@ -1,6 +1,7 @@
 """How the command line ends: one clean message and an exit code that a script can read."""
 
 import os
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,8 @@ if TYPE_CHECKING:
 __all__ = ["BAD_INPUT", "FAILED", "INTERRUPTED", "NOT_MET", "OK", "Interrupted", "guarded"]
 
 OK, FAILED, BAD_INPUT, NOT_MET, INTERRUPTED = 0, 1, 2, 3, 130
+
+_OPTIONS = ("latency", "size", "memory", "energy", "drop", "score", "time")
 
 
 class Interrupted(Exception):  # noqa: N818 (no error: somebody pressed Ctrl-C)
@@ -64,10 +67,10 @@ def _resume_hint(ended: BaseException) -> str:
 
 
 def _fail(error: Exception) -> int:
-    from paredown.errors import InputError, ParedownError  # noqa: PLC0415
+    from paredown.errors import BudgetError, InputError, ParedownError  # noqa: PLC0415
 
     if isinstance(error, ParedownError):
-        _say("error", str(error))
+        _say("error", _as_options(str(error)) if isinstance(error, BudgetError) else str(error))
         return BAD_INPUT if isinstance(error, InputError) else FAILED
     if isinstance(error, OSError) and error.filename is not None:
         _say("error", f"{error.filename}: {error.strerror}.")
@@ -75,6 +78,16 @@ def _fail(error: Exception) -> int:
     _say("unexpected error", f"{type(error).__name__}: {error}")
     print("Set PAREDOWN_TRACEBACK=1 to see where it came from.", file=sys.stderr)  # noqa: T201 (the command line speaks)
     return FAILED
+
+
+def _as_options(message: str) -> str:
+    """Python's ``latency="50%"`` as the option that is typed here; limits of guards have no option of their own."""
+    message = re.sub(r"Budget\(([^)]*)\)", lambda found: found[1].replace(", ", " "), message)
+    lines = [
+        line if line.startswith("guards[") else re.sub(rf"\b({'|'.join(_OPTIONS)})=(?=['\"])", r"--\1 ", line)
+        for line in message.splitlines()
+    ]
+    return "\n".join(lines)
 
 
 def _say(kind: str, message: str) -> None:

@@ -33,7 +33,7 @@ def problems(splits: Mapping[str, Split]) -> list[str]:
     reference: tuple[str, dict[str, str], dict[str, str]] | None = None
     for name, split in splits.items():
         if len(split) == 0:
-            found.append(f"{name} is empty. It needs at least two examples.")
+            found.append(f"{name} is empty. Give it at least two examples: Data({name}=(inputs, targets)).")
             continue
         try:
             shapes, types = _form(split)
@@ -90,13 +90,21 @@ def _differences(
 ) -> list[str]:
     first, want_shapes, want_types = reference
     if set(shapes) != set(want_shapes):
-        return [f"{name} has {', '.join(shapes)} where {first} has {', '.join(want_shapes)}."]
+        return [
+            f"{name} has {', '.join(shapes)} where {first} has {', '.join(want_shapes)}. Give every split the same inputs."
+        ]
     found = []
     for leaf, shape in shapes.items():
         if shape != want_shapes[leaf] and not custom:
-            found.append(f"{name}: {leaf} has shape {shape} (index 0) where {first} has {want_shapes[leaf]}.")
+            found.append(
+                f"{name}: {leaf} has shape {shape} (index 0) where {first} has {want_shapes[leaf]}. Give every split the "
+                f"same transform."
+            )
         if types[leaf] != want_types[leaf]:
-            found.append(f"{name}: {leaf} is {types[leaf]} (index 0) where {first} has {want_types[leaf]}.")
+            found.append(
+                f"{name}: {leaf} is {types[leaf]} (index 0) where {first} has {want_types[leaf]}. Convert one of them: "
+                f"tensor.to(torch.{want_types[leaf]})."
+            )
     return found
 
 
@@ -114,7 +122,15 @@ def _values(name: str, split: Split, shapes: dict[str, str]) -> list[str]:
     else:
         for index in _chosen(split, _LOOKED_AT):
             _look_at(split, int(index), shapes, bad)
-    return [f"{name}: {what} in {leaf} at {_places(indices)}." for (what, leaf), indices in bad.items()]
+    return [f"{name}: {what} in {leaf} at {_places(indices)}.{_remedy(what)}" for (what, leaf), indices in bad.items()]
+
+
+def _remedy(what: str) -> str:
+    if what in {"NaN", "infinity"}:
+        return " Leave these examples out, or fill the values in."
+    if what.startswith("shape "):
+        return " Bring the examples to one shape, or give a DataLoader with a collate_fn that does."
+    return ""
 
 
 def _look_at(split: Split, index: int, shapes: dict[str, str], bad: dict[tuple[str, str], list[int]]) -> None:

@@ -65,7 +65,8 @@ def trial(task: "Task") -> list[str]:
             raw = model(*args, **kwargs)
     except Exception as error:  # noqa: BLE001 (a user's module may raise anything; it is told, not hidden)
         shapes = ", ".join(f"{k}{list(v.shape)} {str(v.dtype)[6:]}" for k, v in tensor_items(inputs))
-        return [f"The model cannot be run on a batch of {shapes} ({type(error).__name__}: {error})."]
+        takes = f"Give the inputs in the shapes and types that {type(model).__name__}.forward takes, the batch first."
+        return [f"The model cannot be run on a batch of {shapes} ({type(error).__name__}: {error}). {takes}"]
     try:
         outputs = task.outputs(raw)
     except TaskError as error:
@@ -85,9 +86,9 @@ def _range(task: "Task", outputs: Any) -> list[str]:
     if largest < outputs.shape[1]:
         return []
     classes = outputs.shape[1]
-    return [
-        f"{split} has class {largest} at index {index}; the model's {classes} outputs are classes 0 to {classes - 1}."
-    ]
+    holds = f"the model's {classes} outputs are classes 0 to {classes - 1}"
+    remedy = "Number the classes from 0, or give the model an output for each."
+    return [f"{split} has class {largest} at index {index}; {holds}. {remedy}"]
 
 
 def _loss(task: "Task", outputs: Any, target: Any) -> list[str]:
