@@ -319,6 +319,9 @@ def test_subsample_draws_less_training_data():
     kept = {tuple(row) for row in inputs_of(small.work.train).tolist()}
     assert {tuple(row) for row in inputs_of(small.work.calibrate).tolist()} <= kept
     assert data.subsample(0.25, seed=1).work.fingerprint() != small.work.fingerprint()
+    counts = data.subsample(0.25, stratified=False).work.train.targets().bincount()
+    assert counts.sum() == 100
+    assert counts.tolist() != [25] * 4
     own = Data(arrays(400), calibrate=arrays(40), judge=arrays(100)).subsample(0.1)
     assert len(own.work.calibrate) == 40
 

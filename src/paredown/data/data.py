@@ -8,7 +8,8 @@ import torch
 
 from paredown.codec import fingerprint
 from paredown.data.inspect import leaks, problems
-from paredown.data.sampling import class_labels, divided, stratified
+from paredown.data.sampling import class_labels, divided
+from paredown.data.sampling import stratified as drawn
 from paredown.data.sealed import Sealed
 from paredown.data.source import Arrays, Relabelled, Seeded
 from paredown.data.split import Split
@@ -204,12 +205,15 @@ class Data:
                 notes.append(f"{name} has classes that train has not: {', '.join(map(str, strange[:5]))}.")
         return notes
 
-    def subsample(self, fraction: float | None = None, *, per_class: int | None = None, seed: int = 0) -> "Data":
+    def subsample(
+        self, fraction: float | None = None, *, per_class: int | None = None, stratified: bool = True, seed: int = 0
+    ) -> "Data":
         """The same task with less training data; `select` and `judge` are untouched.
 
         Args:
-            fraction: share of `train`, every class in proportion.
+            fraction: share of `train`.
             per_class: or so many examples of every class.
+            stratified: a share has every class in proportion; False draws without looking at classes.
             seed: decides the draw. A calibration split that came from `train` is drawn anew from what is left.
 
         Raises:
@@ -224,7 +228,8 @@ class Data:
             if not 0 < fraction <= 1:
                 msg = f"subsample(fraction={fraction}): a share lies above 0 and up to 1. Type subsample(0.1)."
                 raise DataError(msg)
-            chosen = stratified(train.targets(), len(train), max(1, round(fraction * len(train))), seed)
+            targets = train.targets() if stratified else None
+            chosen = drawn(targets, len(train), max(1, round(fraction * len(train))), seed)
             return self._with(train.rows(chosen))
         labels = class_labels(train.targets())
         if labels is None or per_class is None or per_class < 1:
@@ -305,7 +310,7 @@ def _sample(train: Split, seed: int) -> Split:
     targets = train.cheap_targets()
     if targets is None and len(train) <= _CHEAP:
         targets = train.targets()
-    return _still(train.rows(stratified(targets, len(train), n, seed), "calibrate"), seed)
+    return _still(train.rows(drawn(targets, len(train), n, seed), "calibrate"), seed)
 
 
 def _still(split: Split, seed: int) -> Split:
