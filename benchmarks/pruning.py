@@ -1,0 +1,90 @@
+"""Criteria and allocations on ResNet-20 and CIFAR-10, at equal multiply-accumulates, with Torch-Pruning beside them.
+
+    python -m benchmarks.pruning DATA [--out runs]      # about half an hour on 2 cores
+    python -m benchmarks.pruning DATA --depth 56 --macs 0.392 --images 50000
+
+``DATA`` as in ``examples/cifar10_resnet20.py``; needs ``pip install torch-pruning==1.6.1`` as well. Every arm is cut to
+the same share of the multiply-accumulates (2.1 times fewer; the latency-aware one to 0.7 of the time), recovers for five epochs on 20,000 images with the same
+training, three seeds each; all files are timed in the same rounds and judged together, once.
+"""
+
+import argparse
+import dataclasses
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch.nn.functional as F
+from safetensors.torch import load_file
+from torch.utils.data import Subset
+
+import paredown
+from benchmarks import networks, record
+from benchmarks.peers.torch_pruning import TorchPruning
+from paredown import distill, prune, targets
+from paredown.recipe import Transform
+from paredown.search import Run
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "examples"))
+import cifar10_resnet20
+
+TARGET = targets.OnnxRuntime(threads=1)
+BUILD = {20: networks.resnet20, 56: networks.resnet56}
+
+
+def task(data: Path, depth: int, images: int) -> paredown.Task:
+    """The trained network and a seeded part of the training images; `select` and `judge` share the test images."""
+    model = BUILD[depth]()
+    model.load_state_dict(load_file(data / f"cifar10-resnet/resnet{depth}-jpeg.safetensors"))
+    augmented = cifar10_resnet20.Augmented(*cifar10_resnet20.read(data / "cifar10-jpeg/train.parquet"))
+    chosen = np.random.default_rng(0).permutation(len(augmented))[:images]
+    splits = paredown.Data(
+        train=Subset(augmented, chosen.tolist()),
+        judge=cifar10_resnet20.read(data / "cifar10-jpeg/test.parquet"),
+        batch_size=128,
+    )
+    name = f"ResNet-{depth}, CIFAR-10, {images} images"
+    return paredown.Task(model.eval(), data=splits, loss=F.cross_entropy, score=paredown.scores.accuracy, name=name)
+
+
+def arms(depth: int, macs: float) -> dict[str, Transform]:
+    """Cuts by label."""
+    everywhere, ranking = prune.Uniform(macs=macs), prune.Global(macs=macs)
+    peer = TorchPruning(BUILD[depth], macs=macs, ignore=("conv1", "layer*.conv2", "linear"))
+    return {
+        "random": prune.Channels(importance=prune.Random(), allocation=everywhere),
+        "L2, uniform": prune.Channels(importance=prune.L2(), allocation=everywhere),
+        "L2, global": prune.Channels(importance=prune.L2(), allocation=ranking),
+        "Taylor, global": prune.Channels(importance=prune.Taylor(), allocation=ranking),
+        "Taylor, measured latency": prune.Channels(importance=prune.Taylor(), allocation=prune.Latency(share=0.7)),
+        "Torch-Pruning, group magnitude": peer,
+        "Torch-Pruning, Taylor": dataclasses.replace(peer, taylor=True),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--depth", type=int, default=20, choices=sorted(BUILD))
+    parser.add_argument("--macs", type=float, default=1 / 2.1)
+    parser.add_argument("--images", type=int, default=20_000)
+    parser.add_argument("--epochs", type=float, default=5.0)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--precision", default="bf16-mixed", choices=["bf16-mixed", "32-true"])
+    parser.add_argument("--out", type=Path, default=Path("runs"))
+    options = parser.parse_args()
+    recovery = paredown.Train(epochs=options.epochs, using=(distill.Logits(),), precision=options.precision)
+    name = f"pruning-resnet{options.depth}"
+    out = options.out / name
+    if (out / "ledger.sqlite").is_file():
+        run = Run(out)  # a finished run is only recorded
+    else:
+        recipes = {label: (step, recovery) for label, step in arms(options.depth, options.macs).items()}
+        images = task(options.data, options.depth, options.images)
+        run = paredown.compare(images, recipes, target=TARGET, seeds=options.seeds, time="120 min", out=out)
+    run.report(out / "report.html")
+    print(record.write(name, run.summary().to_json()))
+
+
+if __name__ == "__main__":
+    main()
