@@ -12,6 +12,9 @@ FAMILIES = (prune, quantize, architecture, distill, regularize)
 
 QUICK = {
     architecture.Slim: {"evaluations": 6, "examples": 32},
+    quantize.AdaRound: {"iterations": 5},
+    quantize.BRECQ: {"iterations": 5},
+    quantize.Calibrate: {"of": (quantize.Int8(), quantize.Int8(quantize.Mse()))},
     distill.ReviewKD: {"at": ("stem", "block")},
     distill.MiniLM: {"heads": 4},
     distill.TinyBERT: {"heads": 4},
@@ -54,6 +57,10 @@ PARTS = {
     **{
         f"{n} in quantize.Int8": quantize.Int8(activations=cls())
         for n, cls in of_kind(quantize.Range, quantize).items()
+    },
+    **{
+        f"{n} in quantize.Int8": quantize.Int8(refine=make(cls), weight_bits=4)
+        for n, cls in of_kind(quantize.Refinement, quantize).items()
     },
     **{
         f"{n} in architecture.Slim": architecture.Slim(strategy=cls(), evaluations=6, examples=32)

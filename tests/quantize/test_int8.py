@@ -77,8 +77,10 @@ def test_the_file_runs_in_fused_kernels_from_end_to_end(network, evidence, tmp_p
         quantize.Int8(quantize.MovingAverage()),
         quantize.Int8(quantize.Percentile(99.9)),
         quantize.Int8(quantize.Mse(), weights=quantize.Mse()),
+        quantize.Int8(quantize.Entropy()),
+        quantize.Int8(power_of_two=True),
     ],
-    ids=["moving average", "percentile", "mse"],
+    ids=["moving average", "percentile", "mse", "entropy", "powers of two"],
 )
 def test_every_range_algorithm_gives_a_network_that_agrees(network, evidence, step):
     x, _ = pictures(50, 5)
@@ -100,6 +102,30 @@ def test_symmetric_signed_activations_where_the_target_asks_for_them(network, ev
     assert all(not quantized.get_buffer(entry.zero_point).any() for entry in fake_quantized(quantized))
     x, _ = pictures(50, 5)
     assert decibel(network(x), quantized(x)) > 25
+
+
+@pytest.mark.parametrize("weights", [quantize.MinMax(), quantize.Mse()])
+def test_weights_of_four_bits_are_stored_in_eight(network, evidence, weights, tmp_path):
+    step = quantize.Int8(weights=weights, weight_bits=4)
+    plan = step.plan(network, evidence)
+    assert plan.reason.endswith("0 operators stay in float. Weights take 4 of their 8 bits.")
+    quantized = step.apply(network, plan)
+    ends = {(e.quant_min, e.quant_max) for e in fake_quantized(quantized) if e.value.op == "get_attr"}
+    assert ends == {(-8, 7)}
+    x, _ = pictures(50, 5)
+    assert 10 < decibel(network(x), quantized(x)) < decibel(network(x), quantize.Int8().on(network, evidence)(x)) - 10
+    artifact = OnnxRuntime().lower(quantized, tmp_path / "network.onnx")
+    assert artifact.lowering.unfused == ()
+    with OnnxRuntime().open(artifact.path) as session:
+        got = torch.from_numpy(session.run([x.numpy()])[0])
+    assert decibel(quantized(x).detach(), got) > 30
+
+
+def test_scales_are_powers_of_two_on_request(network, evidence):
+    quantized = quantize.Int8(power_of_two=True).on(network, evidence)
+    for entry in fake_quantized(quantized):
+        power = quantized.get_parameter(entry.scale).log2()
+        assert torch.equal(power, power.round()), entry.scale
 
 
 def test_what_is_skipped_stays_in_float(network, evidence, tmp_path):
@@ -212,3 +238,22 @@ def test_a_network_without_such_layers_is_refused():
     network = paredown.capture(nn.Sequential(nn.Conv2d(3, 2, 1)), torch.randn(2, 3, 8, 8))
     with pytest.raises(RecipeError, match=r"faster in 8 bits, leaving out 0\. "):
         quantize.Int8(skip=("0",)).on(network, evidence_of(pictures(32, 0)[0]))
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (
+            lambda: quantize.Int8(weight_bits=16),
+            r"Int8\(weight_bits=16\) was given; weights take 2 to 8 .*weight_bits=4",
+        ),
+        (
+            lambda: quantize.Int8(refine=quantize.AdaRound),
+            r"Int8\(refine=...\) was given AdaRound \(the class\), which refines nothing. .* `AdaRound\(\)`",
+        ),
+        (lambda: quantize.Int8(refine=[quantize.Mse()]), r"was given quantize.Mse\(\), which refines nothing"),
+    ],
+)
+def test_impossible_settings_are_refused(make, message):
+    with pytest.raises(RecipeError, match=message):
+        make()

@@ -1,3 +1,5 @@
+import math
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -6,9 +8,9 @@ from hypothesis import strategies as st
 from paredown.codec import decode, encode
 from paredown.errors import RecipeError
 from paredown.graph.formats import INT8, UINT8, IntFormat
-from paredown.quantize import MinMax, MovingAverage, Mse, Percentile
+from paredown.quantize import Entropy, MinMax, MovingAverage, Mse, Percentile
 from paredown.quantize.histogram import Histogram
-from paredown.quantize.range import grid
+from paredown.quantize.range import grid, next_power_of_two
 
 INT4 = IntFormat(4, signed=True)
 
@@ -79,7 +81,82 @@ def test_mse_clips_more_the_fewer_the_bits():
     assert widths[0][1] < widths[1][1] < widths[2][1] <= values.max()
 
 
-@pytest.mark.parametrize("algorithm", [MinMax(), MovingAverage(), Percentile(99.9), Mse()])
+def divergence(counts, centres, clip, range_, form, *, symmetric=False):
+    """KL(P || Q) of one threshold, bin by bin."""
+    low, high = range_
+    inside = [i for i, centre in enumerate(centres) if abs(centre) <= clip]
+    p = {i: counts[i] for i in inside}
+    p[inside[0]] += sum(counts[: inside[0]])
+    p[inside[-1]] += sum(counts[inside[-1] + 1 :])
+    scale, zero = (
+        float(n) for n in grid(torch.tensor(max(low, -clip)), torch.tensor(min(high, clip)), form, symmetric=symmetric)
+    )
+    steps = {}
+    for i in inside:
+        stored = min(max(round(centres[i] / scale) + zero, form.quant_min), form.quant_max)
+        steps.setdefault(stored, []).append(i)
+    q = {}
+    for members in steps.values():
+        used = [i for i in members if p[i] > 0]
+        for i in used:
+            q[i] = sum(counts[i] for i in members) / len(used)
+    total_p, total_q = sum(p.values()), sum(q.values())
+    return sum(p[i] / total_p * math.log(p[i] / total_p / (q[i] / total_q)) for i in inside if p[i] > 0 and q.get(i))
+
+
+@pytest.mark.parametrize("symmetric", [False, True])
+def test_entropy_clips_where_the_divergence_is_least(symmetric):
+    form = INT4 if symmetric else IntFormat(4, signed=False)
+    values = torch.cat([torch.randn(20_000, generator=torch.Generator().manual_seed(0)), torch.tensor([7.0, -8.0])])
+    low, high = ends(Entropy(), values.split(5_000), form, symmetric=symmetric)
+    seen = Histogram()
+    for part in values.split(5_000):
+        seen.add(part)
+    counts, centres = seen.counts.tolist(), seen.centres.tolist()
+    zero = min(range(len(centres)), key=lambda i: abs(centres[i]))
+    counts[zero] = min(counts[zero], counts[zero - 1] + counts[zero + 1])
+    found = {
+        clip: divergence(counts, centres, 8.0 * clip, (-8.0, 7.0), form, symmetric=symmetric)
+        for clip in torch.linspace(1.0, 1 / 16, 121).tolist()[::10]
+    }
+    assert high == -low < 4.0
+    assert divergence(counts, centres, high, (-8.0, 7.0), form, symmetric=symmetric) <= min(found.values()) + 1e-6
+
+
+def test_entropy_keeps_what_is_spread_evenly_and_drops_outliers():
+    values = torch.rand(50_000, generator=torch.Generator().manual_seed(0))
+    low, high = ends(Entropy(), [values], UINT8)
+    assert low == pytest.approx(0.0, abs=1e-4)
+    assert high > 0.95
+    low, high = ends(Entropy(), [values, torch.tensor([100.0])], UINT8)
+    assert high < 10.0
+
+
+def test_zeros_of_a_relu_do_not_decide_the_entropy():
+    values = torch.randn(50_000, generator=torch.Generator().manual_seed(0)).relu()
+    with_zeros, without = (ends(Entropy(), [part], UINT8)[1] for part in (values, values[values > 0]))
+    assert with_zeros == pytest.approx(without, rel=0.1)
+    assert with_zeros > 2.0
+
+
+@settings(max_examples=60, deadline=None)
+@given(scale=st.floats(2.0**-100, 2.0**100, width=32))
+def test_the_next_power_of_two_is_the_smallest_that_is_no_smaller(scale):
+    found = next_power_of_two(torch.tensor(scale)).item()
+    assert math.frexp(found)[0] == 0.5
+    assert found / 2 < scale <= found
+
+
+@pytest.mark.parametrize("form", [INT8, UINT8])
+def test_a_grid_of_powers_of_two_covers_its_range(form):
+    low, high = torch.tensor([-3.0, 0.0, -0.1]), torch.tensor([5.0, 1.9, 0.3])
+    scale, zero = grid(low, high, form, symmetric=form.signed, power_of_two=True)
+    assert torch.equal(scale.log2(), scale.log2().round())
+    assert ((form.quant_min - zero) * scale <= low + scale / 2).all()
+    assert ((form.quant_max - zero) * scale >= high - scale / 2).all()
+
+
+@pytest.mark.parametrize("algorithm", [MinMax(), MovingAverage(), Percentile(99.9), Mse(), Entropy()])
 def test_each_row_of_a_weight_has_its_own_range(algorithm):
     torch.manual_seed(0)
     rows = torch.randn(3, 500) * torch.tensor([[1.0], [10.0], [0.01]])
@@ -110,7 +187,7 @@ def test_a_histogram_grows_without_losing_a_count():
         assert seen.quantile(share) == pytest.approx(everything.quantile(share).item(), abs=0.02)
 
 
-@pytest.mark.parametrize("algorithm", [MinMax(), MovingAverage(0.2), Percentile(99.9), Mse(2.4)])
+@pytest.mark.parametrize("algorithm", [MinMax(), MovingAverage(0.2), Percentile(99.9), Mse(2.4), Entropy()])
 def test_algorithms_are_settings_that_can_be_stored(algorithm):
     assert decode(encode(algorithm)) == algorithm
 

@@ -27,6 +27,7 @@ __all__ = [
     "fake_quantized",
     "insert_after",
     "round_biases",
+    "spread",
     "tensor_of",
 ]
 
@@ -42,7 +43,7 @@ def effective(
     return scale, zero_point.detach().float().round().clamp(quant_min, quant_max)
 
 
-def _spread(number: torch.Tensor, x: torch.Tensor, axis: int) -> torch.Tensor:
+def spread(number: torch.Tensor, x: torch.Tensor, axis: int) -> torch.Tensor:
     """Bring a scale or zero point to a shape that broadcasts with `x`: per tensor, per channel, or blocked as in ONNX."""
     if number.numel() == 1:
         return number.reshape(())
@@ -82,7 +83,7 @@ def fake_quantize(  # noqa: PLR0913, PLR0917 (the signature of the operator)
 
     """
     scale, zero_point = effective(scale, zero_point, quant_min, quant_max)
-    step, zero = _spread(scale, x, axis), _spread(zero_point, x, axis)
+    step, zero = spread(scale, x, axis), spread(zero_point, x, axis)
     grid = (x.float() / step).round_().add_(zero).clamp_(quant_min, quant_max)
     return grid.sub_(zero).mul_(step).to(x.dtype)
 
@@ -100,7 +101,7 @@ def _keep(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:  # noqa: ARG0
 def _backward(ctx: Any, gradient: torch.Tensor) -> tuple[Any, ...]:
     x, scale, zero_point = ctx.saved_tensors
     step, zero = effective(scale, zero_point, ctx.quant_min, ctx.quant_max)
-    step, zero = _spread(step, x, ctx.axis), _spread(zero, x, ctx.axis)
+    step, zero = spread(step, x, ctx.axis), spread(zero, x, ctx.axis)
     ratio = x.float() / step
     stored = ratio.round() + zero
     inside = (stored >= ctx.quant_min) & (stored <= ctx.quant_max)

@@ -1,10 +1,37 @@
 """Quantization: fewer bits for weights and activations, where the target runs them faster."""
 
+from paredown.quantize.adaround import AdaRound
+from paredown.quantize.bias_correction import BiasCorrection
+from paredown.quantize.brecq import BRECQ
+from paredown.quantize.calibrate import Calibrate
+from paredown.quantize.entropy import Entropy
+from paredown.quantize.equalize import Equalize
+from paredown.quantize.gptq import GPTQ
 from paredown.quantize.int8 import Int8
 from paredown.quantize.minmax import MinMax
 from paredown.quantize.moving_average import MovingAverage
 from paredown.quantize.mse import Mse
 from paredown.quantize.percentile import Percentile
 from paredown.quantize.range import Collector, Range
+from paredown.quantize.refinement import Refined, Refinement
+from paredown.quantize.smoothquant import SmoothQuant
 
-__all__ = ["Collector", "Int8", "MinMax", "MovingAverage", "Mse", "Percentile", "Range"]
+__all__ = [
+    "BRECQ",
+    "GPTQ",
+    "AdaRound",
+    "BiasCorrection",
+    "Calibrate",
+    "Collector",
+    "Entropy",
+    "Equalize",
+    "Int8",
+    "MinMax",
+    "MovingAverage",
+    "Mse",
+    "Percentile",
+    "Range",
+    "Refined",
+    "Refinement",
+    "SmoothQuant",
+]

@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import torch
@@ -13,11 +13,14 @@ from paredown.graph.fakequantize import Grid, fake_quantized, insert_after, roun
 from paredown.graph.fold import fold_batch_norm
 from paredown.graph.formats import INT8, UINT8, IntFormat
 from paredown.graph.network import Network
+from paredown.graph.sparsity import sparse_weights
 from paredown.quantize.activation import drop_upper_clip, split_gates
 from paredown.quantize.minmax import MinMax
 from paredown.quantize.placement import Placement, Point, Weight, place
-from paredown.quantize.range import Collector, Range, grid
+from paredown.quantize.range import Collector, Range, grid, next_power_of_two
+from paredown.quantize.refinement import Refinement
 from paredown.recipe.plan import Plan
+from paredown.recipe.title import title
 from paredown.recipe.transform import Transform
 
 if TYPE_CHECKING:
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Int8"]
 
+_REFINED = ".refined"
 _GATE = {"aten.sigmoid.default", "aten.mul.Tensor"}
 _LARGEST_BIAS = float(1 << 30)
 
@@ -41,12 +45,35 @@ class Int8(Transform):
         activations: how the range of an activation is chosen.
         weights: how the range of a weight's channel is chosen.
         skip: module paths (or node names) that stay in float.
+        refine: what improves weights and biases once the ranges are known, in this order: ``[AdaRound(),
+            BiasCorrection()]``.
+        weight_bits: weights take so many bits of the 8 they are stored in; fewer compress better and compute alike.
+        power_of_two: scales are rounded up to powers of two, for devices that shift. Training may move them again.
+
+    Raises:
+        RecipeError: a setting is out of range.
 
     """
 
     activations: Range = MinMax()  # noqa: RUF009 (a frozen value)
     weights: Range = MinMax()  # noqa: RUF009 (a frozen value)
     skip: tuple[str, ...] = ()
+    refine: Sequence[Refinement] | Refinement = ()
+    weight_bits: int = 8
+    power_of_two: bool = False
+
+    def __post_init__(self) -> None:
+        given = tuple(self.refine) if isinstance(self.refine, Sequence) else (self.refine,)
+        object.__setattr__(self, "refine", given)
+        for thing in given:
+            if not isinstance(thing, Refinement):
+                raise RecipeError(_no_refinement(thing))
+        if not 2 <= self.weight_bits <= 8:
+            msg = (
+                f"Int8(weight_bits={self.weight_bits}) was given; weights take 2 to 8 of the 8 bits they are stored in. "
+                "Type Int8(weight_bits=4)."
+            )
+            raise RecipeError(msg)
 
     def plan(self, network: Network, evidence: "Evidence") -> Plan:
         """Choose places and ranges.
@@ -70,11 +97,12 @@ class Int8(Transform):
         for weight in places.weights:
             tensors |= self._weight_grid(folded, weight, places, tensors)
         nodes = len({user for weight in places.weights for user in weight.users})
-        return Plan(
+        bits = f" Weights take {self.weight_bits} of their 8 bits." if self.weight_bits < 8 else ""
+        plan = Plan(
             technique="quantize.Int8",
             reason=(
                 f"{capabilities.name} computes {nodes} of the layers faster in 8 bits; {len(places.points)} activations "
-                f"are rounded, {len(norms)} batch norms were folded, {len(places.left)} operators stay in float."
+                f"are rounded, {len(norms)} batch norms were folded, {len(places.left)} operators stay in float.{bits}"
             ),
             decisions={
                 "folded": list(norms),
@@ -82,18 +110,25 @@ class Int8(Transform):
                 "activations": [dataclasses.asdict(point) for point in places.points],
                 "weights": [dataclasses.asdict(weight) for weight in places.weights],
                 "activation_format": dataclasses.asdict(form),
+                "weight_format": dataclasses.asdict(self._weight_format),
                 "float": places.left,
             },
             tensors=tensors,
         )
+        return self._refined(network, folded, plan, evidence)
 
     def apply(self, network: Network, plan: Plan) -> Network:
         """Fold batch norms and insert the planned fake-quantize nodes."""
         network, _ = fold_batch_norm(network)
         if plan.decisions["split"]:
             split_gates(network)
+        with torch.no_grad():
+            for name in plan.tensors:
+                if name.endswith(_REFINED):
+                    network.get_parameter(name.removesuffix(_REFINED)).copy_(plan.tensors[name])
         nodes = {node.name: node for node in network.nodes()}
         form = IntFormat(**plan.decisions["activation_format"])
+        weight_form = IntFormat(**plan.decisions["weight_format"])
         points = [Point(**entry) for entry in plan.decisions["activations"]]
         names = {point.node: point.name for point in points}
         for point in points:
@@ -104,9 +139,8 @@ class Int8(Transform):
             insert_after(network, nodes[point.node], names[point.shares], numbers, users=users)
         for entry in plan.decisions["weights"]:
             weight = Weight(**entry)
-            numbers = Grid(
-                plan.tensors[f"{weight.parameter}.scale"], plan.tensors[f"{weight.parameter}.zero_point"], INT8, axis=0
-            )
+            scale, zero_point = (plan.tensors[f"{weight.parameter}.{kind}"] for kind in ("scale", "zero_point"))
+            numbers = Grid(scale, zero_point, weight_form, axis=0)
             users = [nodes[user] for user in weight.users]
             insert_after(network, users[0].args[1], weight.parameter, numbers, users=users)  # type: ignore[arg-type]
         round_biases(network)
@@ -119,6 +153,23 @@ class Int8(Transform):
     def after(self, state: frozenset[str]) -> frozenset[str]:
         """The network is quantized and has no batch norms to re-estimate."""
         return state | {"quantized"}
+
+    @property
+    def _weight_format(self) -> IntFormat:
+        return IntFormat(self.weight_bits, signed=True)
+
+    def _refined(self, network: Network, folded: Network, plan: Plan, evidence: "Evidence") -> Plan:
+        """The plan with what the refinements found, one on top of the other."""
+        refinements: tuple[Refinement, ...] = tuple(self.refine)  # type: ignore[arg-type]
+        zeros = {name: weight.detach().cpu() == 0 for name, weight in sparse_weights(folded).items()}
+        for refinement in refinements:
+            rounded = self.apply(network, plan).to(evidence.device)
+            found = refinement.refine(folded.copy().to(evidence.device), rounded, evidence)
+            values = {
+                f"{name}{_REFINED}": _sparse(value.cpu(), zeros.get(name)) for name, value in found.values.items()
+            }
+            plan = dataclasses.replace(plan, reason=f"{plan.reason} {found.reason}", tensors={**plan.tensors, **values})
+        return plan
 
     def _activation_grids(
         self, folded: Network, evidence: "Evidence", places: Placement, form: IntFormat
@@ -136,7 +187,9 @@ class Int8(Transform):
             ends[point.shares] = (min(low, known[0]), max(high, known[1]))
         tensors = {}
         for name, (low, high) in ends.items():
-            scale, zero_point = grid(torch.tensor(low), torch.tensor(high), form, symmetric=symmetric)
+            scale, zero_point = grid(
+                torch.tensor(low), torch.tensor(high), form, symmetric=symmetric, power_of_two=self.power_of_two
+            )
             tensors[f"{name}.scale"], tensors[f"{name}.zero_point"] = scale, zero_point
         return tensors
 
@@ -150,13 +203,20 @@ class Int8(Transform):
                 "Look at the training that made it; its loss was not finite either."
             )
             raise RecipeError(msg)
-        low, high = self.weights.rows(values, INT8, symmetric=True)
-        scale, zero_point = grid(low, high, INT8, symmetric=True)
+        form = self._weight_format
+        low, high = self.weights.rows(values, form, symmetric=True)
+        scale, zero_point = grid(low, high, form, symmetric=True)
         shares = next(point.shares for point in places.points if point.node == weight.source)
         if weight.bias:  # stored as int32 in steps of (activation scale x weight scale): it must fit
             bias = folded.get_parameter(weight.bias).detach().abs()
             scale = torch.maximum(scale, bias / (tensors[f"{shares}.scale"] * _LARGEST_BIAS))
+        scale = next_power_of_two(scale) if self.power_of_two else scale
         return {f"{weight.parameter}.scale": scale, f"{weight.parameter}.zero_point": zero_point}
+
+
+def _sparse(value: torch.Tensor, zeros: torch.Tensor | None) -> torch.Tensor:
+    """A refined weight with the zeros that it had."""
+    return value if zeros is None else value.masked_fill(zeros, 0.0)
 
 
 def _guarded(name: str, collector: Collector) -> Callable[[torch.Tensor], None]:
@@ -170,6 +230,14 @@ def _guarded(name: str, collector: Collector) -> Callable[[torch.Tensor], None]:
         collector.add(values.detach())
 
     return observe
+
+
+def _no_refinement(thing: object) -> str:
+    what = f"{thing.__name__} (the class)" if isinstance(thing, type) else title(thing)
+    return (
+        f"Int8(refine=...) was given {what}, which refines nothing. Refinements are objects such as `AdaRound()` and "
+        "`BiasCorrection()`; ranges such as `Mse()` go into activations=... and weights=...."
+    )
 
 
 def _check_target(capabilities: Capabilities) -> None:

@@ -16,13 +16,13 @@ from paredown.graph.capabilities import Capabilities
 from paredown.graph.movement import JOIN, moves
 from paredown.graph.network import Network, module_path
 
-__all__ = ["Placement", "Point", "Weight", "place"]
+__all__ = ["CLIPS", "CONVOLUTIONS", "LINEAR", "Placement", "Point", "Weight", "place"]
 
 _aten = torch.ops.aten
 
-_CONVOLUTIONS = {_aten.conv1d.default, _aten.conv2d.default, _aten.conv3d.default}
-_LINEAR = _aten.linear.default
-_CLIPS = {
+CONVOLUTIONS = {_aten.conv1d.default, _aten.conv2d.default, _aten.conv3d.default}
+LINEAR = _aten.linear.default
+CLIPS = {
     _aten.relu.default,
     _aten.relu_.default,
     _aten.relu6.default,
@@ -106,7 +106,7 @@ class _Placer:
         self._share()
         self.eight = {node for node in self.nodes if self._wanted(node)}
         while True:  # an operator on values that are nowhere in 8 bits would only add conversions
-            islands = {node for node in self.eight if node.target is not _LINEAR and not self._fed(node)}
+            islands = {node for node in self.eight if node.target is not LINEAR and not self._fed(node)}
             if not islands:
                 break
             for node in islands:
@@ -118,7 +118,7 @@ class _Placer:
                 for source, reader in self._sources(argument, node):
                     reads.setdefault(source, set()).add(reader)
         for node in self.eight:
-            if node.target is not _LINEAR:
+            if node.target is not LINEAR:
                 reads.setdefault(_fused(node), set()).update(_fused(node).users)
         groups = self._groups(set(reads))
         order = {node: position for position, node in enumerate(self.network.nodes())}
@@ -135,7 +135,7 @@ class _Placer:
 
     def _wanted(self, node: fx.Node) -> bool:
         """Whether an operator is to run in 8 bits; notes why not where one could expect it."""
-        if str(node.target) not in self.fast or self._moves(node) or node.target in _CLIPS:
+        if str(node.target) not in self.fast or self._moves(node) or node.target in CLIPS:
             return False
         reason = self._against(node)
         if reason:
@@ -148,11 +148,11 @@ class _Placer:
         path = module_path(node)
         if any(name in (node.name, path) or path.startswith(f"{name}.") for name in self.skip):
             return "it was asked to be left in float"
-        if node.target in _CONVOLUTIONS or node.target is _LINEAR:
+        if node.target in CONVOLUTIONS or node.target is LINEAR:
             weight = node.args[1]
             if not isinstance(weight, fx.Node) or weight.op != "get_attr":
                 return "its weight is computed while running"
-            grouped = node.target in _CONVOLUTIONS and _grouped(node)
+            grouped = node.target in CONVOLUTIONS and _grouped(node)
             return f"{self.target} runs grouped convolutions slower in 8 bits" if grouped and not self.grouped else ""
         if node.target in _PAIRS and len(_values(node)) != 2:
             return "one side is a number"
@@ -162,13 +162,13 @@ class _Placer:
 
     def _fed(self, node: fx.Node) -> bool:
         """Whether every input comes from an 8-bit operator or from the network's inputs."""
-        if node.target in _CONVOLUTIONS:
+        if node.target in CONVOLUTIONS:
             return True
         origins = []
         for argument in _values(node):
             for source, _ in self._sources(argument, node):
                 origin = source
-                while origin.target in _CLIPS and len(_values(origin)[0].users) == 1:
+                while origin.target in CLIPS and len(_values(origin)[0].users) == 1:
                     origin = _values(origin)[0]
                 origins.append(origin in self.eight or origin.op == "placeholder")
         return any(origins) if node.target is JOIN else all(origins)
@@ -182,7 +182,7 @@ class _Placer:
         for node in self.nodes:
             if node.target is JOIN:
                 self.sharing.add(node)
-                clipped = {source.target in _CLIPS for source, _ in self._sources(node, node)}
+                clipped = {source.target in CLIPS for source, _ in self._sources(node, node)}
                 if len(clipped) > 1:
                     self.sharing.remove(node)
 
@@ -212,7 +212,7 @@ class _Placer:
     def _weights(self) -> Iterator[Weight]:
         users: dict[str, list[fx.Node]] = {}
         for node in self.nodes:
-            if node in self.eight and (node.target in _CONVOLUTIONS or node.target is _LINEAR):
+            if node in self.eight and (node.target in CONVOLUTIONS or node.target is LINEAR):
                 users.setdefault(str(node.args[1].target), []).append(node)  # type: ignore[union-attr]
         for parameter, nodes in users.items():
             bias = nodes[0].args[2] if len(nodes[0].args) > 2 else None
@@ -235,7 +235,7 @@ class _Placer:
 
 def _values(node: fx.Node) -> list[fx.Node]:
     """The activations an operator reads (not weights, biases or sizes)."""
-    if node.target in _CONVOLUTIONS or node.target is _LINEAR:
+    if node.target in CONVOLUTIONS or node.target is LINEAR:
         arguments: list[Any] = [node.args[0]]
     elif node.target is JOIN:
         arguments = list(node.args[0])  # type: ignore[arg-type]
@@ -267,7 +267,7 @@ def _fused(node: fx.Node) -> fx.Node:
     """The last of the activations that the runtime computes together with a node."""
     while len(node.users) == 1:
         following = next(iter(node.users))
-        if following.target not in _CLIPS:
+        if following.target not in CLIPS:
             break
         node = following
     return node

@@ -7,7 +7,7 @@ import torch
 
 from paredown.graph.formats import IntFormat
 
-__all__ = ["Collector", "Range", "grid"]
+__all__ = ["Collector", "Range", "grid", "next_power_of_two"]
 
 
 class Collector(abc.ABC):
@@ -36,7 +36,7 @@ class Range(abc.ABC):
 
 
 def grid(
-    low: torch.Tensor, high: torch.Tensor, form: IntFormat, *, symmetric: bool
+    low: torch.Tensor, high: torch.Tensor, form: IntFormat, *, symmetric: bool, power_of_two: bool = False
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Scale and zero point that cover ``low`` to ``high`` and hold 0 exactly (any shape, elementwise).
 
@@ -45,13 +45,22 @@ def grid(
         high: largest number of each range.
         form: how numbers are stored.
         symmetric: the stored 0 means 0 (signed formats only).
+        power_of_two: take the next power of two for every scale.
 
     """
     low, high = low.double().clamp(max=0.0), high.double().clamp(min=0.0)
     smallest = torch.finfo(torch.float32).tiny
     if symmetric:
         scale = (torch.maximum(-low, high) / form.quant_max).clamp(min=smallest)
+        scale = next_power_of_two(scale) if power_of_two else scale
         return scale.float(), torch.zeros_like(scale).float()
     scale = ((high - low) / (form.quant_max - form.quant_min)).clamp(min=smallest)
+    scale = next_power_of_two(scale) if power_of_two else scale
     zero_point = (form.quant_min - low / scale).round().clamp(form.quant_min, form.quant_max)
     return scale.float(), zero_point.float()
+
+
+def next_power_of_two(scale: torch.Tensor) -> torch.Tensor:
+    """The smallest powers of two that are no smaller (positive numbers, elementwise, exact)."""
+    mantissa, exponent = torch.frexp(scale)  # scale = mantissa * 2 ** exponent, 0.5 <= mantissa < 1
+    return torch.ldexp(torch.ones_like(scale), exponent - (mantissa == 0.5).to(exponent.dtype))

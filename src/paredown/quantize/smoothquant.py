@@ -1,0 +1,148 @@
+"""Outliers of activations moved into the weights that read them."""
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import fx
+
+from paredown.errors import RecipeError
+from paredown.graph.fakequantize import fake_quantized
+from paredown.graph.network import Network
+from paredown.quantize.placement import LINEAR
+from paredown.quantize.sharing import Sharing
+from paredown.recipe.plan import Plan
+from paredown.recipe.transform import Transform
+
+if TYPE_CHECKING:
+    from paredown.recipe.evidence import Evidence
+
+__all__ = ["SmoothQuant"]
+
+_aten = torch.ops.aten
+_PARAMETERS = {_aten.layer_norm.default: slice(2, 4), _aten.rms_norm.default: slice(2, 3)}
+_SMALLEST = 1e-5
+
+
+@dataclasses.dataclass(frozen=True)
+class SmoothQuant(Transform):
+    """Divide what a normalisation gives by a factor per channel, and multiply the weights that read it.
+
+    ``s_j = max|X_j|^alpha / max|W_j|^(1 - alpha)``, over the calibration data and over all linear layers that read the
+    normalisation: its weight and bias become ``/ s``, column j of theirs ``* s_j``. The network computes what it
+    computed, but a few channels with large values no longer set the step for all. Layer norms and RMS norms that linear
+    layers alone read are smoothed; others are left as they are. Put it before `Int8`.
+
+    Xiao, Lin, Seznec, Wu, Demouth, Han: "SmoothQuant: accurate and efficient post-training quantization for large
+    language models", ICML 2023, arXiv:2211.10438, equation 4.
+
+    Attributes:
+        alpha: share of the difficulty that moves into the weights, 0 to 1.
+
+    Raises:
+        RecipeError: a share outside 0 ... 1.
+
+    """
+
+    alpha: float = 0.5
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.alpha <= 1.0:
+            msg = f"SmoothQuant(alpha={self.alpha}) was given; it is a share from 0 to 1. Type SmoothQuant(alpha=0.5)."
+            raise RecipeError(msg)
+
+    def plan(self, network: Network, evidence: "Evidence") -> Plan:
+        """Look at the activations and choose the factors.
+
+        Raises:
+            RecipeError: the network is quantized already, or there is something to smooth and no calibration data.
+
+        """
+        if already := fake_quantized(network):
+            msg = (
+                f"SmoothQuant() was given a network that is quantized already ({len(already)} rounded values, the first "
+                f"{already[0].value.name!r}). Its ranges belong to the scales it has. Put the step before Int8()."
+            )
+            raise RecipeError(msg)
+        found = _smoothable(network)
+        largest: dict[str, torch.Tensor] = {}
+        if found:
+            evidence.observe(network, {norm.name: _Largest(largest, norm.name) for norm in found})
+        tensors = {}
+        for norm, readers in found.items():
+            columns = torch.stack([_weight(network, reader).abs().amax(0) for reader in readers]).amax(0)
+            values = largest[norm.name].cpu().double().clamp(min=_SMALLEST)
+            factor = values**self.alpha / columns.double().clamp(min=_SMALLEST) ** (1.0 - self.alpha)
+            tensors[f"{norm.name}.factor"] = factor.clamp(min=_SMALLEST).float()
+        layers = sum(map(len, found.values()))
+        return Plan(
+            "quantize.SmoothQuant",
+            f"{len(found)} normalisations before {layers} linear layers were smoothed."
+            if found
+            else "No normalisation is read by linear layers alone: there is nothing to smooth.",
+            {"norms": {norm.name: [reader.name for reader in readers] for norm, readers in found.items()}},
+            tensors,
+        )
+
+    def apply(self, network: Network, plan: Plan) -> Network:
+        """Scale normalisations and weights in a copy."""
+        network = network.copy()
+        nodes = {node.name: node for node in network.nodes()}
+        with torch.no_grad():
+            for name, readers in plan.decisions["norms"].items():
+                factor = plan.tensors[f"{name}.factor"]
+                for parameter in _parameters(nodes[name]):
+                    network.get_parameter(str(parameter.target)).div_(factor)
+                for reader in readers:
+                    _weight(network, nodes[reader]).mul_(factor)
+        return network
+
+    def check(self, state: frozenset[str]) -> str | None:
+        """Ranges are chosen for the scales that activations have."""
+        return "the network is quantized already, with ranges for the scales it has" if "quantized" in state else None
+
+
+class _Largest:
+    """Keeps the largest absolute value of each channel, the last axis."""
+
+    def __init__(self, found: dict[str, torch.Tensor], name: str) -> None:
+        self._found, self._name = found, name
+
+    def __call__(self, values: torch.Tensor) -> None:
+        if not values.isfinite().all():
+            msg = (
+                f"The value of node {self._name!r} is not finite on the calibration data, so it cannot be smoothed. "
+                "Look for NaN or infinity in the data (`task.check()` finds them) and in the model's weights."
+            )
+            raise RecipeError(msg)
+        largest = values.detach().abs().flatten(0, -2).amax(0)
+        known = self._found.get(self._name)
+        self._found[self._name] = largest if known is None else torch.maximum(largest, known)
+
+
+def _smoothable(network: Network) -> dict[fx.Node, list[fx.Node]]:
+    """Normalisations with parameters of their own, each with the linear layers that read it and nothing else does."""
+    sharing = Sharing(network)
+    found = {}
+    for node in network.nodes():
+        if node.target not in _PARAMETERS:
+            continue
+        readers = list(node.users)
+        own = _parameters(node)
+        linear = all(
+            reader.target is LINEAR and reader.args[0] is node and sharing.alone(reader.args[1]) for reader in readers
+        )
+        one_axis = len(node.args[1]) == 1  # type: ignore[arg-type]
+        if readers and linear and one_axis and own and all(map(sharing.alone, own)):
+            found[node] = readers
+    return found
+
+
+def _parameters(norm: fx.Node) -> list[fx.Node]:
+    """Weight and bias of a normalisation, as far as it has them; nothing without a weight."""
+    given: list[Any] = list(norm.args[_PARAMETERS[norm.target]])  # type: ignore[index]
+    return [argument for argument in given if argument is not None] if given and given[0] is not None else []
+
+
+def _weight(network: Network, layer: fx.Node) -> torch.Tensor:
+    return network.get_parameter(str(layer.args[1].target))  # type: ignore[union-attr]
