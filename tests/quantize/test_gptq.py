@@ -1,14 +1,11 @@
 import pytest
 import torch
-import torch.nn.functional as F
 from torch import nn
 
 from paredown.errors import RecipeError
 from paredown.graph.fakequantize import Grid, insert_after
 from paredown.graph.formats import IntFormat
 from paredown.quantize import GPTQ, Int8
-from paredown.quantize.gptq import _patches
-from paredown.quantize.segment import layers
 
 from .conftest import capture, evidence_of, pictures
 from .test_int8 import decibel
@@ -66,43 +63,21 @@ def test_the_error_on_correlated_inputs_is_less_than_that_of_nearest_rounding(se
     assert lost[1] < 0.7 * lost[0]
 
 
-@pytest.mark.parametrize(
-    ("layer", "shape"),
-    [
-        (nn.Conv2d(4, 6, 3, stride=2, padding=1), (4, 9, 7)),
-        (nn.Conv2d(4, 6, (3, 1), padding=(2, 0), dilation=(2, 1)), (4, 9, 7)),
-        (nn.Conv2d(4, 8, 3, groups=2), (4, 6, 6)),
-        (nn.Conv2d(4, 4, 3, padding=1, groups=4), (4, 6, 6)),
-        (nn.Conv1d(4, 6, 5, stride=3, padding=2), (4, 20)),
-        (nn.Linear(4, 6), (5, 4)),
-    ],
-    ids=["strided", "dilated", "grouped", "depthwise", "one dimension", "linear"],
-)
-def test_a_layer_is_a_product_with_patches(layer, shape):
-    evidence = evidence_of(torch.randn(16, *shape, generator=torch.Generator().manual_seed(0)))
-    network = capture(layer, *shape)
-    capabilities = evidence.capabilities
-    if isinstance(layer, nn.Conv2d) and layer.groups == 2:  # this target leaves it in float
-        import dataclasses
-
-        evidence = evidence_of(
-            torch.randn(16, *shape, generator=torch.Generator().manual_seed(0)),
-            dataclasses.replace(capabilities, int8_grouped_convolutions=True),
-        )
-    (found,) = layers(Int8().on(network, evidence))
-    x = torch.randn(3, *shape, generator=torch.Generator().manual_seed(1))
-    patches = _patches(found, x)
-    groups = patches.shape[1]
-    rows = found.weight.reshape(groups, found.weight.shape[0] // groups, -1)
-    got = torch.einsum("pgi,gri->pgr", patches, rows).flatten(1)
+def test_weights_that_are_0_stay_and_the_others_make_up_for_it():
+    inputs = correlated(2, 12)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(2)
+        network = capture(nn.Linear(12, 6), 12)
     with torch.no_grad():
-        if isinstance(layer, nn.Linear):
-            wanted = F.linear(x, found.weight)
-        else:
-            how = (layer.stride, layer.padding, layer.dilation, layer.groups)
-            function = F.conv1d if isinstance(layer, nn.Conv1d) else F.conv2d
-            wanted = function(x, found.weight, None, *how).movedim(1, -1)
-    assert torch.allclose(got, wanted.reshape(-1, wanted.shape[-1]), atol=1e-5)
+        network.get_parameter("weight")[:, ::3] = 0.0
+    plan = Int8(weight_bits=3, refine=GPTQ()).plan(network, evidence_of(inputs))
+    found, weight = plan.tensors["weight.refined"], network.get_parameter("weight").detach()
+    nearest = (weight / plan.tensors["weight.scale"][:, None]).round().clamp(-4, 3) * plan.tensors["weight.scale"][
+        :, None
+    ]
+    assert (found[:, ::3] == 0).all()
+    lost = [float((inputs @ (w - weight).T).square().sum()) for w in (found, nearest)]
+    assert lost[0] < 0.7 * lost[1]
 
 
 def test_convolutions_come_out_closer(network, evidence):

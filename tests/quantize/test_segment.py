@@ -5,8 +5,8 @@ from torch import nn
 import paredown
 from paredown import quantize
 from paredown.graph.fold import fold_batch_norm
+from paredown.graph.walk import Walk
 from paredown.quantize.segment import batches, blocks, layers, march
-from paredown.quantize.walk import Walk
 from paredown.testing import small_bench
 
 from .conftest import evidence_of, pictures

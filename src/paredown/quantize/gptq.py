@@ -4,12 +4,10 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 import torch
-import torch.nn.functional as F
-from torch import fx
 
 from paredown.errors import RecipeError
 from paredown.graph.network import Network
-from paredown.quantize.placement import LINEAR
+from paredown.graph.patches import patches
 from paredown.quantize.refinement import Refined, Refinement
 from paredown.quantize.segment import Layer, batches, layers, march
 
@@ -92,12 +90,12 @@ def _best(
 def _columns(
     weight: torch.Tensor, step: torch.Tensor, zero: torch.Tensor, ends: tuple[int, int], factor: "_Factor"
 ) -> torch.Tensor:
-    """Round ``weight[groups, rows, inputs]`` input by input, in the factor's order."""
+    """Round ``weight[groups, rows, inputs]`` input by input, in the factor's order; what is 0 exactly stays 0."""
     index = factor.order[:, None].expand_as(weight)
     rest, step, zero = (tensor.gather(2, index) for tensor in (weight, step, zero))
-    found = torch.empty_like(rest)
+    found, zeros = torch.empty_like(rest), rest == 0.0
     for j in range(rest.shape[2]):
-        found[:, :, j] = _round(rest[:, :, j], step[:, :, j], zero[:, :, j], ends)
+        found[:, :, j] = _round(rest[:, :, j], step[:, :, j], zero[:, :, j], ends).masked_fill(zeros[:, :, j], 0.0)
         lost = (rest[:, :, j] - found[:, :, j]) / factor.upper[:, j, j][:, None]
         rest[:, :, j:] -= lost[..., None] * factor.upper[:, j, j:][:, None]
     return torch.empty_like(found).scatter_(2, index, found)
@@ -131,28 +129,6 @@ def _hessian(layer: Layer, inputs: list[torch.Tensor]) -> torch.Tensor:
     """``2 X X^T`` over all positions, ``[groups, inputs, inputs]`` in double precision."""
     total = torch.zeros((), dtype=torch.float64)
     for values in inputs:
-        patches = _patches(layer, values)
-        total = total.to(patches.device) + 2.0 * torch.einsum("pgi,pgj->gij", patches, patches).double()
+        seen = patches(layer.node, layer.weight.shape, values)
+        total = total.to(seen.device) + 2.0 * torch.einsum("pgi,pgj->gij", seen, seen).double()
     return total
-
-
-def _patches(layer: Layer, values: torch.Tensor) -> torch.Tensor:
-    """What each output is a linear function of: ``[positions, groups, inputs]``, inputs as in the flat weight."""
-    if layer.node.target is LINEAR:
-        return values.reshape(-1, 1, values.shape[-1])
-    kernel = layer.weight.shape[2:]
-    stride, padding, dilation = (_sizes(layer.node, place, len(kernel)) for place in (3, 4, 5))
-    groups = int(layer.node.args[6]) if len(layer.node.args) > 6 else 1  # type: ignore[arg-type]
-    values = F.pad(values, [amount for amount in reversed(padding) for _ in range(2)])
-    for axis, size in enumerate(kernel):
-        values = values.unfold(2 + axis, (size - 1) * dilation[axis] + 1, stride[axis])[..., :: dilation[axis]]
-    space = len(kernel)
-    values = values.movedim(1, space + 1)  # [batch, places ..., channels, kernel ...]
-    return values.reshape(-1, groups, values.shape[space + 1] // groups * kernel.numel())
-
-
-def _sizes(node: fx.Node, place: int, count: int) -> list[int]:
-    """Stride (argument 3), padding (4) or dilation (5) of a convolution, one number per axis."""
-    given = node.args[place] if len(node.args) > place else [0 if place == 4 else 1]
-    numbers = [int(size) for size in given]  # type: ignore[union-attr, arg-type]
-    return numbers * count if len(numbers) == 1 else numbers

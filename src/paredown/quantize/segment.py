@@ -10,9 +10,9 @@ from torch import fx
 
 from paredown.graph.fakequantize import FakeQuantize, effective, spread, tensor_of
 from paredown.graph.network import Network
+from paredown.graph.walk import Walk, call
 from paredown.quantize.placement import CLIPS, CONVOLUTIONS, LINEAR
 from paredown.quantize.sharing import Sharing
-from paredown.quantize.walk import Walk, call
 
 if TYPE_CHECKING:
     from paredown.recipe.evidence import Evidence

@@ -17,6 +17,9 @@ from paredown.errors import InputError, RecipeError
 from paredown.graph.fakequantize import fake_quantized
 from paredown.graph.network import Network
 from paredown.graph.sparsity import sparse_weights
+from paredown.quantize.adaround import AdaRound
+from paredown.quantize.bias_correction import BiasCorrection
+from paredown.quantize.gptq import GPTQ
 from paredown.recipe import SGD, AdamW, Evidence, Train
 from paredown.testing.zoo import captured
 
@@ -172,8 +175,12 @@ def rounded_weights(network):
     return values
 
 
-def test_zeros_survive_rounding_and_training_after_it(sparse, evidence):
-    rounded = quantize.Int8().on(sparse, eight_bits(evidence))
+REFINEMENTS = {"none": (), "GPTQ": GPTQ(), "AdaRound": (AdaRound(iterations=20), BiasCorrection())}
+
+
+@pytest.mark.parametrize("refine", REFINEMENTS.values(), ids=REFINEMENTS)
+def test_zeros_survive_rounding_and_training_after_it(sparse, evidence, refine):
+    rounded = quantize.Int8(refine=refine).on(sparse, eight_bits(evidence))
     trained = Train(epochs=0.5, optimizer=AdamW(lr=1e-3), device="cpu").fit(rounded, evidence).network
     for network in (rounded, trained):
         values = rounded_weights(network)
