@@ -126,6 +126,44 @@ def test_there_may_be_nothing_to_choose(task, evidence):
         Slim().plan(linear, evidence)
 
 
+class Told:
+    def __init__(self):
+        self.lines = []
+
+    def update(self, text, done, total):
+        self.lines.append((text, done, total))
+
+
+def test_every_network_tried_is_reported(network, evidence):
+    told = Told()
+    plan = Slim(macs=0.5, **QUICK).plan(network, evidence.within(told, None))
+    assert [(done, total) for _, done, total in told.lines] == [(n + 1, 14) for n in range(plan.decisions["tried"])]
+    assert told.lines[-1][0].startswith("trying networks, least loss ")
+    assert plan.complete
+
+
+@pytest.mark.parametrize("strategy", [Evolution(6, 3), LocalSearch(), RandomSearch()], ids=str)
+def test_when_the_time_is_up_the_best_so_far_has_to_do(network, evidence, strategy):
+    step = Slim(macs=0.5, strategy=strategy, **QUICK)
+    plan = step.plan(network, evidence.within(Told(), time.monotonic() - 1.0))
+    assert plan.decisions["tried"] == 1
+    assert not plan.complete
+    assert "the time was up" in plan.reason
+    assert total(step.apply(network, plan)).macs <= 0.5 * total(network).macs
+
+
+def test_time_that_runs_out_on_the_way_ends_the_search(network, evidence):
+    class Stops(Told):
+        def update(self, text, done, total):
+            if done == 5:
+                timed.deadline = time.monotonic()
+
+    timed = evidence.within(Stops(), None)
+    plan = Slim(macs=0.5, **QUICK).plan(network, timed)
+    assert plan.decisions["tried"] == 5
+    assert not plan.complete
+
+
 def test_data_is_needed(network):
     with pytest.raises(RecipeError, match=r"[Pp]ass evidence"):
         Slim().on(network)

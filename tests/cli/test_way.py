@@ -1,7 +1,5 @@
 """The whole way on a tiny task: apply, report, verify, profile, bench."""
 
-import json
-
 import pytest
 
 from paredown.cli import demo
@@ -62,8 +60,7 @@ def test_the_demo_has_its_digits(name):
 def test_the_demo_network_learns():
     parts = demo.digits()
     images, labels = (part[:256] for part in parts["train"])
-    model = demo.train(demo.network(), images, labels, epochs=20)
-    assert float((model(images).argmax(1) == labels).float().mean()) > 0.5
-    assert json.dumps([list(weight.stride()) for weight in model.parameters()]) == json.dumps(
-        [list(weight.contiguous().stride()) for weight in model.parameters()]
-    )
+    model = demo.train(demo.network(), images, labels, epochs=20)  # 80 steps; the demo itself makes 140
+    assert float((model(images).argmax(1) == labels).float().mean()) > 0.8
+    assert all(weight.is_contiguous() for weight in model.parameters())
+    assert not model.training

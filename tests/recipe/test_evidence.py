@@ -1,6 +1,7 @@
 """What is known about a network from data."""
 
 import dataclasses
+import time
 
 import pytest
 import torch
@@ -147,3 +148,21 @@ def test_the_fingerprint_follows_data_and_seed(task):
     assert Evidence.of(task).fingerprint() == Evidence.of(task).fingerprint()
     assert Evidence.of(task).fingerprint() != Evidence.of(task, seed=1).fingerprint()
     assert Evidence.of(task).fingerprint() != Evidence.empty().fingerprint()
+
+
+def test_evidence_within_a_deadline_knows_what_was_known(network, task):
+    calls = []
+
+    class Told:
+        def update(self, text, done, total):
+            calls.append(text)
+
+    evidence = Evidence.of(task)
+    evidence.score(network)
+    timed = evidence.within(Told(), time.monotonic() - 1.0)
+    assert timed._known is evidence._known
+    assert (timed.over(), evidence.over(), evidence.within(Told(), None).over()) == (True, False, False)
+    timed.progress.update("here", 1, 1)
+    evidence.progress.update("nowhere", 1, 1)
+    assert calls == ["here"]
+    assert timed.fingerprint() == evidence.fingerprint()

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import time
+from typing import ClassVar
 
 import pytest
 import torch
@@ -46,6 +47,18 @@ class NotLast(Scale):
 
     def check(self, state):
         return "it is over" if "last" in state else None
+
+
+@dataclasses.dataclass(frozen=True)
+class Searching(Scale):
+    """Notes how long it may search, reports, and says that it was cut short."""
+
+    seconds: ClassVar[list[float]] = []
+
+    def plan(self, network, evidence):
+        self.seconds.append(evidence.deadline - time.monotonic())
+        evidence.progress.update("searching", 1, 2)
+        return Plan("Searching", "because", {"by": self.by}, complete=False)
 
 
 class Memory:
@@ -130,6 +143,24 @@ def test_trainings_cut_short_by_the_clock_are_not_remembered(network, evidence):
     assert [step.stopped for step in outcome.steps] == ["deadline", "deadline"]
     assert 0.3 < outcome.steps[0].seconds < 0.7  # half each
     assert cache.kept == {}
+
+
+def test_a_search_before_a_training_gets_a_third_and_is_not_remembered_when_cut_short(network, evidence):
+    Searching.seconds.clear()
+    cache, told = Memory(), []
+
+    class Told:
+        def update(self, text, done, total):
+            told.append(text)
+
+    steps = [Searching(), TRAIN, Searching(by=0.5)]
+    outcome = run(network, steps, evidence, cache=cache, progress=Told(), deadline=time.monotonic() + 60.0)
+    first, last = Searching.seconds
+    assert 15.0 < first <= 20.0
+    assert last > 20.0
+    assert told.count("searching") == 2
+    assert [step.stopped for step in outcome.steps] == ["deadline", "end", "deadline"]
+    assert len(cache.kept) == 1
 
 
 def test_an_impossible_order_is_refused_before_any_work(network):

@@ -8,7 +8,7 @@ import torch
 
 import paredown
 from paredown import architecture, prune, quantize
-from paredown.errors import BudgetError, InputError, RecipeError
+from paredown.errors import BudgetError, CaptureError, InputError, LoweringError, RecipeError
 from paredown.search import Ledger, Run, compress
 from paredown.search.reading import read
 from paredown.verdict import Certificate, verify
@@ -57,6 +57,14 @@ def test_the_users_model_is_bit_identical(finished):
     _, task, _, before = finished
     assert all(torch.equal(tensor, before[name]) for name, tensor in task.model.state_dict().items())
     assert not task.model.training
+
+
+def test_the_original_has_lost_exactly_nothing_and_its_twin_may_have(finished):
+    run, *_ = finished
+    with Ledger(run.directory, writable=False) as ledger:
+        original, twin = (next(t for t in ledger.trials() if t.label == name) for name in ("original", "do nothing"))
+    assert (original.result.quality.drop.low, original.result.quality.drop.high) == (0.0, 0.0)
+    assert twin.result.quality.drop.low < 0.0 < twin.result.quality.drop.high
 
 
 def test_judge_is_opened_exactly_once(finished):
@@ -173,6 +181,28 @@ def test_an_impossible_budget_still_gives_the_best_effort(task, tmp_path):
 def test_what_cannot_work_is_refused_before_anything_is_made(task, tmp_path, settings, error, words):
     with pytest.raises(error, match=words):
         compress(task, **{"budget": BUDGET, "time": "20 s", "out": tmp_path / "run", **settings})
+    assert not (tmp_path / "run").exists()
+
+
+class Branches(torch.nn.Module):
+    def forward(self, x):
+        return x.mean((2, 3)) if x.sum() > 0 else -x.mean((2, 3))
+
+
+def test_a_model_that_cannot_be_captured_leaves_no_directory(task, tmp_path):
+    with pytest.raises(CaptureError, match=r"Branches cannot be captured at .*Use torch.where"):
+        compress(dataclasses.replace(task, model=Branches()), BUDGET, time="20 s", out=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_runtime_that_is_not_installed_leaves_no_directory(task, tmp_path, monkeypatch):
+    def missing(self):
+        msg = "The target OnnxRuntime needs the package 'onnxruntime', which is not installed here."
+        raise LoweringError(msg)
+
+    monkeypatch.setattr(paredown.targets.OnnxRuntime, "version", missing)
+    with pytest.raises(LoweringError, match="is not installed here"):
+        compress(task, BUDGET, time="20 s", out=tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 

@@ -131,8 +131,12 @@ def test_pd108_undecided():
 
 
 def test_pd109_in_process():
-    assert of_run("PD109", in_process=True).severity == "tip"
-    assert of_run("PD109", in_process=False).severity == "passed"
+    severity, text = told(of_run("PD109", reference=""))
+    assert severity == "tip"
+    assert "name it as module:name" in text
+    severity, text = told(of_run("PD109", reference="app:task"))
+    assert severity == "passed"
+    assert "the task is known as app:task" in text
     assert of_run("PD109").severity == "not applicable"
 
 

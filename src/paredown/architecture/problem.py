@@ -24,22 +24,25 @@ class Problem:
         loss: loss of a candidate; a network that gives no number counts as infinitely bad.
         evaluations: how often `loss` may be asked.
         seed: decides all draws.
+        over: whether the time is up; a feasible candidate is found even then.
 
     Attributes:
         seen: loss of every candidate that was evaluated, in order.
+        complete: False once the time was found to be up with evaluations left.
 
     Raises:
         RecipeError: even the smallest candidate costs too much; the message names the smallest share that can be had.
 
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 (what the problem consists of)
         self,
         space: Space,
         limits: Mapping[str, float],
         loss: Callable[[Candidate], float],
         evaluations: int,
         seed: int,
+        over: Callable[[], bool] = lambda: False,
     ) -> None:
         self.space = space
         self.generator = np.random.default_rng(seed)
@@ -47,6 +50,8 @@ class Problem:
         self._loss = loss
         self._left = evaluations
         self._stale = 0
+        self._over = over
+        self.complete = True
         self._costs: dict[str, Callable[[Candidate], int]] = {"macs": space.macs, "parameters": space.parameters}
         self._limits = {name: share * self._costs[name](space.whole) for name, share in limits.items()}
         self._check(limits)
@@ -78,8 +83,17 @@ class Problem:
 
     @property
     def left(self) -> int:
-        """Evaluations that are left; none where nothing new is found any more."""
-        return self._left if self._stale < _STALE else 0
+        """Evaluations that are left; none where nothing new is found any more, or the time is up."""
+        if self._left == 0 or self._stale >= _STALE:
+            return 0
+        late = self.over() and any(self.feasible(candidate) for candidate in self.seen)
+        return 0 if late else self._left
+
+    def over(self) -> bool:
+        """Whether the time is up."""
+        up = self._over()
+        self.complete = self.complete and not up
+        return up
 
     @property
     def winner(self) -> Candidate:

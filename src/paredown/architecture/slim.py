@@ -107,7 +107,7 @@ class Slim(Transform):
         return tuple(found)
 
     def plan(self, network: Network, evidence: Evidence) -> Plan:
-        """Search.
+        """Search until all evaluations are used or ``evidence.over()``; every one is reported to ``evidence.progress``.
 
         Raises:
             RecipeError: there is nothing to choose, the limit cannot be reached (the message names the smallest share
@@ -122,6 +122,7 @@ class Slim(Transform):
             trial.loss,
             self.evaluations,
             evidence.seed,
+            evidence.over,
         )
         self.strategy.search(problem)
         winner = trial.final(problem.ranking()[:_FINALISTS])
@@ -137,6 +138,7 @@ class Slim(Transform):
                 "parameters": problem.share("parameters", winner),
             },
             trial.statistics(winner),
+            complete=problem.complete,
         )
 
     def apply(self, network: Network, plan: Plan) -> Network:
@@ -179,6 +181,7 @@ class _Trial:
             device=evidence.device,
         )
         self.partial = len(select) < len(work.select)
+        self.most, self.least_loss, self.taken = settings.evaluations, math.inf, 0
         self.batches = list(evidence.calibration(settings.examples, network))
 
     def kept(self, candidate: Candidate) -> dict[str, torch.Tensor]:
@@ -204,11 +207,14 @@ class _Trial:
 
     def loss(self, candidate: Candidate) -> float:
         """Loss on some of the select split."""
-        return self.some.loss(self.recovered(candidate))
+        loss = self.some.loss(self.recovered(candidate))
+        self.taken, self.least_loss = self.taken + 1, min(self.least_loss, loss)
+        self.evidence.progress.update(f"trying networks, least loss {self.least_loss:.3g}", self.taken, self.most)
+        return loss
 
     def final(self, finalists: Sequence[Candidate]) -> Candidate:
         """The best of the best on the whole select split."""
-        if not self.partial or len(finalists) == 1:
+        if not self.partial or len(finalists) == 1 or self.evidence.over():
             return finalists[0]
         return min(finalists, key=lambda candidate: self.evidence.loss(self.recovered(candidate)))
 
@@ -227,5 +233,6 @@ def _reason(strategy: Strategy, problem: Problem, winner: Candidate) -> str:
     return (
         f"{type(strategy).__name__} tried {len(problem.seen)} of {space.size():.1e} networks: {narrow} of "
         f"{len(space.groups)} groups narrower, {gone}, {problem.share('macs', winner):.1%} of the multiply-accumulates, "
-        f"{problem.share('parameters', winner):.1%} of the parameters, loss {problem.seen[winner]:.4g} before training."
+        f"{problem.share('parameters', winner):.1%} of the parameters, loss {problem.seen[winner]:.4g} before training"
+        f"{'.' if problem.complete else '; the time was up before all evaluations were used.'}"
     )

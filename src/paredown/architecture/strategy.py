@@ -29,11 +29,15 @@ def equal_shares(problem: Problem) -> list[Candidate]:
     harm: dict[int, float] = {}
     if len(space.blocks) <= budget // 2:
         for position in range(len(space.blocks) if space.most else 0):
+            if problem.over():
+                break
             dropped = tuple(i == position for i in range(len(space.blocks)))
             harm[position] = problem.evaluate(dataclasses.replace(space.whole, dropped=dropped))
     order = sorted(harm, key=harm.__getitem__)
-    start = []
+    start: list[Candidate] = []
     for number in range(min(len(order), space.most) + 1):
+        if start and problem.over():
+            break
         gone = set(order[:number])
         candidate = problem.uniform(tuple(i in gone for i in range(len(space.blocks))))
         if candidate is not None and len(problem.seen) < budget + 1:

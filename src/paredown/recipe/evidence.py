@@ -1,7 +1,9 @@
 """What is known about a network from data: computed when asked for, once per network."""
 
+import copy
+import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -16,6 +18,7 @@ from paredown.graph.network import Network
 from paredown.graph.structure import flatten
 from paredown.recipe import batch
 from paredown.recipe.nearest import nearest
+from paredown.recipe.progress import Progress, Silent
 
 if TYPE_CHECKING:
     from paredown.data import WorkData
@@ -32,6 +35,9 @@ _NEEDS_DATA = (
 )
 _Found = TypeVar("_Found")
 
+Stopwatch = Callable[[Sequence[Network], Sequence[Sequence[np.ndarray[Any, Any]]]], tuple[float, ...]]
+"""Milliseconds of one inference of each network, given flat inputs for each."""
+
 
 class Evidence:
     """Gradients, activations, losses and scores of networks on a task's working data.
@@ -47,7 +53,17 @@ class Evidence:
         seed: for techniques that draw random numbers.
         device: where networks run, for example ``cpu`` or ``cuda``.
 
+    Attributes:
+        progress: told by transforms that take long.
+        deadline: moment on the clock of `time.monotonic` at which a transform that searches has to be done; None for
+            no such moment. See `within`.
+        stopwatch: times networks on the target; None where there is no target. See `timed`.
+
     """
+
+    progress: Progress = Silent()
+    deadline: float | None = None
+    stopwatch: Stopwatch | None = None
 
     def __init__(
         self,
@@ -88,6 +104,42 @@ class Evidence:
         evidence.device = torch.device("cpu")
         evidence._known = OrderedDict()
         return evidence
+
+    def within(self, progress: Progress, deadline: float | None) -> "Evidence":
+        """The same evidence, with all that is known already, for a step that reports and has to be done in time."""
+        twin = copy.copy(self)
+        twin.progress, twin.deadline = progress, deadline
+        return twin
+
+    def timed(self, stopwatch: Stopwatch) -> "Evidence":
+        """The same evidence for techniques that ask how long networks take on the target, such as `prune.Latency`."""
+        twin = copy.copy(self)
+        twin.stopwatch = stopwatch
+        return twin
+
+    def milliseconds(self, networks: Sequence[Network], inputs: Sequence[Sequence[torch.Tensor]]) -> tuple[float, ...]:
+        """How long one inference of each network takes on the target, timed against each other.
+
+        Args:
+            networks: to be lowered and timed; left bit-identical.
+            inputs: flat tensors for each of them.
+
+        Raises:
+            RecipeError: this evidence has no stopwatch.
+
+        """
+        if self.stopwatch is None:
+            msg = (
+                "This step asks how long layers take on the target, and no target was given. Pass "
+                "`evidence=paredown.Evidence.of(task, target.capabilities).timed(targets.Stopwatch(target))`, or use "
+                "`paredown.apply(task, [...], target=targets.OnnxRuntime())`."
+            )
+            raise RecipeError(msg)
+        return self.stopwatch(networks, [[tensor.numpy() for tensor in row] for row in inputs])
+
+    def over(self) -> bool:
+        """Whether the deadline has passed. A transform that searches then makes do with what it has found."""
+        return self.deadline is not None and time.monotonic() >= self.deadline
 
     @property
     def work(self) -> "WorkData":

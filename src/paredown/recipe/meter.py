@@ -14,11 +14,13 @@ class Meter:
 
     Args:
         period: steps after which values are read; reading every step would make a GPU wait.
+        finite: raise where a value is not; False where steps are only timed.
 
     """
 
-    def __init__(self, period: int) -> None:
+    def __init__(self, period: int, *, finite: bool = True) -> None:
         self._period = period
+        self._finite = finite
         self._pending: list[tuple[int, dict[str, torch.Tensor]]] = []
         self._sums: dict[str, float] = {}
         self._counts: dict[str, int] = {}
@@ -50,7 +52,7 @@ class Meter:
         for step, terms in pending:
             for name in terms:
                 value = next(flow)
-                if not math.isfinite(value):
+                if self._finite and not math.isfinite(value):
                     raise TrainingError(_message(value, name, self._epoch, step))
                 self._sums[name] = self._sums.get(name, 0.0) + value
                 self._counts[name] = self._counts.get(name, 0) + 1

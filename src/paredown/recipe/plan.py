@@ -21,6 +21,7 @@ class Plan:
         reason: one sentence: why these decisions.
         decisions: JSON values only.
         tensors: what a method computed (ranges, rounded weights, statistics), by name.
+        complete: False where a deadline cut a search short; with more time the plan might be another.
 
     """
 
@@ -28,6 +29,7 @@ class Plan:
     reason: str
     decisions: Mapping[str, Any] = dataclasses.field(default_factory=lambda: MappingProxyType({}))
     tensors: Mapping[str, torch.Tensor] = dataclasses.field(default_factory=lambda: MappingProxyType({}), repr=False)
+    complete: bool = True
 
     def to_json(self) -> dict[str, Any]:
         """Everything but the tensors, which appear by the hash of their content."""
@@ -36,6 +38,7 @@ class Plan:
             "reason": self.reason,
             "decisions": dict(self.decisions),
             "tensors": {name: _digest(tensor) for name, tensor in self.tensors.items()},
+            "complete": self.complete,
         }
 
     def fingerprint(self) -> str:

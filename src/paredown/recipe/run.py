@@ -19,6 +19,8 @@ from paredown.recipe.train import Train
 
 __all__ = ["Outcome", "StepCache", "StepRecord", "run"]
 
+_SEARCHING = 1 / 3  # of the time that is left, for a transform that trainings follow
+
 
 @dataclasses.dataclass(frozen=True)
 class StepRecord:
@@ -32,7 +34,8 @@ class StepRecord:
         history: rows of a training; see `TrainResult`.
         before: cost of the network it was given.
         after: cost of the network it gave.
-        stopped: how a training ended: ``end``, ``patience`` or ``deadline``; empty for transforms.
+        stopped: how a training ended: ``end``, ``patience`` or ``deadline``; for transforms empty, or ``deadline`` where
+            their search was cut short.
         lr: highest learning rate of a training; 0 for transforms.
         cached: taken from the cache, not carried out again.
 
@@ -97,7 +100,8 @@ def run(  # noqa: PLR0913 (each is one word of the call)
         original: what `distill.Original()` stands for; `network` where there is none.
         progress: told what is being done.
         cache: where steps that were carried out before are found again. Their settings must then be storable.
-        deadline: moment on the clock of `time.monotonic`; trainings share what is left in proportion to their epochs.
+        deadline: moment on the clock of `time.monotonic`; trainings share what is left in proportion to their epochs, and
+            a transform before them may search for a third of it.
 
     Raises:
         RecipeError: the steps cannot follow one another, or cannot be stored where a cache is given; nothing was done.
@@ -134,7 +138,7 @@ def _carry_out(step: RecipeStep, job: Job) -> tuple[Network, StepRecord]:
         trained = Loop(step, job).run()
         after = trained.network
     else:
-        plan = step.plan(job.network, job.evidence)
+        plan = step.plan(job.network, job.evidence.within(job.progress, job.deadline))
         after = step.apply(job.network, plan)
     return after, StepRecord(
         title=title(step),
@@ -144,7 +148,7 @@ def _carry_out(step: RecipeStep, job: Job) -> tuple[Network, StepRecord]:
         history=trained.history if trained else (),
         before=nothing,
         after=nothing,
-        stopped=trained.stopped if trained else "",
+        stopped=trained.stopped if trained else "" if plan is None or plan.complete else "deadline",
         lr=trained.lr if trained else 0.0,
     )
 
@@ -155,7 +159,8 @@ def _share(remaining: Sequence[RecipeStep], deadline: float | None) -> float | N
     if deadline is None or not epochs:
         return deadline
     now = time.monotonic()
-    return now + (deadline - now) * epochs[0] / sum(epochs)
+    part = epochs[0] / sum(epochs) if isinstance(remaining[0], Train) else _SEARCHING
+    return now + (deadline - now) * part
 
 
 def _encoded(step: RecipeStep, *, required: bool) -> Mapping[str, Any] | None:

@@ -23,7 +23,11 @@ class Transform(abc.ABC):
 
     @abc.abstractmethod
     def plan(self, network: Network, evidence: "Evidence") -> Plan:
-        """Decide what to do to this network; the network is left bit-identical."""
+        """Decide what to do to this network; the network is left bit-identical.
+
+        A transform that searches reports to ``evidence.progress``, ends soon after ``evidence.over()``, and then says
+        ``complete=False`` in its plan.
+        """
 
     @abc.abstractmethod
     def apply(self, network: Network, plan: Plan) -> Network:

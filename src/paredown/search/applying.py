@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from paredown.codec import encode
-from paredown.errors import RecipeError
 from paredown.graph.network import Network
 from paredown.recipe import order
 from paredown.recipe.progress import Progress
@@ -101,7 +100,9 @@ def apply(  # noqa: PLR0913 (one call, everything about it in sight)
 
     Raises:
         RecipeError: the steps cannot follow one another, or cannot be stored; nothing was started.
-        ParedownError: a step failed; the message says why.
+        TrainingError: the loss became NaN or infinite.
+        LoweringError: the target has no words for the network, or file and network do not agree.
+        MeasureError: the runtime crashed or hung; its process was killed.
 
     """
     recipe = tuple(steps)
@@ -124,10 +125,7 @@ def _carry_out(
 ) -> None:
     with session(task, settings, directory, progress) as held:
         original = held.trials.original()
-        record = held.trials.run("trial", recipe)
-        if record.state != "measured":
-            msg = f"{record.label!r} gave no file: {record.failure}"
-            raise RecipeError(msg)
+        held.trials.run("trial", recipe, forgive=False)
         held.bench.clock.restart()
         pace = held.ledger.decide("pace", lambda: measure_pace(held.bench, space_of(held), original))
         end(held, pace)

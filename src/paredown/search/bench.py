@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from paredown.errors import CorruptError
+from paredown.errors import CorruptError, LoweringError
 from paredown.graph.capture import capture
 from paredown.graph.cost import total
 from paredown.graph.network import Network
@@ -32,9 +32,10 @@ from paredown.scores import Score
 from paredown.search.clock import Clock
 from paredown.search.labels import step_family, title
 from paredown.search.ledger import Ledger, Steps
+from paredown.search.ledger.trouble import explained
 from paredown.search.space import Step
 from paredown.search.threads import training_threads
-from paredown.targets import Artifact, Lowering, Target
+from paredown.targets import Artifact, Lowering, Stopwatch, Target
 from paredown.verdict import rows_of
 from paredown.verdict.summary import StepSummary
 
@@ -42,9 +43,12 @@ if TYPE_CHECKING:
     from paredown.data import Split
     from paredown.task import Task
 
-__all__ = ["ORIGINAL", "Bench", "Watched"]
+__all__ = ["ORIGINAL", "Bench", "Watched", "captured"]
 
 ORIGINAL = "original"
+
+_PATIENCE = 20  # a process that takes so many times as long as those before it is taken to hang
+_PATIENCE_S, _UNKNOWN_S = 60.0, 600.0  # seconds it gets in any case; seconds where nothing has predicted yet
 
 Rows = NDArray[np.floating[Any]]
 
@@ -78,6 +82,7 @@ class Bench:
         clock: of this run.
         seed: of everything that draws random numbers.
         progress: told what is being done.
+        network: the captured original; captured now where it is not given.
 
     Attributes:
         took: seconds of the latest ``lower``, ``predict``, ``latency`` and ``quick``.
@@ -88,7 +93,15 @@ class Bench:
     """
 
     def __init__(  # noqa: PLR0913 (what a run consists of)
-        self, task: "Task", target: Target, ledger: Ledger, clock: Clock, *, seed: int, progress: Progress | None = None
+        self,
+        task: "Task",
+        target: Target,
+        ledger: Ledger,
+        clock: Clock,
+        *,
+        seed: int,
+        progress: Progress | None = None,
+        network: Network | None = None,
     ) -> None:
         self.task = task
         self.target = target
@@ -97,14 +110,16 @@ class Bench:
         self.seed = seed
         self.progress = Watched(progress, clock)
         self.steps = Steps(ledger)
-        self.network = _captured(task)
-        self.evidence = Evidence(task.data.work, task.objective, target.capabilities, seed=seed)
+        self.network = network or captured(task)
+        evidence = Evidence(task.data.work, task.objective, target.capabilities, seed=seed)
+        self.evidence = evidence.timed(Stopwatch(target))
         self.macs = max(1, total(self.network).macs)
         first = next(iter(self.evidence.calibration(target.batch, self.network)))
         self.inputs = [tensor.numpy() for tensor in first]
         ledger.set("probe", ledger.blobs.put(_packed(*(tensor.numpy() for tensor in self.network.example)), ".npz"))
         ledger.set("structure", self.network.out_structure.to_json())
         self.took: dict[str, float] = {}
+        self._slowest = (0, 0.0)  # examples of the largest split predicted so far, and the most seconds that took
 
     def make(self, steps: Sequence[Step], deadline: float | None = None) -> Outcome:
         """Carry a recipe out; steps that were carried out before come from the ledger."""
@@ -120,9 +135,21 @@ class Bench:
             )
 
     def lower(self, network: Network) -> tuple[str, Artifact]:
-        """Lower a network into a blob; its name, and the artifact there."""
-        with self._timing("lower"):
-            made = self.target.lower(network, self.ledger.blobs.aside(self.target.suffix))
+        """Lower a network into a blob; its name, and the artifact there.
+
+        Raises:
+            LoweringError: the target has no words for the network, or file and network do not agree.
+            LedgerError: the run directory is full or cannot be written.
+
+        """
+        aside = self.ledger.blobs.aside(self.target.suffix)
+        with self._timing("lower"), explained(self.ledger.directory, aside):
+            try:
+                made = self.target.lower(network, aside)
+            except LoweringError as error:
+                if isinstance(error.__cause__, OSError):
+                    raise error.__cause__ from None
+                raise
         name = self.ledger.blobs.adopt(made.path, made.sha256 + self.target.suffix)
         return name, self.artifact(name, made.lowering)
 
@@ -141,9 +168,18 @@ class Bench:
         return {"": self.task.score, **self.task.guards}
 
     def predict(self, artifact: Artifact, split: "Split") -> dict[str, Rows]:
-        """Rows of every score, from the file's outputs in a fresh process."""
+        """Rows of every score, from the file's outputs in a fresh process.
+
+        Raises:
+            MeasureError: the process crashed, or took many times as long as any process before and was killed.
+
+        """
+        examples, seconds = self._slowest
+        limit = max(_PATIENCE_S, _PATIENCE * seconds * max(1.0, len(split) / examples)) if examples else _UNKNOWN_S
         with self._timing("predict"):
-            return rows_of(artifact, split, self.task, structure=self.network.out_structure.to_json())
+            rows = rows_of(artifact, split, self.task, structure=self.network.out_structure.to_json(), limit_s=limit)
+        self._slowest = max(self._slowest, (len(split), self.took["predict"]))
+        return rows
 
     def store_rows(self, rows: Mapping[str, Rows]) -> dict[str, str]:
         """Rows as blobs, by the score's name."""
@@ -155,12 +191,20 @@ class Bench:
             array: Rows = stored["arr_0"]
             return array
 
-    def quality(self, rows: Mapping[str, str], original: Mapping[str, str]) -> tuple[Quality, dict[str, Quality]]:
-        """Quality by the task's score, and by every guard, in pairs with the original."""
-        found = {
-            name: quality(self.rows(rows[name]), self.rows(original[name]), score, seed=self.seed)
-            for name, score in self.scores().items()
-        }
+    def quality(
+        self, rows: Mapping[str, str], original: Mapping[str, str] | None
+    ) -> tuple[Quality, dict[str, Quality]]:
+        """Quality by the task's score, and by every guard, in pairs with the original.
+
+        Args:
+            rows: blobs by the score's name; see `store_rows`.
+            original: the original's; None where these are they, and exactly nothing was lost.
+
+        """
+        found = {}
+        for name, score in self.scores().items():
+            own = self.rows(rows[name])
+            found[name] = quality(own, own if original is None else self.rows(original[name]), score, seed=self.seed)
         return found.pop(""), found
 
     def latency(self, files: Mapping[str, Artifact], pairs: tuple[int, int], **settings: Any) -> dict[str, Latency]:
@@ -226,7 +270,13 @@ class Bench:
         return True
 
 
-def _captured(task: "Task") -> Network:
+def captured(task: "Task") -> Network:
+    """The task's model as a network, from two calibration examples.
+
+    Raises:
+        CaptureError: it cannot be captured.
+
+    """
     inputs, _ = next(iter(task.data.work.calibrate.batches(2, limit=2)))
     args, kwargs = task.arguments(inputs)
     return capture(task.model, *args, **kwargs)

@@ -12,7 +12,7 @@ from paredown.budget import Budget, duration
 from paredown.errors import InputError
 from paredown.recipe.progress import Progress
 from paredown.search.baseline import measure_pace
-from paredown.search.bench import Bench
+from paredown.search.bench import Bench, captured
 from paredown.search.clock import Clock
 from paredown.search.ending import Ending, shortlist
 from paredown.search.explaining import explain
@@ -147,8 +147,18 @@ def new_directory(title: str) -> Path:
 
 @contextlib.contextmanager
 def session(task: "Task", settings: Settings, out: str | Path | None, progress: Progress | None) -> Iterator[Session]:
-    """Hold the run directory, mark how the run ended, and leave it resumable whatever happens."""
+    """Hold the run directory, mark how the run ended, and leave it resumable whatever happens.
+
+    Raises:
+        CaptureError: the model cannot be captured; no directory was made.
+        LoweringError: the target's runtime is not installed; no directory was made.
+        LedgerError: the run directory cannot be used.
+
+    """
     settings = dataclasses.replace(settings, reference=task.reference)
+    settings.target.version()
+    start = time.monotonic()
+    network = captured(task)
     directory = Path(out) if out is not None else new_directory(task.name or type(task.model).__name__)
     with terminable(), Ledger(directory) as ledger:
         before: Settings | None = ledger.get("settings")
@@ -156,9 +166,9 @@ def session(task: "Task", settings: Settings, out: str | Path | None, progress: 
         settings, about = stored(ledger)
         finished = before is not None and ledger.get("status") == "finished" and settings.seconds <= before.seconds
         ledger.set("status", "running")
-        clock = Clock(settings.seconds, float(ledger.get("seconds_used", 0.0)))
+        clock = Clock(settings.seconds, float(ledger.get("seconds_used", 0.0)) + time.monotonic() - start)
         try:
-            bench = Bench(task, settings.target, ledger, clock, seed=settings.seed, progress=progress)
+            bench = Bench(task, settings.target, ledger, clock, seed=settings.seed, progress=progress, network=network)
             trials = Trials(bench, thorough=settings.seconds >= _LONG)
             yield Session(ledger, settings, about, bench, trials, finished)
         except BaseException as error:
@@ -233,4 +243,4 @@ def end(held: Session, pace: Pace, most: int = FILES, least: int = _LEAST_FILES)
     files = ledger.decide("shortlist", choose)
     ending = Ending(bench, held.settings.budget, pace, held.about.run)
     chosen, finals = ending.carry_out(files)
-    ledger.measured("findings", explain(ledger, held.about, held.settings.target, chosen, finals))
+    ledger.measured("findings", explain(ledger, held.settings, held.about, chosen, finals))

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from paredown.search.ending import Chosen
 from paredown.search.ledger import Ledger, TrialRecord
 from paredown.search.results import TrialResult
-from paredown.search.settings import About
+from paredown.search.settings import About, Settings
 from paredown.targets import Target
 from paredown.verdict import Measured
 from paredown.verdict.findings import FileContext, Finding, RunContext, Severity, check
@@ -15,7 +15,7 @@ __all__ = ["explain"]
 
 
 def explain(
-    ledger: Ledger, about: About, target: Target, chosen: Chosen, finals: Mapping[str, Measured]
+    ledger: Ledger, settings: Settings, about: About, chosen: Chosen, finals: Mapping[str, Measured]
 ) -> list[Finding]:
     """Findings about the run and the best file, all of them; about the other files those that matter."""
     records = {key: record for key in chosen.files if (record := ledger.trial(key)) is not None}
@@ -25,14 +25,14 @@ def explain(
         select=original.quality,
         judge=finals[first].quality,
         openings=ledger.openings(about.judge),
-        in_process=True,
+        reference=settings.reference,
         assumptions=about.findings,
     )
     found = check(run)
     for key, record in records.items():
         if key == first:
             continue
-        context = _file(record, original, finals[key], finals[first], target)
+        context = _file(record, original, finals[key], finals[first], settings.target)
         of_file = check(dataclasses.replace(context, unit=about.score_unit))
         telling = {Severity.ISSUE, Severity.TIP}
         found += [finding for finding in of_file if key == chosen.best or finding.severity in telling]

@@ -69,8 +69,15 @@ class Trials:
             self._original = cast("TrialResult", record.result)
         return self._original
 
-    def run(
-        self, role: str, steps: Sequence[Step], *, seconds: float | None = None, name: str = "", timing: bool = True
+    def run(  # noqa: PLR0913 (one call, everything about it in sight)
+        self,
+        role: str,
+        steps: Sequence[Step],
+        *,
+        seconds: float | None = None,
+        name: str = "",
+        timing: bool = True,
+        forgive: bool = True,
     ) -> TrialRecord:
         """Carry a recipe out, lower it, predict `select`, and time the file.
 
@@ -80,12 +87,14 @@ class Trials:
             seconds: after which trainings have to end; None lets them finish.
             name: label, where the steps do not say it.
             timing: look at the latency, unless a file of the same layout has been measured.
+            forgive: a trial may fail, and one that failed before is not tried again; otherwise the error is raised.
 
         Returns:
             The record, measured or failed with the reason.
 
         Raises:
             LedgerError: the run directory cannot be used any more.
+            Exception: whatever made the trial fail, where that is not forgiven.
 
         """
         bench = self.bench
@@ -102,15 +111,17 @@ class Trials:
             result = dataclasses.replace(result, trained=trained)
             return self._timed(result, layout(outcome.network)) if timing else result
 
-        return self._run(role, name or self._label(steps), steps, make)
+        return self._run(role, name or self._label(steps), steps, make, forgive=forgive)
 
     def nothing(self) -> TrialRecord:
         """The do-nothing control: the original's own file once more, to be measured as if it were another."""
         original = self.original()
         identity = codec.fingerprint(NOTHING)
         if self._known(identity) is None:
+            quality, guards = self.bench.quality(original.rows, original.rows)
+            twin = dataclasses.replace(original, quality=quality, guards=guards)
             self.ledger.start(identity, "control", NOTHING, codec.encode(()))
-            self.ledger.finish(identity, original, 0.0, (original.file, original.network, *original.rows.values()))
+            self.ledger.finish(identity, twin, 0.0, (twin.file, twin.network, *twin.rows.values()))
         return self._record(identity)
 
     def _label(self, steps: Sequence[Step]) -> str:
@@ -180,7 +191,7 @@ class Trials:
         bench = self.bench
         name, artifact = bench.lower(network)
         rows = bench.store_rows(bench.predict(artifact, bench.task.data.work.select))
-        quality, guards = bench.quality(rows, rows if self._original is None else self._original.rows)
+        quality, guards = bench.quality(rows, None if self._original is None else self._original.rows)
         cost = total(network)
         return TrialResult(
             file=name,

@@ -16,13 +16,14 @@ if TYPE_CHECKING:
 __all__ = ["rows_of"]
 
 
-def rows_of(
+def rows_of(  # noqa: PLR0913 (one call, everything about it in sight)
     file: "Artifact | Any",
     split: "Split",
     task: "Task",
     *,
     structure: Mapping[str, Any] | None = None,
     target: "Target | None" = None,
+    limit_s: float = 600.0,
 ) -> dict[str, Rows]:
     """Score a file on a split, in a fresh process.
 
@@ -32,6 +33,7 @@ def rows_of(
         task: its score, guards, and choice of outputs.
         structure: nesting of the model's results (``network.out_structure.to_json()``); a single output needs none.
         target: the runtime, for plain paths whose suffix does not tell.
+        limit_s: seconds of work after which the process is killed.
 
     Returns:
         Rows ``[n, k]`` of the task's score under ``""`` and of the guards under their names.
@@ -39,7 +41,7 @@ def rows_of(
     """
     from paredown.graph.structure import Structure, flatten  # noqa: PLC0415 (torch is heavy)
 
-    arrays = predict(file, split, target=target)
+    arrays = predict(file, split, target=target, limit_s=limit_s)
     scores = {"": task.score, **task.guards}
     rows: dict[str, list[Rows]] = {name: [] for name in scores}
     start = 0

@@ -30,14 +30,14 @@ class Blobs:
         return self.path(name).is_file()
 
     def put(self, content: bytes, suffix: str = "") -> str:
-        """Store bytes; returns the name.
+        """Store bytes; returns the name. A damaged file of that name is replaced.
 
         Raises:
             LedgerError: the disk is full or the directory cannot be written; nothing half-written stays.
 
         """
         name = hashlib.sha256(content).hexdigest() + suffix
-        if self.has(name):
+        if self.has(name) and digest(self.path(name)) == name.partition(".")[0]:
             return name
         aside = self.aside(suffix)
         with explained(self._run, aside):

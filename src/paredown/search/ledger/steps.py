@@ -1,7 +1,6 @@
 """Networks after each step, so that shared beginnings of recipes are trained once."""
 
-import errno
-
+from paredown.errors import CorruptError
 from paredown.graph.network import Network
 from paredown.recipe.run import StepRecord
 from paredown.search.ledger.ledger import Ledger
@@ -18,16 +17,15 @@ class Steps:
         self._latest: tuple[Network, str] | None = None
 
     def get(self, key: str) -> tuple[Network, StepRecord] | None:
-        """The network and the record stored under a key, or None.
-
-        Raises:
-            CorruptError: the stored file is not what was written.
-
-        """
+        """The network and the record stored under a key; None where there are none, or the file was damaged."""
         entry = self._ledger.step(key)
-        if entry is None or not self._ledger.blobs.has(entry[0]):
+        if entry is None:
             return None
-        network = Network.load(self._ledger.blobs.open(entry[0]))
+        try:
+            network = Network.load(self._ledger.blobs.open(entry[0]))
+        except CorruptError as error:
+            self._ledger.event("warning", f"made anew: {error}")
+            return None
         self._latest = (network, entry[0])
         return network, entry[1]
 
@@ -46,14 +44,7 @@ class Steps:
             return self._latest[1]
         aside = self._ledger.blobs.aside(".pt2")
         with explained(self._ledger.directory, aside):
-            try:
-                network.save(aside)
-            except RuntimeError as error:  # how torch's archive writer reports what the disk refused
-                aside.unlink(missing_ok=True)
-                raise OSError(errno.ENOSPC, str(error)) from error
-            except BaseException:
-                aside.unlink(missing_ok=True)
-                raise
+            network.save(aside)
         name = self._ledger.blobs.adopt(aside)
         self._latest = (network, name)
         return name

@@ -54,7 +54,7 @@ class RunContext:
     Attributes:
         select, judge: the original's quality on both splits; ``judge`` is None while it is sealed.
         openings: how often this judge data has been opened, this run included.
-        in_process: trials ran in the user's process.
+        reference: ``module:name`` of the task; empty where only the user's process knows it, None where no trial ran.
         assumptions: sentences about what was assumed of the data (``task.data.findings``).
 
     """
@@ -62,7 +62,7 @@ class RunContext:
     select: Quality | None = None
     judge: Quality | None = None
     openings: int | None = None
-    in_process: bool | None = None
+    reference: str | None = None
     assumptions: tuple[str, ...] | None = None
 
 
