@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from paredown.errors import RecipeError
-from paredown.recipe.inserts import Inserts, shaped
+from paredown.recipe.inserts import Insert, Inserts, shaped
 from paredown.recipe.taps import find
 
 
@@ -22,7 +22,7 @@ def test_a_module_changes_a_value_while_training_only(network):
     before = network.fingerprint()
     inserts = Inserts(network)
     head = find(network, "head")
-    inserts.add(next(node for node in head.all_input_nodes if node.op != "get_attr"), Twice())
+    inserts.add(Insert(next(node for node in head.all_input_nodes if node.op != "get_attr"), Twice()))
     assert torch.equal(network(inputs), plain)
     for module in network.modules():
         module.training = True  # without dropout and batch norm, which `network.train()` would switch too
@@ -37,7 +37,7 @@ def test_a_module_changes_a_value_while_training_only(network):
 
 def test_copies_follow_their_own_mode(network):
     inserts = Inserts(network)
-    inserts.add(find(network, "body.2"), Twice())
+    inserts.add(Insert(find(network, "body.2"), Twice()))
     twin = network.copy()
     network.train()
     inputs = torch.randn(4, 1, 6, 6)
@@ -48,8 +48,8 @@ def test_copies_follow_their_own_mode(network):
 def test_inputs_and_weights_can_be_changed(network):
     before = network.fingerprint()
     inserts = Inserts(network)
-    for node in [n for n in network.nodes() if n.op == "placeholder" or str(n.target) == "head.weight"]:
-        inserts.add(node, Twice())
+    found = [node for node in network.nodes() if node.op == "placeholder" or str(node.target) == "head.weight"]
+    inserts.add(*(Insert(node, Twice()) for node in found))
     assert sum(node.op == "call_module" for node in network.nodes()) == 2
     inserts.leave(network)
     assert network.fingerprint() == before
@@ -59,13 +59,13 @@ def test_only_some_users_may_get_the_changed_value(network):
     relu = find(network, "body.2")
     (user,) = relu.users
     inserts = Inserts(network)
-    inserts.add(relu, Twice(), [user])
+    inserts.add(Insert(relu, Twice(), (user,)))
     assert user.all_input_nodes[0].op == "call_module"
 
 
 def test_a_value_that_only_leaves_the_network_is_refused(network):
     with pytest.raises(RecipeError, match=r"Nothing in the network uses the value of '\w+' \(module 'head'\)"):
-        Inserts(network).add(find(network, "head"), Twice())
+        Inserts(network).add(Insert(find(network, "head"), Twice()))
 
 
 def test_shapes_are_computed_where_they_are_missing(network):

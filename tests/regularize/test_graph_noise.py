@@ -113,13 +113,13 @@ def test_places_can_be_named(begun):
 
 
 def test_taps_and_outputs_get_the_value_as_it_is(setting):
-    from paredown.recipe.inserts import Inserts
+    from paredown.recipe.inserts import Insert, Inserts
     from paredown.recipe.taps import Taps, find
 
     network = setting.network.copy().train()
     taps, inserts = Taps(network), Inserts(network)
     taps.add("2")
-    inserts.add(find(network, "2"), nn.Dropout(0.9))
+    inserts.add(Insert(find(network, "2"), nn.Dropout(0.9)))
     value = network.graph_module(torch.randn(8, 2, 6, 8))[-1]
     assert float((value == 0).float().mean()) < 0.7
     taps.remove()

@@ -71,14 +71,11 @@ def test_pictures_have_no_tokens(start):
 
 
 def test_noise_reaches_as_far_as_the_paper_says(reading):
-    from paredown.recipe.inserts import Inserts
     from paredown.regularize.embedding_noise import _embeddings, _Uniform
 
     network = reading[1]
     (node,) = _embeddings(network)
     assert "words" in str(node.args[0].target)
-    inserts = Inserts(network.train())
-    inserts.add(node, _Uniform(3.0))
     noise = _Uniform(3.0).train()(torch.zeros(200, 6, 4))
     reach = 3.0 / math.sqrt(6 * 4)
     assert 0.95 * reach < float(noise.abs().max()) <= reach

@@ -1,6 +1,6 @@
 """Modules put into a network's graph for as long as it is trained."""
 
-from collections.abc import Iterable
+import dataclasses
 
 from torch import fx, nn
 
@@ -9,16 +9,30 @@ from paredown.graph.network import Network, module_path
 from paredown.graph.shapes import propagate
 from paredown.recipe.ingredient import Hook
 
-__all__ = ["Inserts", "shaped"]
+__all__ = ["Insert", "Inserts", "shaped"]
 
 _PREFIX = "paredown_insert"
 
 
+@dataclasses.dataclass(frozen=True)
+class Insert:
+    """A module that changes the value of a node on its way to the nodes that use it.
+
+    Attributes:
+        node: has one tensor as value; parameters (``get_attr``) will do.
+        module: has no parameters or buffers, keeps the shape, and gives its input back in eval mode, so that what is
+            evaluated and what is returned is the network without it.
+        users: nodes that get the changed value; all that use it now if None.
+
+    """
+
+    node: fx.Node
+    module: nn.Module
+    users: tuple[fx.Node, ...] | None = None
+
+
 class Inserts(Hook):
     """Noise and dropout at nodes of a network; a hook that takes them out again when the training is over.
-
-    A module that is put in has no parameters or buffers, keeps the shape, and gives its input back in eval mode, so
-    that what is evaluated and what is returned is the network without it.
 
     Args:
         network: the student of one training; its graph is changed by `add` and is what it was after `leave`.
@@ -29,21 +43,20 @@ class Inserts(Hook):
         self._network = shaped(network)
         self._added: list[tuple[fx.Node, str]] = []
 
-    def add(self, node: fx.Node, module: nn.Module, users: Iterable[fx.Node] | None = None) -> None:
-        """Let a module change the value of a node on its way to the nodes that use it.
-
-        Outputs and taps get the value as it is.
-
-        Args:
-            node: a node with one tensor as value; parameters (``get_attr``) too.
-            module: see above.
-            users: nodes that get the changed value; all that use it now if None.
+    def add(self, *inserts: Insert) -> None:
+        """Put modules in, one after the other; outputs and taps get values as they are.
 
         Raises:
-            RecipeError: nothing but the output uses the value.
+            RecipeError: nothing but the output uses a value.
 
         """
-        readers = [user for user in (node.users if users is None else users) if user.op != "output"]
+        for insert in inserts:
+            self._put(insert)
+        self._network.recompile()
+
+    def _put(self, insert: Insert) -> None:
+        node = insert.node
+        readers = [user for user in (insert.users or node.users) if user.op != "output"]
         if not readers:
             where = f"{node.name!r} (module {module_path(node)!r})"
             msg = (
@@ -53,14 +66,13 @@ class Inserts(Hook):
             raise RecipeError(msg)
         graph_module = self._network.graph_module
         name = next(n for i in range(10**6) if not hasattr(graph_module, n := f"{_PREFIX}_{i}"))
-        graph_module.add_submodule(name, module.train(self._network.training))
+        graph_module.add_submodule(name, insert.module.train(self._network.training))
         with graph_module.graph.inserting_after(_last_placeholder(node)):
             changed = graph_module.graph.call_module(name, (node,))
         changed.meta = dict(node.meta)
         for reader in readers:
             reader.replace_input_with(node, changed)
         self._added.append((changed, name))
-        self._network.recompile()
 
     def leave(self, network: Network) -> None:
         """Make the graph what it was."""

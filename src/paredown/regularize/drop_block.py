@@ -9,7 +9,7 @@ from torch.nn import functional
 from paredown.errors import RecipeError
 from paredown.graph.network import Network
 from paredown.recipe.ingredient import Hook, Ingredient, TrainContext
-from paredown.recipe.inserts import Inserts
+from paredown.recipe.inserts import Insert, Inserts
 from paredown.regularize import places
 from paredown.regularize.settings import require
 
@@ -50,16 +50,16 @@ class DropBlock(Ingredient):
 
         """
         network, inserts = context.network, Inserts(context.network)
-        modules = []
-        for node in places.named(network, self.at) or places.maps(network, "regularize.DropBlock"):
+        found = places.named(network, self.at) or places.maps(network, "regularize.DropBlock")
+        for node in found:
             if places.rank(node) != 4:
                 msg = (
                     f"regularize.DropBlock was put at {node.name!r}, whose values have {places.rank(node)} dimensions. "
                     "It leaves out squares of feature maps [n, channels, height, width]. Use `regularize.Dropout` there."
                 )
                 raise RecipeError(msg)
-            modules.append(_Squares(self.size))
-            inserts.add(node, modules[-1])
+        modules = [_Squares(self.size) for _ in found]
+        inserts.add(*map(Insert, found, modules))
         return _RisingHook(inserts, modules, self.share / context.steps, self.share)
 
 

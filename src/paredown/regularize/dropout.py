@@ -6,7 +6,7 @@ from torch import nn
 
 from paredown.errors import RecipeError
 from paredown.recipe.ingredient import Hook, Ingredient, TrainContext
-from paredown.recipe.inserts import Inserts
+from paredown.recipe.inserts import Insert, Inserts
 from paredown.regularize import places
 from paredown.regularize.settings import require
 
@@ -43,8 +43,8 @@ class Dropout(Ingredient):
 
         """
         network, inserts = context.network, Inserts(context.network)
-        for node in places.named(network, self.at) or places.before_head(network, "regularize.Dropout"):
-            inserts.add(node, nn.Dropout(self.probability))
+        found = places.named(network, self.at) or places.before_head(network, "regularize.Dropout")
+        inserts.add(*(Insert(node, nn.Dropout(self.probability)) for node in found))
         return inserts
 
 
@@ -76,7 +76,8 @@ class ChannelDropout(Ingredient):
 
         """
         network, inserts = context.network, Inserts(context.network)
-        for node in places.named(network, self.at) or places.maps(network, "regularize.ChannelDropout"):
+        found = places.named(network, self.at) or places.maps(network, "regularize.ChannelDropout")
+        for node in found:
             rank = places.rank(node)
             if rank not in _BY_RANK:
                 msg = (
@@ -84,5 +85,5 @@ class ChannelDropout(Ingredient):
                     "It leaves out channels of values [n, channels, ...] with 3 to 5. Use `regularize.Dropout` there."
                 )
                 raise RecipeError(msg)
-            inserts.add(node, _BY_RANK[rank](self.probability))
+        inserts.add(*(Insert(node, _BY_RANK[places.rank(node)](self.probability)) for node in found))
         return inserts

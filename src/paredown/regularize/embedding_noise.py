@@ -9,7 +9,7 @@ from torch import fx, nn
 from paredown.errors import RecipeError
 from paredown.graph.network import Network
 from paredown.recipe.ingredient import Hook, Ingredient, TrainContext
-from paredown.recipe.inserts import Inserts
+from paredown.recipe.inserts import Insert, Inserts
 from paredown.regularize.settings import require
 
 __all__ = ["EmbeddingNoise"]
@@ -51,8 +51,7 @@ class EmbeddingNoise(Ingredient):
                 "inputs. Leave it out of `using`; `regularize.GaussianNoise()` adds noise to real inputs."
             )
             raise RecipeError(msg)
-        for node in found:
-            inserts.add(node, _Uniform(self.alpha))
+        inserts.add(*(Insert(node, _Uniform(self.alpha)) for node in found))
         return inserts
 
 

@@ -12,7 +12,7 @@ from paredown.errors import RecipeError
 from paredown.graph.network import Network
 from paredown.recipe import batch as nesting
 from paredown.recipe.ingredient import Hook, Ingredient, Targets, TrainContext
-from paredown.recipe.inserts import Inserts
+from paredown.recipe.inserts import Insert, Inserts
 from paredown.regularize import places
 from paredown.regularize.settings import require
 
@@ -58,8 +58,7 @@ class ManifoldMixup(Ingredient):
             )
             raise RecipeError(msg)
         mixers = [_Mixer() for _ in found]
-        for node, mixer in zip(found, mixers, strict=True):
-            inserts.add(node, mixer)
+        inserts.add(*map(Insert, found, mixers))
         return _ManifoldHook(self.alpha, inserts, mixers)
 
 

@@ -1,6 +1,7 @@
 """Residual blocks that are left out at random."""
 
 import dataclasses
+from typing import Any
 
 import torch
 from torch import nn
@@ -8,7 +9,7 @@ from torch import nn
 from paredown.errors import RecipeError
 from paredown.graph.residual import blocks
 from paredown.recipe.ingredient import Hook, Ingredient, TrainContext
-from paredown.recipe.inserts import Inserts
+from paredown.recipe.inserts import Insert, Inserts
 from paredown.regularize.settings import require
 
 __all__ = ["StochasticDepth"]
@@ -47,11 +48,12 @@ class StochasticDepth(Ingredient):
                 "network has none. Leave it out of `using`; `regularize.Dropout()` fits any network with a head."
             )
             raise RecipeError(msg)
-        nodes = {node.name: node for node in network.nodes()}
+        nodes, added = {node.name: node for node in network.nodes()}, []
         for number, block in enumerate(found, 1):
             joint = nodes[block.node]
-            branch = joint.args[1 - block.skip]
-            inserts.add(branch, _Rows(self.probability * number / len(found)), [joint])  # type: ignore[arg-type]
+            branch: Any = joint.args[1 - block.skip]
+            added.append(Insert(branch, _Rows(self.probability * number / len(found)), (joint,)))
+        inserts.add(*added)
         return inserts
 
 

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from paredown.recipe.ingredient import Hook, Ingredient, TrainContext
-from paredown.recipe.inserts import Inserts
+from paredown.recipe.inserts import Insert, Inserts
 from paredown.regularize import layers
 from paredown.regularize.settings import require
 
@@ -42,8 +42,7 @@ class WeightNoise(Ingredient):
         network, inserts = context.network, Inserts(context.network)
         weights = layers.require(network, "regularize.WeightNoise")
         read = [node for node in network.nodes() if node.op == "get_attr" and str(node.target) in weights]
-        for node in read:
-            inserts.add(node, _Noise(self.std))
+        inserts.add(*(Insert(node, _Noise(self.std)) for node in read))
         return inserts
 
 
