@@ -15,6 +15,7 @@ QUICK = {
     quantize.AdaRound: {"iterations": 5},
     quantize.BRECQ: {"iterations": 5},
     quantize.Calibrate: {"of": (quantize.Int8(), quantize.Int8(quantize.Mse()))},
+    distill.CRD: {"negatives": 32},
     distill.ReviewKD: {"at": ("stem", "block")},
     distill.MiniLM: {"heads": 4},
     distill.TinyBERT: {"heads": 4},

@@ -78,7 +78,9 @@ def test_the_term_compares_what_the_modules_return(form, weight):
     fit(watched)
     for step, term in watched.kept[1:3]:
         expected = distill.AT()(step.taps["block"], value_inside(teacher, "block", step.inputs))
-        torch.testing.assert_close(term, (1000.0 if weight is None else weight) * expected, rtol=1e-4, atol=1e-6)
+        torch.testing.assert_close(
+            term, (distill.AT.usual if weight is None else weight) * expected, rtol=1e-4, atol=1e-6
+        )
 
 
 def test_the_value_in_front_of_an_in_place_operator_is_the_one_that_was_there():
@@ -103,7 +105,7 @@ def test_pairs_are_added_up_in_order():
     fit(watched)
     step, term = watched.kept[1]
     expected = sum(
-        3000.0 * distill.SP()(step.taps[at], value_inside(quarters(16), to, step.inputs))
+        distill.SP.usual * distill.SP()(step.taps[at], value_inside(quarters(16), to, step.inputs))
         for at, to in (("stem", "block"), ("block", "stem"))
     )
     torch.testing.assert_close(term, expected, rtol=1e-4, atol=1e-5)
@@ -145,7 +147,9 @@ def test_finer_places_are_averaged_down():
     fit(watched)
     step, term = watched.kept[1]
     pooled = nn.functional.adaptive_avg_pool2d(step.taps["block"], 3)
-    torch.testing.assert_close(term, 1000.0 * distill.AT()(pooled, teacher[0](step.inputs)), rtol=1e-4, atol=1e-6)
+    torch.testing.assert_close(
+        term, distill.AT.usual * distill.AT()(pooled, teacher[0](step.inputs)), rtol=1e-4, atol=1e-6
+    )
 
 
 @pytest.mark.parametrize(
@@ -204,7 +208,7 @@ def test_the_student_comes_to_resemble_its_teacher_inside():
     train = dataclasses.replace(TRAIN, epochs=8)
     plain, taught = (
         fit(using, train).network
-        for using in ([], distill.Features(at="block", loss=distill.AT(), teacher=captured(16)))
+        for using in ([], distill.Features(at="block", loss=distill.AT(), teacher=captured(16), weight=1e3))
     )
     assert apart(taught) < 0.5 * apart(plain)
 

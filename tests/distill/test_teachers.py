@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn import functional
 
 import paredown
-from paredown import codec, distill
+from paredown import codec, distill, regularize
 from paredown.errors import RecipeError
 
 from .conftest import learner
@@ -75,6 +75,20 @@ def test_a_chain_of_assistants_is_one_training_after_the_other(setting):
 
     assert apart(student.network) < apart(plain.network)
     assert assistant.network.fingerprint() == before
+
+
+def test_a_network_is_born_again(setting):
+    """A fresh start taught by what the network was (Furlanello et al. 2018, arXiv:1805.04770)."""
+    s = setting()
+    fresh = regularize.ShrinkPerturb(shrink=0.0, perturb=1.0)
+    inputs = next(s.task.data.work.select.batches(64))[0]
+
+    def apart(using, epochs):
+        result = dataclasses.replace(s.train, epochs=epochs, using=using).fit(s.teacher, s.evidence)
+        return functional.mse_loss(result.network(inputs).softmax(1), s.teacher(inputs).softmax(1))
+
+    begun, grown = apart([fresh], 1 / 8), apart([fresh, distill.Logits()], 12)
+    assert grown < 0.3 * begun
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from paredown.distill.ab import AB
 from paredown.distill.at import AT
 from paredown.distill.cc import CC
 from paredown.distill.cosine import Cosine
+from paredown.distill.crd import CRD
 from paredown.distill.cwd import CWD
 from paredown.distill.dist import DIST
 from paredown.distill.dkd import DKD
@@ -33,6 +34,7 @@ __all__ = [
     "AB",
     "AT",
     "CC",
+    "CRD",
     "CWD",
     "DIST",
     "DKD",

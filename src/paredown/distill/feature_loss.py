@@ -22,7 +22,8 @@ class FeatureLoss(abc.ABC):
             passes through a learned linear map first.
         same_places: the comparison goes place by place; where one has fewer, the other is averaged down to them.
         needs_places: values without places say nothing to it.
-        usual: weight that the paper or its authors' code uses.
+        usual: weight where none is given. That of the papers is for hundreds of epochs of plain SGD; where it took the
+            training over within a dozen epochs, this one is smaller, and the docstring says so.
 
     """
 
