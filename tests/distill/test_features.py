@@ -139,6 +139,16 @@ def test_the_empty_path_is_the_outputs():
     torch.testing.assert_close(term, expected, rtol=1e-4, atol=1e-6)
 
 
+def test_the_channels_of_a_series_can_be_said_to_come_first():
+    models = [Tokens(width).eval() for width in (8, 12)]
+    watched = Watched(distill.Features(at="enter", loss=distill.CWD(), teacher=models[1], axis=1))
+    fit(watched, network=paredown.capture(models[0], torch.zeros(2, 1, 6, 6)))
+    step, term = watched.kept[1]
+    pooled = nn.functional.adaptive_avg_pool1d(value_inside(models[1], "enter", step.inputs), 8)
+    expected = distill.CWD.usual * distill.CWD()(step.taps["enter"], pooled)
+    torch.testing.assert_close(term, expected, rtol=1e-4, atol=1e-6)
+
+
 def test_finer_places_are_averaged_down():
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
