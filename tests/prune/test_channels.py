@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from paredown import prune
-from paredown.errors import InputError
+from paredown.errors import FrozenError, InputError, RecipeError
 from paredown.recipe.evidence import Evidence
 from paredown.recipe.plan import Plan
 from paredown.testing.zoo import captured
@@ -82,3 +82,37 @@ def test_one_line_prunes_any_network(name):
     network = captured(name)
     child = prune.Channels(keep=0.5).on(network)
     assert sum(p.numel() for p in child.parameters()) < 0.6 * sum(p.numel() for p in network.parameters())
+
+
+@pytest.mark.parametrize("keep", [0.0, -0.1, 1.01, float("nan")])
+def test_the_share_is_between_0_and_1(keep):
+    with pytest.raises(RecipeError, match=rf"keep={keep} was given; it is the share that stays, above 0 and at most 1"):
+        prune.Channels(keep)
+
+
+def test_no_group_vanishes(network):
+    counts = {
+        name: len(kept) for name, kept in prune.Channels(1e-6).plan(network, Evidence.empty()).decisions["kept"].items()
+    }
+    assert counts == {"stem": 1, "one": 1}
+    emptied = Plan("prune.Channels", "a plan of another hand", {"kept": {"one": []}})
+    with pytest.raises(InputError, match=r"Group 'one' was given no index to keep.*a group cannot vanish"):
+        prune.Channels().apply(network, emptied)
+
+
+def test_a_plan_that_cuts_a_frozen_group_names_it_and_its_operator(network):
+    plan = Plan("prune.Channels", "a plan of another hand", {"kept": {"head": [0, 1]}})
+    with pytest.raises(
+        FrozenError, match=r"Group 'head' \(4 indices\) cannot be cut: it is held by output \(node output"
+    ):
+        prune.Channels().apply(network, plan)
+
+
+def test_an_importance_that_is_not_finite(network):
+    broken = network.copy()
+    with torch.no_grad():
+        broken.get_parameter("one.weight")[2, 0, 0, 0] = float("nan")
+    with pytest.raises(
+        RecipeError, match=r"L2 importance is not finite for \d+ of \d+ indices of group '\w+'.*task\.check"
+    ):
+        prune.Channels().plan(broken, Evidence.empty())

@@ -6,13 +6,9 @@ import torch
 from paredown import prune
 from paredown.errors import RecipeError
 from paredown.graph.axes import analyse
-from paredown.recipe.evidence import Evidence
 from paredown.testing.zoo import captured
 
-
-def score(importance, network, name, evidence=None):
-    axes = analyse(network)
-    return importance.score(network, axes, [axes.group(name)], evidence or Evidence.empty())[name]
+from .scoring import score
 
 
 def test_l2_is_the_mean_of_normalised_norms(network):

@@ -1,5 +1,7 @@
 """Choosing groups by the paths of the user's modules."""
 
+import dataclasses
+
 import pytest
 
 from paredown import prune
@@ -47,6 +49,18 @@ def test_a_pattern_that_meets_nothing_lists_the_nearest():
 def test_a_frozen_group_by_name_says_what_holds_it():
     with pytest.raises(FrozenError, match=r"meets only groups that cannot be cut: 'head' is held by output"):
         names(prune.Where(include=("head",)))
+
+
+def test_a_frozen_group_is_named_even_where_its_pattern_meets_free_ones():
+    axes = analyse(captured("VisionTransformer"))
+    free = axes.free[0]
+    held = dataclasses.replace(free, name="layers", frozen_by="aten.foo.default (node foo) has no axes rule")
+
+    class Both:
+        groups = (held, *axes.groups)
+
+    with pytest.raises(FrozenError, match=r"'layers' is held by aten\.foo\.default \(node foo\) has no axes rule"):
+        prune.Where(include=("layers",)).choose(Both())
 
 
 def test_everything_excluded():

@@ -3,15 +3,20 @@
 import abc
 import dataclasses
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 import torch
 
 from paredown.errors import RecipeError
 from paredown.graph.axes import Axes, Group
+from paredown.graph.network import Network
 
-__all__ = ["Allocation", "Global", "Uniform", "share"]
+if TYPE_CHECKING:
+    from paredown.recipe.evidence import Evidence
 
-_STEPS = 512
+__all__ = ["Allocation", "Global", "Ranking", "Sharing", "Uniform", "above", "share", "unreachable"]
+
+_HALVINGS = 32
 
 
 def share(name: str, value: float) -> None:
@@ -29,33 +34,75 @@ def share(name: str, value: float) -> None:
 
 
 @dataclasses.dataclass(frozen=True)
+class Ranking:
+    """The groups that may be cut, with the importance of their indices, and whatever else counts may depend on.
+
+    Attributes:
+        network: is left bit-identical.
+        axes: its analysis.
+        importance: ``[size]`` or ``[outer, size]`` per group that may be cut.
+        keep: the share of indices to keep, where the allocation itself names no other goal.
+        multiple: per group what its count must be a multiple of.
+        evidence: data and the target, for allocations that look at them.
+
+    """
+
+    network: Network
+    axes: Axes
+    importance: Mapping[str, torch.Tensor]
+    keep: float
+    multiple: Mapping[str, int]
+    evidence: "Evidence"
+
+    @property
+    def groups(self) -> tuple[Group, ...]:
+        """The groups that may be cut."""
+        return tuple(self.axes.group(name) for name in self.importance)
+
+    def ranked(self) -> dict[str, torch.Tensor]:
+        """Per group the importance of its best, second best … index: ``[size]``, the mean over outer indices."""
+        return {
+            name: (score if score.ndim == 2 else score[None]).sort(-1, descending=True).values.mean(0)
+            for name, score in self.importance.items()
+        }
+
+    def rounded(self, wanted: Mapping[str, float]) -> dict[str, int]:
+        """The nearest counts that are multiples, at least one multiple, at most all."""
+        return {
+            name: min(self.axes.group(name).size, max(1, round(count / self.multiple[name])) * self.multiple[name])
+            for name, count in wanted.items()
+        }
+
+
+@dataclasses.dataclass(frozen=True)
 class Allocation(abc.ABC):
     """Base of every way to spread a cut over groups. Subclasses are final frozen dataclasses."""
 
     @abc.abstractmethod
-    def counts(
-        self, axes: Axes, importance: Mapping[str, torch.Tensor], keep: float, multiple: Mapping[str, int]
-    ) -> dict[str, int]:
-        """How many indices each group keeps.
-
-        Args:
-            axes: the analysis of the network.
-            importance: ``[size]`` or ``[outer, size]`` per group.
-            keep: the share of indices to keep, where the allocation itself names no other goal.
-            multiple: per group what its count must be a multiple of.
+    def counts(self, ranking: Ranking) -> dict[str, int]:
+        """How many indices each group of a ranking keeps.
 
         Raises:
             RecipeError: the goal cannot be reached.
 
         """
 
+    @property
+    def goal(self) -> float | None:
+        """The share of the network that this allocation is told to keep; None where that is `Channels.keep`."""
+        return None
+
+    def toward(self, goal: float) -> "Allocation":  # noqa: ARG002 (for subclasses)
+        """The same allocation with another goal; itself where it has none."""
+        return self
+
 
 @dataclasses.dataclass(frozen=True)
-class Uniform(Allocation):
-    """The same share of every group.
+class Sharing(Allocation):
+    """Base of allocations whose goal is a share of the indices, or of the multiply-accumulates.
 
     Attributes:
-        macs: instead of `Channels.keep`, the share of multiply-accumulates to keep; the share of indices follows.
+        macs: the share of multiply-accumulates to keep; None to keep the share `Channels.keep` of the indices.
 
     """
 
@@ -65,91 +112,91 @@ class Uniform(Allocation):
         if self.macs is not None:
             share("macs", self.macs)
 
-    def counts(
-        self, axes: Axes, importance: Mapping[str, torch.Tensor], keep: float, multiple: Mapping[str, int]
-    ) -> dict[str, int]:
-        """See `Allocation.counts`."""
-        groups = [axes.group(name) for name in importance]
+    @property
+    def goal(self) -> float | None:
+        """See `Allocation.goal`."""
+        return self.macs
 
-        def at(part: float) -> dict[str, int]:
-            return {group.name: rounded(part * group.size, group, multiple[group.name]) for group in groups}
+    def toward(self, goal: float) -> "Sharing":
+        """See `Allocation.toward`."""
+        return self if self.macs is None else dataclasses.replace(self, macs=goal)
 
+    def reach(self, ranking: Ranking, at: Callable[[float], dict[str, int]]) -> dict[str, int]:
+        """The counts for the goal, out of counts that grow with a share from 0 to 1.
+
+        Where the goal is in multiply-accumulates, they are the largest that do not exceed it.
+
+        Raises:
+            RecipeError: even the smallest exceed it.
+
+        """
         if self.macs is None:
-            return at(keep)
-        return _largest(axes, self.macs, lambda step: at((step + 1) / _STEPS), _STEPS, "Uniform")
+            return at(ranking.keep)
+        axes, goal = ranking.axes, self.macs * ranking.axes.macs()
+        least = axes.macs(at(0.0))
+        if least > goal:
+            raise unreachable(self, least / axes.macs())
+        low, high = 0.0, 1.0
+        for _ in range(_HALVINGS):
+            middle = (low + high) / 2
+            low, high = (middle, high) if axes.macs(at(middle)) <= goal else (low, middle)
+        return at(1.0) if axes.macs(at(1.0)) <= goal else at(low)
 
 
 @dataclasses.dataclass(frozen=True)
-class Global(Allocation):
+class Uniform(Sharing):
+    """The same share of every group."""
+
+    def counts(self, ranking: Ranking) -> dict[str, int]:
+        """See `Allocation.counts`."""
+        return self.reach(
+            ranking, lambda part: ranking.rounded({group.name: part * group.size for group in ranking.groups})
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class Global(Sharing):
     """One ranking of all indices of all groups: the least important go first, wherever they are.
 
     A global threshold instead of equal shares: Liu et al., "Learning efficient convolutional networks through network
     slimming", ICCV 2017, arXiv:1708.06519.
 
     Attributes:
-        macs: cut until this share of multiply-accumulates is left; None to keep the share `Channels.keep` of indices.
         least: the share of its indices that every group keeps at least, so that no layer collapses.
 
     """
 
-    macs: float | None = None
     least: float = 0.1
 
     def __post_init__(self) -> None:
-        if self.macs is not None:
-            share("macs", self.macs)
+        super().__post_init__()
         share("least", self.least)
 
-    def counts(
-        self, axes: Axes, importance: Mapping[str, torch.Tensor], keep: float, multiple: Mapping[str, int]
-    ) -> dict[str, int]:
+    def counts(self, ranking: Ranking) -> dict[str, int]:
         """See `Allocation.counts`."""
-        groups = [axes.group(name) for name in importance]
-        # Per group the importance of its best, second best ... index; rows of an outer axis agree on their number.
-        ranked = {name: _rows(score).sort(-1, descending=True).values.mean(0) for name, score in importance.items()}
-        every = torch.cat([ranked[group.name] for group in groups]).sort().values
-
-        def above(removed: int) -> dict[str, int]:
-            threshold = every[removed] if removed < len(every) else torch.inf
-            return {
-                group.name: rounded(
-                    max(int((ranked[group.name] >= threshold).sum()), self.least * group.size),
-                    group,
-                    multiple[group.name],
-                )
-                for group in groups
-            }
-
-        if self.macs is None:
-            return above(round(len(every) * (1.0 - keep)))
-        return _largest(axes, self.macs, lambda step: above(len(every) - step), len(every) + 1, "Global")
+        ranked = ranking.ranked()
+        return self.reach(ranking, lambda part: ranking.rounded(above(ranked, part, self.least)))
 
 
-def rounded(count: float, group: Group, multiple: int) -> int:
-    """The nearest number of indices that is a multiple, at least one multiple, at most all."""
-    return min(group.size, max(1, round(count / multiple)) * multiple)
+def above(ranked: Mapping[str, torch.Tensor], part: float, least: float) -> dict[str, float]:
+    """How many indices of each group are above the threshold that leaves a share of all, at least a share of each.
+
+    Args:
+        ranked: importance of every group's indices.
+        part: the share of all indices that stays.
+        least: the share of each group that stays.
+
+    """
+    every = torch.cat(list(ranked.values())).sort().values
+    removed = round(len(every) * (1.0 - part))
+    threshold = every[removed] if removed < len(every) else torch.inf
+    return {name: max(float((scores >= threshold).sum()), least * len(scores)) for name, scores in ranked.items()}
 
 
-def _rows(score: torch.Tensor) -> torch.Tensor:
-    return score if score.ndim == 2 else score[None]
-
-
-def _largest(axes: Axes, goal: float, choice: Callable[[int], dict[str, int]], steps: int, name: str) -> dict[str, int]:
-    """The last of so many ever larger choices whose multiply-accumulates do not exceed the goal."""
-    whole = axes.macs()
-    low, high = -1, steps - 1
-    while low < high:
-        middle = (low + high + 1) // 2
-        if axes.macs(choice(middle)) <= goal * whole:
-            low = middle
-        else:
-            high = middle - 1
-    if low < 0:
-        least = axes.macs(choice(0)) / whole
-        msg = (
-            f"{name}(macs={goal}) cannot be reached: with as little as every group may keep, "
-            f"{least:.3f} of the multiply-accumulates are left. Ask for macs={min(1.0, least + 0.005):.2f} or more, "
-            "or let more groups be cut."
-        )
-        raise RecipeError(msg)
-    return choice(low)
+def unreachable(allocation: Sharing, least: float) -> RecipeError:
+    """The error for a goal below the share of multiply-accumulates that is left at least."""
+    return RecipeError(
+        f"{type(allocation).__name__}(macs={allocation.macs}) cannot be reached: with as little as every group may keep, "
+        f"{least:.3f} of the multiply-accumulates are left. Ask for macs={min(1.0, least + 0.005):.2f} or more, "
+        "or let more groups be cut."
+    )

@@ -13,8 +13,8 @@ from paredown.graph.axes.groups import occurrences
 from paredown.graph.cut import cut
 from paredown.graph.network import Network
 from paredown.graph.statistics import reestimate, write_statistics
-from paredown.prune.allocation import Allocation, Uniform, share
-from paredown.prune.importance import Importance
+from paredown.prune.allocation import Allocation, Ranking, Uniform, share
+from paredown.prune.importance import Importance, best
 from paredown.prune.magnitude import L2
 from paredown.prune.where import Where
 from paredown.recipe.plan import Plan
@@ -64,18 +64,20 @@ class Channels(Transform):
         """Choose the indices to keep.
 
         Raises:
-            RecipeError: nothing may be cut, the goal cannot be reached, or the criterion needs data.
+            RecipeError: nothing may be cut, the goal cannot be reached, the criterion needs data, or it gives an
+                importance that is not finite.
             FrozenError: `where` asks for groups that operators hold.
 
         """
         axes = analyse(network)
         groups = self.where.choose(axes)
         importance = self.importance.score(network, axes, groups, evidence)
+        _check_finite(self, importance)
         wanted = self.round_to or evidence.capabilities.channel_multiple
         multiple = {group.name: _multiple(axes, group, wanted) for group in groups}
-        counts = self.allocation.counts(axes, importance, self.keep, multiple)
+        counts = self.allocation.counts(Ranking(network, axes, importance, self.keep, multiple, evidence))
         kept = {
-            group.name: _best(importance[group.name], counts[group.name])
+            group.name: best(importance[group.name], counts[group.name])
             for group in groups
             if counts[group.name] < group.size
         }
@@ -122,10 +124,15 @@ def _multiple(axes: Axes, group: Group, width: int) -> int:
     return width // math.gcd(width, *strides) if strides else 1
 
 
-def _best(importance: torch.Tensor, count: int) -> torch.Tensor:
-    """Indices of the largest values, ascending; of equal ones the first."""
-    order = importance.argsort(dim=-1, descending=True, stable=True)
-    return order[..., :count].sort(-1).values
+def _check_finite(step: Channels, importance: Mapping[str, torch.Tensor]) -> None:
+    for name, scores in importance.items():
+        bad = int((~scores.isfinite()).sum())
+        if bad:
+            msg = (
+                f"{type(step.importance).__name__} importance is not finite for {bad} of {scores.numel()} indices of group "
+                f"{name!r}. Look for values that are not finite in its weights, and in the data: `task.check()`."
+            )
+            raise RecipeError(msg)
 
 
 def _reason(step: Channels, axes: Axes, counts: Mapping[str, int], kept: Mapping[str, torch.Tensor]) -> str:

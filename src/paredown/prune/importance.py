@@ -13,7 +13,7 @@ from paredown.graph.network import Network
 if TYPE_CHECKING:
     from paredown.recipe.evidence import Evidence
 
-__all__ = ["Importance"]
+__all__ = ["Importance", "best"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,3 +40,9 @@ class Importance(abc.ABC):
             RecipeError: the criterion looks at data and the evidence has none.
 
         """
+
+
+def best(importance: torch.Tensor, count: int) -> torch.Tensor:
+    """Indices of so many largest values per row, ascending; of equal ones the first."""
+    order = importance.argsort(dim=-1, descending=True, stable=True)
+    return order[..., :count].sort(-1).values

@@ -2,14 +2,17 @@
 
 import dataclasses
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
 
 from paredown.graph.axes import Axes, Group
-from paredown.graph.cut.weights import mean_of_members
 from paredown.graph.network import Network
+from paredown.prune.aggregation import Aggregation, Mean
 from paredown.prune.importance import Importance
+from paredown.prune.members import score_members
+from paredown.prune.normalization import ByMean
 
 if TYPE_CHECKING:
     from paredown.recipe.evidence import Evidence
@@ -26,7 +29,13 @@ class L1(Importance):
 
     Li, Kadav, Durdanovic, Samet, Graf: "Pruning filters for efficient ConvNets", ICLR 2017, arXiv:1608.08710; over
     coupled groups as in Fang et al., "DepGraph", CVPR 2023, arXiv:2301.12900.
+
+    Attributes:
+        over: how the members of a group are put together.
+
     """
+
+    over: Aggregation = dataclasses.field(default_factory=partial(Mean, ByMean()))
 
     def score(
         self,
@@ -36,10 +45,7 @@ class L1(Importance):
         evidence: "Evidence",  # noqa: ARG002
     ) -> Mapping[str, torch.Tensor]:
         """See `Importance.score`; data is not looked at."""
-        return {
-            group.name: mean_of_members(network, axes, group, lambda _, w: w.abs(), lambda total: total)
-            for group in groups
-        }
+        return score_members(network, axes, groups, self.over, lambda _, weight: weight.abs())
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,7 +57,13 @@ class L2(Importance):
 
     Li et al., ICLR 2017, arXiv:1608.08710 (with the norm of He et al., "Soft filter pruning", IJCAI 2018,
     arXiv:1808.06866); over coupled groups as in Fang et al., CVPR 2023, arXiv:2301.12900.
+
+    Attributes:
+        over: how the members of a group are put together.
+
     """
+
+    over: Aggregation = dataclasses.field(default_factory=partial(Mean, ByMean()))
 
     def score(
         self,
@@ -61,7 +73,6 @@ class L2(Importance):
         evidence: "Evidence",  # noqa: ARG002
     ) -> Mapping[str, torch.Tensor]:
         """See `Importance.score`; data is not looked at."""
-        return {
-            group.name: mean_of_members(network, axes, group, lambda _, w: w.double().square(), torch.sqrt)
-            for group in groups
-        }
+        return score_members(
+            network, axes, groups, self.over, lambda _, weight: weight.double().square(), finish=torch.sqrt
+        )

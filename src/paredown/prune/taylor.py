@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 import torch
 
 from paredown.graph.axes import Axes, Group
-from paredown.graph.cut.weights import members, per_index
 from paredown.graph.network import Network
+from paredown.prune.aggregation import Aggregation, Mean
 from paredown.prune.importance import Importance
+from paredown.prune.members import score_members
 
 if TYPE_CHECKING:
     from paredown.recipe.evidence import Evidence
@@ -27,19 +28,23 @@ class Taylor(Importance):
 
     Molchanov, Mallya, Tyree, Frosio, Kautz: "Importance estimation for neural network pruning", CVPR 2019,
     arXiv:1906.10771.
+
+    Attributes:
+        over: how the members of a group are put together.
+
     """
+
+    over: Aggregation = dataclasses.field(default_factory=Mean)
 
     def score(
         self, network: Network, axes: Axes, groups: Iterable[Group], evidence: "Evidence"
     ) -> Mapping[str, torch.Tensor]:
         """See `Importance.score`."""
         gradients = evidence.gradients(network)
-        return {group.name: _score(network, axes, group, gradients) for group in groups}
-
-
-def _score(network: Network, axes: Axes, group: Group, gradients: Mapping[str, torch.Tensor]) -> torch.Tensor:
-    scores = [
-        per_index(axes, group, carrier, (tensor.cpu() * gradients[carrier.name]).abs())
-        for carrier, tensor in members(network, group)
-    ]
-    return torch.stack(scores).mean(0)
+        return score_members(
+            network,
+            axes,
+            groups,
+            self.over,
+            lambda carrier, weight: (weight.cpu() * gradients[carrier.name]).abs(),
+        )

@@ -47,10 +47,11 @@ class Where:
             met = [group for group in axes.groups if _meets(pattern, group)]
             if not met:
                 raise RecipeError(_unmet(pattern, axes))
-            if pattern in self.include and not any(group.free for group in met):
+            named = [group for group in met if group.name == pattern] or met
+            if pattern in self.include and not any(group.free for group in named):
                 msg = (
-                    f"Where(include=({pattern!r},)) meets only groups that cannot be cut: {met[0].name!r} is held by "
-                    f"{met[0].frozen_by}. Leave the pattern out, or include the modules around it."
+                    f"Where(include=({pattern!r},)) meets only groups that cannot be cut: {named[0].name!r} is held by "
+                    f"{named[0].frozen_by}. Leave the pattern out, or include the modules around it."
                 )
                 raise FrozenError(msg)
         chosen = tuple(group for group in axes.free if self._meant(group))
