@@ -141,12 +141,44 @@ def test_the_best_weights_come_back_and_patience_ends_it(network, task):
             return next(scores)
 
     evidence = Scripted(task.data.work, task.objective)
-    result = dataclasses.replace(QUICK, epochs=20, early=EarlyStop(patience=2)).fit(network, evidence)
+    settings = dataclasses.replace(QUICK, epochs=20, early=EarlyStop(patience=2), schedule=Constant())
+    result = settings.fit(network, evidence)
     assert result.stopped == "patience"
     assert result.stopped_early
     assert len(result.history) == 4
     assert torch.equal(result.network.get_parameter("head.bias"), seen[1])
     assert not torch.equal(seen[1], seen[3])
+
+
+def test_a_schedule_comes_down_before_patience_ends_it(network, task):
+    scores = iter([10.0, 30.0, 20.0, 20.0, 40.0])
+    seen = []
+
+    class Scripted(Evidence):
+        def evaluate(self, network):
+            seen.append(network.get_parameter("head.bias").detach().clone())
+            return next(scores)
+
+    evidence = Scripted(task.data.work, task.objective)
+    result = dataclasses.replace(QUICK, epochs=20, early=EarlyStop(patience=2)).fit(network, evidence)
+    assert result.stopped == "patience"
+    assert [row["epoch"] for row in result.history] == [1.0, 2.0, 3.0, 4.0, 5.0]
+    rates = [row["lr"] for row in result.history]
+    assert rates[3] > 0.8 * rates[1]
+    assert rates[4] < 0.01 * rates[1]
+    assert torch.equal(result.network.get_parameter("head.bias"), seen[4])
+
+
+def test_a_schedule_that_is_nearly_down_just_ends(network, task):
+    scores = iter([30.0, 20.0, 20.0, 20.0, 20.0])
+
+    class Scripted(Evidence):
+        def evaluate(self, network):
+            return next(scores)
+
+    evidence = Scripted(task.data.work, task.objective)
+    result = dataclasses.replace(QUICK, epochs=5, early=EarlyStop(patience=3)).fit(network, evidence)
+    assert (result.stopped, len(result.history)) == ("end", 5)
 
 
 def test_lower_can_be_better(network, task):

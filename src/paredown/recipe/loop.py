@@ -1,6 +1,7 @@
 """The training loop."""
 
 import dataclasses
+import math
 import time
 from collections.abc import Iterator, Mapping
 from itertools import chain, islice
@@ -30,6 +31,9 @@ from paredown.recipe.zeros import Zeros
 __all__ = ["Job", "Loop", "TrainResult"]
 
 _Agreed = TypeVar("_Agreed")
+
+_COOL_DOWN = 0.2  # of the steps made, for a schedule that patience cuts short
+_COLD = 0.02  # a rate so near to the last one, as a share of the highest, has come down
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,7 +122,7 @@ class Loop:
         """Median seconds of a step, from a few steps on a scratch copy."""
         with isolated(derive(self._settings.seed, "pace")), torch.enable_grad():
             self._prepare(1e-6)
-            clock, meter, step = Pace(steps + 1, None), Meter(1), 0
+            clock, meter, step = Pace(steps + 1, None), Meter(1, finite=False), 0
             while step <= steps:
                 for given in islice(self._batches(step), steps + 1 - step):
                     self._step(step, 0.0, given, meter)
@@ -198,8 +202,21 @@ class Loop:
             row = {"epoch": step / settings.steps_per_epoch(self._evidence.work), "step": float(step), **meter.close()}
             row |= {"lr": lr} | self._evaluate(best, pace)
             history.append(row | {"seconds": pace.seconds()})
-            stopped = stopped or self._agree("patience" if best.exhausted() else "deadline" if pace.over() else "")
+            stopped = stopped or self._agree("deadline" if pace.over() else self._patience(best, pace, step))
+            stopped = "patience" if stopped == "end" and pace.winding_down else stopped
         return step, stopped, history, best
+
+    def _patience(self, best: "_Best", pace: Pace, step: int) -> str:
+        """See whether it is over; a schedule that has not come down yet does so first."""
+        if not best.exhausted() or pace.winding_down:
+            return ""
+        factor = self._settings.schedule.factor
+        if factor(pace.done(step)) - factor(1.0) < _COLD:
+            return "patience"
+        more = max(math.ceil(_COOL_DOWN * step), self._settings.steps_per_epoch(self._evidence.work))
+        if step + more < pace.steps:
+            pace.wind_down(step, more)
+        return ""
 
     def _batches(self, epoch: int) -> Iterator[_Batch]:
         settings, work = self._settings, self._evidence.work

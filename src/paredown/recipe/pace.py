@@ -25,6 +25,7 @@ class Pace:
         self._began = self._last = time.monotonic()
         self._recent: deque[float] = deque(maxlen=9)
         self._reserve = 0.0
+        self._turn = (0, 0.0)  # since this step, at this share of the schedule, what is left of it leads to `steps`
 
     def tick(self) -> None:
         """One step has ended."""
@@ -48,9 +49,20 @@ class Pace:
         """Since the training began."""
         return time.monotonic() - self._began
 
+    def wind_down(self, step: int, steps: int) -> None:
+        """End the training `steps` steps after `step`, and run through the rest of its schedule on the way."""
+        self._turn = (step, self.done(step))
+        self.steps = step + steps
+
+    @property
+    def winding_down(self) -> bool:
+        """Whether the end was brought forward."""
+        return self._turn != (0, 0.0)
+
     def done(self, step: float) -> float:
         """Share of the training that is behind after `step` steps, from 0 to 1."""
-        by_steps = step / self.steps
+        at, share = self._turn
+        by_steps = share + (1.0 - share) * (step - at) / max(1, self.steps - at)
         if self._deadline is None:
             return min(1.0, by_steps)
         available = self._deadline - self._reserve - self._began
