@@ -446,6 +446,7 @@ def test_queries_keys_and_values_made_by_one_layer_are_taken_apart(form):
             r"5 taps of the student, 'block.0'.*and 1 of the teacher, 'block'.*as many `to=` as `at=`",
         ),
         (lambda: distill.Features(at="block.*+stem", teacher=captured(16)), r"'block.\*\+stem' are to be joined.*'block.\*': 5"),
+        (lambda: distill.Features(at="block+head"), r"'block\+head' to join, and they have places \[6, 6\], \[\].*one by one"),
         (
             lambda: distill.Features(at="block", teacher=captured(16), project=False),
             r"project=False\).*'block' of the student has 8 channels, 'block' of the teacher 16.*Leave project out.*RKD",

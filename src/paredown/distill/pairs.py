@@ -95,7 +95,15 @@ class Pairs:
     def _value(self, seen: Step | Probe | Lesson, path: str) -> torch.Tensor:
         if not path:
             return self._channels_second(seen.outputs, path)
-        return torch.cat([self._channels_second(seen.taps[part], part) for part in path.split("+")], 1)
+        values = [self._channels_second(seen.taps[part], part) for part in path.split("+")]
+        if len({value.shape[2:] for value in values}) > 1:
+            shapes = ", ".join(str(list(value.shape[2:])) for value in values)
+            msg = (
+                f"{self._who} was given the taps {path!r} to join, and they have places {shapes}. Channels can be put side "
+                "by side where places are the same. Give the taps one by one: `at=(first, second)`."
+            )
+            raise RecipeError(msg)
+        return torch.cat(values, 1)
 
     def _channels_second(self, value: object, path: str) -> torch.Tensor:
         if not isinstance(value, torch.Tensor) or not value.is_floating_point():
