@@ -2,9 +2,11 @@
 
 import pytest
 import torch
+from torch import nn
 
 from paredown.graph import cost, shapes
 from paredown.graph.axes import analyse
+from paredown.graph.capture import capture
 from paredown.graph.cut import cut
 from paredown.testing.zoo import NAMES, captured
 
@@ -164,3 +166,46 @@ def test_tied_weights_stay_tied():
     tied = dict(child.named_parameters(remove_duplicate=False))
     assert tied["words.weight"] is tied["out.weight"]
     assert tied["words.weight"].shape == (11, 3)
+
+
+class PositionConvolution(nn.Module):
+    """Adds a grouped convolution with normalised weights to its input, as speech encoders do for positions."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.head = nn.Linear(5, 16), nn.Linear(16, 3)
+        self.conv = nn.utils.parametrizations.weight_norm(nn.Conv1d(16, 16, 4, padding=2, groups=4), dim=2)
+
+    def forward(self, x):
+        x = self.first(x)
+        return self.head(x + self.conv(x.transpose(1, 2))[:, :, :-1].transpose(1, 2)).mean(1)
+
+
+def test_channels_are_chosen_per_group_but_groups_not_per_channel():
+    # Both have four indices, and the channel is in both axes of the weight.
+    network = capture(PositionConvolution().eval(), torch.randn(2, 7, 5))
+    axes = analyse(network)
+    assert {group.name: (group.size, group.outer) for group in axes.free} == {
+        "first[groups]": (4, None),
+        "first[1]": (4, 4),
+    }
+    child = cut(network, {"first[groups]": [0, 2], "first[1]": [[0, 1], [1, 2], [2, 3], [0, 3]]}, axes=axes)
+    assert child.get_parameter("first.weight").shape == (4, 5)
+
+
+class Positions(nn.Module):
+    """Adds up the rows of a table at positions that are a buffer."""
+
+    def __init__(self):
+        super().__init__()
+        self.words, self.places, self.head = nn.Embedding(11, 8), nn.Embedding(9, 8), nn.Linear(8, 3)
+        self.register_buffer("positions", torch.arange(9)[None])
+
+    def forward(self, words):
+        return self.head(self.words(words).sum(1) + self.places(self.positions).sum(1))
+
+
+def test_an_axis_that_only_buffers_hold_is_no_free_group():
+    axes = analyse(capture(Positions().eval(), torch.randint(0, 11, (2, 6))))
+    assert {group.name: group.size for group in axes.free} == {"words": 8}
+    assert axes.group("positions:1").frozen_by == "buffer (node positions) has it and no weight does"

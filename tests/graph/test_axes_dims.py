@@ -2,7 +2,8 @@
 
 import pytest
 
-from paredown.graph.axes.dims import Algebra, Dim, Kind, Misfit, divide, factors, find, leaves, segments
+from paredown.graph.axes.algebra import Algebra
+from paredown.graph.axes.dims import Dim, Kind, Misfit, divide, factors, find, leaves, segments
 
 
 @pytest.fixture
@@ -27,9 +28,31 @@ def test_two_products_refine_each_other(algebra):
     assert list(leaves(left)) == list(leaves(right))
 
 
-def test_products_that_do_not_nest_do_not_fit(algebra):
-    with pytest.raises(Misfit, match="do not nest"):
-        algebra.unify(algebra.product([Dim(4), Dim(6)]), algebra.product([Dim(6), Dim(4)]))
+def test_products_that_do_not_nest_are_frozen_where_they_do_not(algebra):
+    one, two = [Dim(2), Dim(4), Dim(6), Dim(5)], [Dim(2), Dim(6), Dim(4), Dim(5)]
+    algebra.unify(algebra.product(one), algebra.product(two))
+    for dims in (one, two):
+        assert [find(dim).frozen is None for dim in dims] == [True, False, False, True]
+    assert find(one[0]) is find(two[0])
+    assert find(one[3]) is find(two[3])
+    assert one[1].frozen.why == "does not nest with the axes it meets"
+
+
+def test_a_varying_axis_that_is_elsewhere_is_frozen_with_what_it_passed(algebra):
+    sympy = pytest.importorskip("sympy")
+    batch = sympy.Symbol("s", positive=True, integer=True)
+    one, two = [Dim(batch), Dim(4), Dim(8)], [Dim(4), Dim(batch), Dim(8)]
+    algebra.unify(algebra.product(one), algebra.product(two))
+    assert [find(dim).frozen is None for dim in (*one, *two)] == [False, False, True] * 2
+    assert find(one[2]) is find(two[2])
+
+
+def test_sums_that_do_not_nest_are_frozen(algebra):
+    sympy = pytest.importorskip("sympy")
+    batch = sympy.Symbol("s", positive=True, integer=True)
+    one, two = [Dim(batch), Dim(4)], [Dim(4), Dim(batch)]
+    algebra.unify(algebra.sum(one), algebra.sum(two))
+    assert all(dim.frozen for dim in (*one, *two))
 
 
 def test_sizes_that_differ_do_not_fit(algebra):

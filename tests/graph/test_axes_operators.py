@@ -25,6 +25,13 @@ class Between(nn.Module):
         return sum(self.after[n](f(self.before[n](x))).sum((2, 3)) for n, f in self.functions.items())
 
 
+def assigned(x):
+    y = x.clone()
+    y[:, :, 1:] = x[:, :, :-1]
+    y[:, :, [0, 2]] = 0.5
+    return y
+
+
 PASS = {
     # The axis comes through whole: one group of all channels.
     "add_constant": lambda x: (x + 1.5).mul_(2.0),
@@ -64,6 +71,21 @@ PASS = {
     "complement": lambda x: 1 - torch.sigmoid(x),
     "running_sum": lambda x: x.cumsum(3),
     "patches": lambda x: F.fold(F.unfold(x, 2, stride=2), (4, 4), 2, stride=2),
+    "aliases": lambda x: torch.subtract(torch.multiply(x, 2.0), x).negative(),
+    "windows": lambda x: x.unfold(2, 2, 2).unfold(3, 2, 2).flatten(4).mean(-1),
+    "assigned": assigned,
+    "spectrum": lambda x: torch.fft.irfft2(torch.fft.rfft2(x) * 2.0, s=(4, 4)),
+    "complex": lambda x: torch.view_as_real(torch.fft.fft(x, dim=2)).sum(-1),
+    "ellipsis": lambda x: torch.einsum("...hw,...hw->...h", x, x)[..., None],
+    "implicit_sum": lambda x: torch.einsum("abij,jk", x, torch.ones(4, 4)),
+    "outer_product": lambda x: x * torch.outer(torch.arange(4.0), torch.arange(4.0)),
+    "mesh": lambda x: x * torch.meshgrid(torch.arange(4.0), torch.arange(4.0), indexing="ij")[0],
+    "similar": lambda x: x * F.cosine_similarity(x, x.roll(1, 3), dim=3)[..., None],
+    "one_hot": lambda x: x * F.one_hot(torch.arange(4), 4),
+    "backwards": lambda x: x + torch.ones(4, 4).T,
+    "scattered": lambda x: x.scatter(3, x.argmax(3, keepdim=True) * 0, 0.5),
+    "broadcast_together": lambda x: sum(torch.broadcast_tensors(x, x.mean((2, 3), keepdim=True))),
+    "ordered": lambda x: x + x.argsort(3) * 0,
     "sampled": lambda x: F.grid_sample(x, torch.zeros(1, 3, 3, 2).expand(x.shape[0], 3, 3, 2), align_corners=False),
 }
 
@@ -72,6 +94,7 @@ PART = {
     "chunk": (lambda x: torch.cat(x.chunk(2, 1)[::-1], 1), [4, 4]),
     "uneven_chunk": (lambda x: torch.cat(x.chunk(3, 1), 1), [2, 3, 3]),
     "split": (lambda x: torch.cat(x.split([1, 5, 2], 1), 1), [2, 5]),
+    "tensor_split": (lambda x: torch.cat(x.tensor_split([2, 5], 1), 1), [2, 3, 3]),
     "sliced": (lambda x: x[:, 2:-1], [2, 5]),
     "every_second": (lambda x: x[:, ::2], [4]),
     "padded": (lambda x: F.pad(x, (0, 0, 0, 0, 2, 3)), [2, 3, 8]),
@@ -85,6 +108,7 @@ PART = {
     "pixels_down": (lambda x: F.pixel_unshuffle(x, 2), [8]),
     "groups": (lambda x: x.view(x.shape[0], 2, 4, 4, 4).sum(1), [2, 4]),
     "first_group": (lambda x: x.view(x.shape[0], 2, 4, 4, 4)[:, 0], [4]),
+    "mixed": (lambda x: F.conv2d(x.transpose(1, 2), torch.ones(4, 4, 1, 1), padding=(0, 0)).transpose(1, 2), [8]),
     "whole_map": (lambda x: x.flatten(1)[:, :, None, None], [8]),
     "grid_last": (lambda x: x.permute(0, 2, 3, 1).flatten(1)[:, :, None, None], [8]),
 }
@@ -95,11 +119,16 @@ FROZEN = {
     "sorted": (lambda x: x.sort(1)[0], "aten.sort"),
     "best": (lambda x: x.topk(3, 1)[0], "aten.topk"),
     "place": (lambda x: (x == x.argmax(1, keepdim=True)) * x, "aten.argmax"),
+    "mixed_neighbours": (
+        lambda x: F.conv2d(x.transpose(1, 2), torch.ones(4, 4, 3, 1), padding=(1, 0)).transpose(1, 2),
+        "aten.conv2d",
+    ),
     "looked_up": (lambda x: x[:, [0, 3, 5]], "aten.index"),
     "slid_over": (lambda x: F.avg_pool2d(x.transpose(1, 2), (3, 1)).transpose(1, 2), "aten.avg_pool2d"),
     "not_nested": (lambda x: F.pad(x, (0, 0, 0, 0, 0, 1)).reshape(x.shape[0], 16, 9, 1), "does not nest"),
     "triangle": (lambda x: x.flatten(2).tril().view_as(x), "aten.tril"),
-    "no_rule": (lambda x: torch.fft.rfft(x, dim=1).abs(), "aten.fft_rfft.default (node fft_rfft) has no axes rule"),
+    "transformed": (lambda x: torch.fft.fft(x, dim=1).abs(), "aten.fft_fft"),
+    "no_rule": (lambda x: x.kthvalue(3, 1, keepdim=True)[0], "aten.kthvalue.default (node kthvalue) has no axes rule"),
 }
 
 

@@ -156,3 +156,36 @@ def test_every_value_has_the_batch_as_a_symbol():
     for node in network.nodes():
         if node.op == "call_function":
             assert not isinstance(node.meta["val"].shape[0], int), node.name
+
+
+class DroppedAttention(nn.Module):
+    """Attention whose fused form hides a call of contiguous: what comes out of it is contiguous already."""
+
+    def __init__(self):
+        super().__init__()
+        self.qkv, self.out = nn.Linear(8, 24), nn.Linear(8, 8)
+
+    def forward(self, x):
+        q, k, v = self.qkv(x).unflatten(-1, (3, 2, 4)).permute(2, 0, 3, 1, 4).unbind(0)
+        y = F.scaled_dot_product_attention(q, k, v, dropout_p=0.1 if self.training else 0.0)
+        return self.out(y.transpose(1, 2).contiguous().view(x.shape[0], -1, 8))
+
+
+class Written(nn.Module):
+    """Writes to a tensor that is seen in another shape."""
+
+    def forward(self, x):
+        y = x * 2
+        y.view(x.shape[0], 2, 2)[:, 0].fill_(1.0)
+        return y
+
+
+def test_a_view_that_is_written_to_stays_a_view():
+    network = capture(nn.Sequential(nn.Linear(4, 4), Written()), torch.randn(2, 4))
+    assert aten.view.default in targets(network)
+
+
+def test_a_view_does_not_depend_on_how_memory_lay_when_capturing():
+    network = capture(DroppedAttention(), torch.randn(2, 5, 8))
+    assert aten.view.default not in targets(network)
+    assert network.train()(torch.randn(3, 5, 8)).shape == (3, 5, 8)  # with dropout attention takes another way

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import fx
 
-__all__ = ["out_of_place"]
+__all__ = ["mutated", "out_of_place"]
 
 _MAYBE_ALIAS = frozenset(
     {"contiguous", "reshape", "flatten", "unflatten", "to", "dropout", "feature_dropout", "alpha_dropout", "getitem"}
@@ -28,6 +28,16 @@ def out_of_place(graph: fx.Graph) -> None:
         for user in list(target.users):
             if user is not node and order[user] > order[node]:
                 user.replace_input_with(target, node)
+
+
+def mutated(graph: fx.Graph) -> set[fx.Node]:
+    """Every node whose memory an operator of the graph changes in place."""
+    changing = (
+        node
+        for node in graph.nodes
+        if isinstance(node.target, torch._ops.OpOverload) and node.target._schema.is_mutable and node.args
+    )
+    return {member for node in changing if isinstance(node.args[0], fx.Node) for member in _family(node.args[0])}
 
 
 def _twin(node: fx.Node) -> Any:

@@ -2,7 +2,8 @@
 
 After `normalise` a graph holds placeholders named as the inputs, ``get_attr`` nodes named as the user's parameters, and
 calls of ATen operators; no assertions, no regions, no casts or slices without effect, no in-place operators where
-their out-of-place form means the same, explicit sizes, and nothing that ties it to a device.
+their out-of-place form means the same, explicit sizes, nothing that ties it to a device, and ``reshape`` for ``view``,
+which memory in another order than the example's would refuse (attention with dropout, channels last).
 """
 
 import operator
@@ -13,7 +14,7 @@ import sympy  # type: ignore[import-untyped]
 import torch
 from torch import fx, nn
 
-from paredown.graph.inplace import out_of_place
+from paredown.graph.inplace import mutated, out_of_place
 from paredown.graph.placement import own_device_and_type
 from paredown.graph.regions import inline_regions
 
@@ -31,7 +32,7 @@ _ASSERTIONS = frozenset(
         _aten.sym_constrain_range_for_size.default,
     }
 )
-_SIZED = frozenset({_aten.view.default, _aten.reshape.default, _aten._unsafe_view.default})
+_VIEWS = frozenset({_aten.view.default, _aten._unsafe_view.default})
 
 
 def normalise(exported: fx.GraphModule, names: tuple[str, ...], prefix: str) -> tuple[fx.GraphModule, tuple[str, ...]]:
@@ -124,9 +125,12 @@ def _keeps_all(node: fx.Node) -> bool:
 
 
 def _explicit_sizes(graph: fx.Graph) -> None:
-    """Replace every -1 in a view or expand by the size it stands for."""
+    """Turn views that nothing is written to into reshapes, and replace -1 in views and expansions by its size."""
+    changed = mutated(graph)
     for node in list(graph.nodes):
-        if node.target not in _SIZED and node.target is not _aten.expand.default:
+        if node.target in _VIEWS and node not in changed:
+            node.target = _aten.reshape.default
+        if node.target not in {*_VIEWS, _aten.reshape.default, _aten.expand.default}:
             continue
         sizes = list(node.args[1])
         shape = node.meta["val"].shape

@@ -16,7 +16,8 @@ import torch
 from torch import fx
 
 from paredown.graph import cost
-from paredown.graph.axes.dims import Algebra, Dim, Freeze, Misfit, Size, size_of
+from paredown.graph.axes.algebra import Algebra
+from paredown.graph.axes.dims import Dim, Freeze, Misfit, Size, size_of
 from paredown.graph.network import Network, module_path
 
 __all__ = ["KEEP", "Analysis", "Call", "Edit", "Rule", "Value", "shape", "tensors_of"]

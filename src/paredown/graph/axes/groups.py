@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from paredown.errors import FrozenError, InputError
 from paredown.graph.axes.analysis import Analysis, Edit, Value, tensors_of
-from paredown.graph.axes.dims import Dim, Kind, Size, factors, find
+from paredown.graph.axes.dims import Dim, Freeze, Kind, Size, factors, find
 
 __all__ = ["Axes", "Carrier", "Group", "occurrences"]
 
@@ -72,6 +72,7 @@ class Axes:
         self.loose: frozenset[str] = frozenset(analysis.loose)
         self._products, self._passes = analysis.products, analysis.passes
         carriers = _carriers(analysis)
+        _hold_buffers(analysis, carriers)
         self._leaves = dict(zip(_names(carriers), carriers, strict=True))
         tensors = [*self.parameters.values(), *analysis.implied]
         tensors += [dims for value in self.nodes.values() for dims in tensors_of(value)]
@@ -160,6 +161,18 @@ class Axes:
         passed = (tensors for node, tensors in self._passes.items() if node not in without)
         return sum(map(entries, contracted)) + sum(max(map(entries, tensors), default=0) for tensors in passed)
 
+    def sizes(self, dims: Sequence[Dim], kept: Mapping[str, int] | None = None) -> tuple[int, ...]:
+        """Shape of a tensor for one example when groups keep so many indices.
+
+        Args:
+            dims: the tensor's axes, out of `nodes` or `parameters`.
+            kept: number of kept indices by group name; all others keep theirs.
+
+        """
+        counted = {self._leaves[name]: count for name, count in (kept or {}).items()}
+        counts: dict[Dim, int] = {}
+        return tuple(_count(dim, counted, counts) for dim in dims)
+
     def elements(self, kept: Mapping[str, int] | None = None, without: Collection[str] = ()) -> int:
         """Entries of all parameters and buffers when groups keep so many indices; tied ones count once.
 
@@ -206,6 +219,14 @@ def _carriers(analysis: Analysis) -> dict[Dim, list[_Held]]:
                 if leaf.size != 1:
                     held.setdefault(leaf, []).append(_Held(carrier, place, not place))
     return held
+
+
+def _hold_buffers(analysis: Analysis, carriers: Mapping[Dim, list[_Held]]) -> None:
+    """An axis that only buffers hold (positions, masks) has no weights to rank, and nothing to win."""
+    weights = {name for name, _ in analysis.network.named_parameters(remove_duplicate=False)}
+    for leaf, held in carriers.items():
+        if leaf.frozen is None and weights.isdisjoint(h.carrier.name for h in held):
+            leaf.frozen = Freeze("buffer", held[0].carrier.name, "", "has it and no weight does")
 
 
 def _places(dim: Dim, prefix: str = "") -> Iterator[tuple[Dim, str]]:

@@ -21,7 +21,14 @@ from paredown.graph.network import Network, module_path
 
 __all__ = ["prove"]
 
-_TOLERANCE = {torch.float64: 1e-6, torch.float32: 2e-3, torch.bfloat16: 1e-1, torch.float16: 3e-2}
+_TOLERANCE = {
+    torch.float64: 1e-6,
+    torch.float32: 2e-3,
+    torch.bfloat16: 1e-1,
+    torch.float16: 3e-2,
+    torch.complex128: 1e-6,
+    torch.complex64: 2e-3,
+}
 """Largest difference at one node relative to the largest value there."""
 
 
@@ -256,6 +263,8 @@ def _difference(expected: torch.Tensor, actual: torch.Tensor) -> float:
     """Largest difference relative to the largest finite value; NaN and infinities must be in the same places."""
     if not expected.numel():
         return 0.0
+    if expected.is_complex():
+        expected, actual = torch.view_as_real(expected), torch.view_as_real(actual)
     if not expected.dtype.is_floating_point:
         return float(not torch.equal(expected, actual))
     one, two = expected.detach().double(), actual.detach().double()

@@ -39,11 +39,11 @@ def rewrite(graph: fx.Graph, axes: Axes, indices: Indices, *, shapes: bool = Tru
 
 
 def _apply(node: fx.Node, edit: Edit, indices: Indices, sizes: "_Sizes") -> None:
+    if edit.target is not None:
+        node.target = edit.target  # what both call the same, or have at the same place, stays
     call = Call(node)
     with node.graph.inserting_before(node):
         call.values[edit.argument] = _resolve(edit.value, call.values.get(edit.argument), indices, sizes)
-    if edit.target is not None:
-        node.target = edit.target
     node.args, node.kwargs = _arguments(node, call, edit.argument)
 
 

@@ -15,6 +15,7 @@ from paredown.graph.axes.rules import (
     reduction,
     segments,
     shape,
+    spectral,
 )
 
 __all__ = ["POINTWISE", "RULES"]
@@ -33,6 +34,7 @@ RULES: dict[object, Rule] = {
     **reduction.RULES,
     **segments.RULES,
     **shape.RULES,
+    **spectral.RULES,
 }
 """Operator overload to its rule."""
 

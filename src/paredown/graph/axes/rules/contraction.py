@@ -65,14 +65,36 @@ def bilinear(a: Analysis, call: Call) -> list[Dim]:
     return [*rest, weight[0]]
 
 
+def outer(a: Analysis, call: Call) -> list[Dim]:
+    """``outer(x[m], y[n]) -> [m, n]``."""
+    return [*a.axes(call["self"]), *a.axes(call["vec2"])]
+
+
+def _letters(term: str, rank: int) -> list[str]:
+    """One name per axis; those behind an ellipsis are numbered from the right."""
+    before, dots, after = term.partition("...")
+    hidden = rank - len(before) - len(after)
+    return [*before, *(f".{number}" for number in range(hidden, 0, -1) if dots), *after]
+
+
+def _equation(call: Call, ranks: list[int]) -> tuple[list[list[str]], list[str]]:
+    left, arrow, right = str(call["equation"]).replace(" ", "").partition("->")
+    terms = [_letters(term, rank) for term, rank in zip(left.split(","), ranks, strict=True)]
+    every = [letter for term in terms for letter in term]
+    hidden = sorted({letter for letter in every if letter[0] == "."}, key=lambda letter: -int(letter[1:]))
+    if not arrow:
+        return terms, [
+            *hidden,
+            *sorted(letter for letter in set(every) if every.count(letter) == 1 and letter.isalpha()),
+        ]
+    return terms, _letters(right, len(right.replace("...", "")) + (len(hidden) if "..." in right else 0))
+
+
 def einsum(a: Analysis, call: Call) -> list[Dim]:
     """One axis per letter; a letter that occurs twice in one operand (a diagonal) freezes."""
-    left, arrow, right = str(call["equation"]).replace(" ", "").partition("->")
-    if not arrow or "." in left:
-        msg = f"the equation {call['equation']!r}"
-        raise Misfit(msg)
+    terms, right = _equation(call, [len(a.axes(operand)) for operand in call["tensors"]])
     letters: dict[str, Dim] = {}
-    for term, operand in zip(left.split(","), call["tensors"], strict=True):
+    for term, operand in zip(terms, call["tensors"], strict=True):
         for axis, (letter, dim) in enumerate(zip(term, a.axes(operand), strict=True)):
             if term.count(letter) > 1:
                 a.algebra.freeze(dim, "takes a diagonal")
@@ -90,5 +112,6 @@ RULES = (
     | overloads("matmul mm bmm mv dot", matmul)
     | overloads("addmm baddbmm addmv", add_matmul)
     | overloads("bilinear", bilinear)
+    | overloads("outer ger", outer)
     | overloads("einsum", einsum)
 )

@@ -32,6 +32,12 @@ def same(a: Analysis, call: Call) -> list[Dim]:
     return a.axes(call.node.args[0])
 
 
+def broadcast_all(a: Analysis, call: Call) -> list[list[Dim]]:
+    """``broadcast_tensors``: all get the axes of the widest."""
+    out = broadcast(a, a.tensors(*call["tensors"]))
+    return [list(out) for _ in call["tensors"]]
+
+
 def prelu(a: Analysis, call: Call) -> list[Dim]:
     """``prelu(x[N, C, ...], weight[C])``."""
     x, weight = a.axes(call["self"]), a.axes(call["weight"])
@@ -53,14 +59,17 @@ RULES = (
         "clone contiguous detach detach_ alias to _to_copy type_as lift lift_fresh lift_fresh_copy "
         "dropout dropout_ feature_dropout alpha_dropout feature_alpha_dropout native_dropout "
         "zeros_like ones_like full_like bucketize requires_grad_ "
-        "view_as_real_copy zero_ fill_ log_sigmoid",
+        "zero_ fill_ log_sigmoid real imag",
         same,
     )
     | overloads(
         "masked_fill masked_fill_ copy_ hardswish hardswish_ floor_divide __and__ __or__ __xor__ "
-        "where bitwise_left_shift bitwise_right_shift addcdiv isin fake_quantize_per_tensor_affine",
+        "where bitwise_left_shift bitwise_right_shift addcdiv isin fake_quantize_per_tensor_affine "
+        "multiply multiply_ divide divide_ subtract subtract_ negative negative_ absolute arctan2 "
+        "greater greater_equal less less_equal not_equal complex polar _weight_norm",
         pointwise,
     )
+    | overloads("broadcast_tensors", broadcast_all)
     | overloads("prelu _prelu_kernel", prelu)
     | overloads("tril triu tril_ triu_", triangle)
 )

@@ -60,6 +60,15 @@ def channel_shuffle(a: Analysis, call: Call) -> list[Dim]:
     return x
 
 
+def slide(a: Analysis, call: Call) -> list[Dim]:
+    """``x.unfold(dimension, size, step)``: the axis becomes places, and the window a new last axis."""
+    x = a.axes(call["self"])
+    axis = int(call["dimension"]) % len(x)
+    a.algebra.freeze(x[axis], "slides over it")
+    places = a.fixed(shape(call.node)[axis], "slides over it")
+    return [*x[:axis], places, *x[axis + 1 :], a.fixed(int(call["size"]), "is its window")]
+
+
 def unfold(a: Analysis, call: Call) -> list[Dim]:
     """``im2col``: ``[N, c, h, w] -> [N, c * kh * kw, places]``."""
     x = a.axes(call["self"])
@@ -106,6 +115,7 @@ RULES = (
     | overloads("pixel_shuffle", pixel_shuffle)
     | overloads("pixel_unshuffle", pixel_unshuffle)
     | overloads("channel_shuffle native_channel_shuffle", channel_shuffle)
+    | overloads("unfold", slide)
     | overloads("im2col", unfold)
     | overloads("col2im", fold)
     | overloads("grid_sampler grid_sampler_2d grid_sampler_3d", sample)

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from paredown.graph.axes.analysis import Analysis, Call, Rule
-from paredown.graph.axes.dims import Dim
-from paredown.graph.axes.rules.elementwise import pointwise
+from paredown.graph.axes.dims import Dim, size_of
+from paredown.graph.axes.rules.elementwise import broadcast, pointwise
 from paredown.graph.axes.rules.table import overloads
 
 __all__ = ["RULES"]
@@ -49,6 +49,13 @@ def position(a: Analysis, call: Call) -> Any:
     return _reduce(a, call, exact=False, freeze="returns places along it")
 
 
+def similarity(a: Analysis, call: Call) -> list[Dim]:
+    """``cosine_similarity(x1, x2, dim)``: sums over one axis of both."""
+    out = broadcast(a, [a.axes(call["x1"]), a.axes(call["x2"])])
+    out.pop(int(call["dim"]) % len(out))
+    return out
+
+
 def softmax(a: Analysis, call: Call) -> list[Dim]:
     """``softmax`` and kin over an axis: probabilities of alternatives, none may go."""
     x = a.axes(call["self"])
@@ -57,21 +64,26 @@ def softmax(a: Analysis, call: Call) -> list[Dim]:
 
 
 def sort(a: Analysis, call: Call) -> Any:
-    """``topk``, ``sort``: the axis is ordered by value."""
+    """``topk``, ``sort``, ``argsort``: the axis is ordered by value."""
     x = a.axes(call["self"])
     axis = int(call.values.get("dim", -1)) % len(x)
     a.algebra.freeze(x[axis], "orders it by value")
     results = call.node.meta["val"]
-    sized = [[*x[:axis], a.fixed(value.shape[axis], "orders it by value"), *x[axis + 1 :]] for value in results]
-    return sized if isinstance(results, (tuple, list)) else sized[0]
+    several = isinstance(results, (tuple, list))
+    sized = [
+        [*x[:axis], a.fixed(size_of(value.shape[axis]), "orders it by value"), *x[axis + 1 :]]
+        for value in (results if several else [results])
+    ]
+    return sized if several else sized[0]
 
 
 _rules: tuple[tuple[str, Rule], ...] = (
-    ("sum nansum norm linalg_vector_norm any frobenius_norm", total),
+    ("sum nansum count_nonzero norm linalg_vector_norm any frobenius_norm", total),
     ("mean amax amin var std var_mean std_mean logsumexp prod all nanmean aminmax", average),
     ("argmax argmin max min median mode", position),
+    ("cosine_similarity", similarity),
     ("softmax log_softmax _softmax _log_softmax _safe_softmax softmin", softmax),
-    ("topk sort", sort),
+    ("topk sort argsort cummax cummin", sort),
 )
 
 RULES: dict[object, Rule] = {

@@ -25,7 +25,7 @@ def concatenate(a: Analysis, call: Call) -> list[Dim]:
 
 
 def divide(a: Analysis, call: Call) -> list[list[Dim]]:
-    """``split``, ``chunk``, ``split_with_sizes``, ``unsafe_chunk``: consecutive segments, their sizes made explicit."""
+    """``split``, ``chunk``, ``tensor_split``, ``unsafe_chunk``: consecutive segments, their sizes made explicit."""
     x = a.axes(call["self"])
     axis = int(call["dim"]) % len(x)
     parts = []
@@ -169,7 +169,7 @@ def halve(a: Analysis, call: Call) -> list[Dim]:
 
 RULES = (
     overloads("cat concat concatenate", concatenate)
-    | overloads("split chunk split_with_sizes unsafe_chunk unsafe_split unsafe_split_with_sizes", divide)
+    | overloads("split chunk tensor_split split_with_sizes unsafe_chunk unsafe_split unsafe_split_with_sizes", divide)
     | overloads("slice slice_copy", take)
     | overloads("narrow", narrow)
     | overloads("select select_copy", select)
@@ -179,6 +179,6 @@ RULES = (
         "reflection_pad1d reflection_pad2d reflection_pad3d replication_pad1d replication_pad2d replication_pad3d",
         pad_spatial,
     )
-    | overloads("roll flip cumsum cumprod logcumsumexp cummax cummin", reorder)
+    | overloads("roll flip cumsum cumprod logcumsumexp", reorder)
     | overloads("glu", halve)
 )

@@ -3,16 +3,22 @@
 import torch
 
 from paredown.graph.axes.analysis import KEEP, Analysis, Call, shape
-from paredown.graph.axes.dims import Dim
+from paredown.graph.axes.dims import Dim, Misfit
 from paredown.graph.axes.rules.table import overloads
 
 __all__ = ["RULES"]
 
 
 def reshape(a: Analysis, call: Call) -> list[Dim]:
-    """``view``, ``reshape``: merges and splits axes; its sizes follow a cut."""
+    """``view``, ``reshape``: merges and splits axes; its sizes follow a cut.
+
+    A view becomes a reshape, for what a smaller convolution puts out may lie in memory in another order.
+    """
+    if "dtype" in call.values:
+        msg = "another type seen in the same memory"
+        raise Misfit(msg)
     out = a.algebra.regroup(a.axes(call["self"]), shape(call.node))
-    a.rewrite(call, call.name("size", "shape"), out)
+    a.rewrite(call, "shape", out, target=torch.ops.aten.reshape.default)
     return out
 
 
@@ -44,9 +50,14 @@ def transpose(a: Analysis, call: Call) -> list[Dim]:
 
 
 def reverse(a: Analysis, call: Call) -> list[Dim]:
-    """``t``, ``numpy_T``, ``mT``: all axes, or the last two, backwards."""
+    """``t``, ``mT``: the last two axes, backwards."""
     x = a.axes(call["self"])
     return x[:-2] + x[-2:][::-1]
+
+
+def reverse_all(a: Analysis, call: Call) -> list[Dim]:
+    """``numpy_T``: all axes backwards."""
+    return a.axes(call["self"])[::-1]
 
 
 def movedim(a: Analysis, call: Call) -> list[Dim]:
@@ -136,13 +147,22 @@ def stack(a: Analysis, call: Call) -> list[Dim]:
     return out
 
 
+def mesh(a: Analysis, call: Call) -> list[list[Dim]]:
+    """``meshgrid(vectors)``: one axis per vector; ``indexing="xy"`` swaps the first two."""
+    out = [dim for vector in a.tensors(*call["tensors"]) for dim in vector or [Dim(1)]]
+    if call.first("indexing") == "xy":
+        out[:2] = out[1::-1]
+    return [list(out) for _ in call["tensors"]]
+
+
 RULES = (
     overloads("view reshape _unsafe_view view_copy", reshape)
     | overloads("flatten view_as reshape_as ravel", merge)
     | overloads("unflatten", unflatten)
     | overloads("permute", permute)
     | overloads("transpose transpose_ swapaxes swapdims", transpose)
-    | overloads("t t_ mT adjoint", reverse)
+    | overloads("t t_ mT mH adjoint matrix_H", reverse)
+    | overloads("numpy_T", reverse_all)
     | overloads("movedim moveaxis", movedim)
     | overloads("squeeze squeeze_", squeeze)
     | overloads("unsqueeze unsqueeze_", unsqueeze)
@@ -150,4 +170,5 @@ RULES = (
     | overloads("repeat tile", repeat)
     | overloads("repeat_interleave", repeat_interleave)
     | overloads("stack", stack)
+    | overloads("meshgrid", mesh)
 )
