@@ -10,19 +10,20 @@ from paredown.graph.structure import flatten
 __all__ = ["check_axis", "check_outputs"]
 
 
-def check_outputs(student: Any, teacher: Any, who: str) -> None:
+def check_outputs(student: Any, teacher: Any, who: str, setting: str = "teacher") -> None:
     """Refuse outputs that are no tensors of one shape.
 
     Args:
         student: its outputs for a small batch.
         teacher: its outputs for the same.
         who: the ingredient that asks, for the message.
+        setting: what names the teacher there.
 
     Raises:
         RecipeError: one is no single tensor, or their shapes differ.
 
     """
-    for whose, outputs in (("student", student), ("teacher", teacher)):
+    for whose, outputs in (("student", student), (setting, teacher)):
         if not isinstance(outputs, torch.Tensor):
             leaves = len(flatten(outputs)[0])
             msg = (
@@ -32,9 +33,9 @@ def check_outputs(student: Any, teacher: Any, who: str) -> None:
             raise RecipeError(msg)
     if student.shape != teacher.shape:
         msg = (
-            f"For two examples the teacher gives {list(teacher.shape)} and the student {list(student.shape)}. "
-            "Their outputs have to mean the same, class by class. Use a teacher that was trained for this task, "
-            f"for example `{who}(teacher=distill.Original())`."
+            f"For two examples the {setting} gives {list(teacher.shape)} and the student {list(student.shape)}. "
+            f"Their outputs have to mean the same, class by class. Use a {setting} that was made for this task, "
+            f"for example `{who}({setting}=distill.Original())`."
         )
         raise RecipeError(msg)
 

@@ -64,7 +64,7 @@ class Mutual(Ingredient):
             Layout(peer, context.device, context.precision).begin()
         probe, objective = context.probe(), context.evidence.objective
         with torch.no_grad():
-            check_outputs(probe.outputs, objective.outputs(batch.call(peer, probe.inputs)), label(self))
+            check_outputs(probe.outputs, objective.outputs(batch.call(peer, probe.inputs)), label(self), "peer")
         axis = class_axis(probe.outputs, probe.target) if self.axis is None else self.axis
         check_axis(probe.outputs, axis, label(self))
         return _MutualHook(self, peer.train(), axis, context)
