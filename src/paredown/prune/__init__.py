@@ -27,8 +27,6 @@ from paredown.prune.sparse import (
     Unstructured,
     WandaWeights,
     Weights,
-    gradual_sparsity,
-    iterative_sparsity,
 )
 from paredown.prune.statistics import Reestimate
 from paredown.prune.taylor import Taylor
@@ -75,7 +73,5 @@ __all__ = [
     "Weights",
     "Where",
     "gradual",
-    "gradual_sparsity",
     "iterative",
-    "iterative_sparsity",
 ]

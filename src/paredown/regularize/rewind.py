@@ -16,7 +16,7 @@ __all__ = ["Rewind"]
 class Rewind(Ingredient):
     """Before training, put the weights back to those that the run began with; zeros of sparse weights stay.
 
-    In ``prune.iterative_sparsity(prune.Weights(...), Train(using=[Rewind()]))`` every round trains the weights that are
+    In ``prune.iterative(prune.Weights(...), Train(using=[Rewind()]))`` every round trains the weights that are
     left anew from the same start: weight rewinding. Without it they go on from where they are, and as each training
     goes through its whole learning rate schedule, that is learning rate rewinding. Buffers (statistics) go back too.
 

@@ -39,9 +39,10 @@ def test_of_equal_ones_the_last_stay():
     assert prune.NM(1, 2).keep(torch.zeros(1, 4)).tolist() == [[False, True, False, True]]
 
 
-def test_on_the_way_there_is_less_of_it():
-    assert prune.Unstructured(0.8).toward(0.25) == prune.Unstructured(0.2)
-    assert [prune.NM(1, 8).toward(share).n for share in (0.0, 0.3, 0.6, 1.0)] == [7, 6, 4, 1]
+def test_on_the_way_more_is_left():
+    assert prune.Unstructured(0.8).leaving(0.75) == prune.Unstructured(0.25)
+    assert prune.Unstructured(0.8).leaving(1.0 - 0.8) == prune.Unstructured(0.8)
+    assert [prune.NM(1, 8).leaving(share).n for share in (1.0, 0.7, 0.5, 0.125, 0.0)] == [7, 6, 4, 1, 1]
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Schedules of sparsity as plain steps of a recipe."""
+"""Schedules of sparse weights as plain steps of a recipe."""
 
 import itertools
 
@@ -8,17 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from paredown import Train, prune, regularize
-from paredown.errors import RecipeError
 from paredown.recipe import AdamW
 from paredown.recipe.run import run
 
-SCHEDULES = [prune.gradual_sparsity, prune.iterative_sparsity]
+SCHEDULES = [prune.gradual, prune.iterative]
 SPARSITY, ROUNDS = st.floats(0.05, 0.95), st.integers(1, 8)
 
 
 @given(SPARSITY, ROUNDS)
 def test_gradual_is_cubic(sparsity, rounds):
-    steps = prune.gradual_sparsity(prune.Weights(prune.Unstructured(sparsity)), Train(), rounds)
+    steps = prune.gradual(prune.Weights(prune.Unstructured(sparsity)), Train(), rounds)
     for number, step in enumerate(steps[::2], 1):
         cubic = sparsity + (0.0 - sparsity) * (1.0 - number / rounds) ** 3  # equation 1
         assert step.pattern.sparsity == pytest.approx(cubic)
@@ -26,7 +25,7 @@ def test_gradual_is_cubic(sparsity, rounds):
 
 @given(SPARSITY, ROUNDS)
 def test_iterative_takes_the_same_share_of_what_is_left(sparsity, rounds):
-    steps = prune.iterative_sparsity(prune.Weights(prune.Unstructured(sparsity)), Train(), rounds)
+    steps = prune.iterative(prune.Weights(prune.Unstructured(sparsity)), Train(), rounds)
     left = [1.0, *(1.0 - step.pattern.sparsity for step in steps[::2])]
     shares = [after / before for before, after in itertools.pairwise(left)]
     assert shares == pytest.approx([(1.0 - sparsity) ** (1 / rounds)] * rounds)
@@ -44,7 +43,7 @@ def test_neighbours_go_in_whole_counts(schedule):
 
 
 def test_nothing_at_all_can_be_scheduled():
-    steps = prune.iterative_sparsity(prune.Weights(prune.Unstructured(0.0)), Train(), rounds=2)
+    steps = prune.iterative(prune.Weights(prune.Unstructured(0.0)), Train(), rounds=2)
     assert {step.pattern.sparsity for step in steps[::2]} == {0.0}
 
 
@@ -60,14 +59,8 @@ def test_the_steps_are_a_recipe_whose_zeros_stay(schedule, network, evidence):
 def test_weights_rewind_to_where_the_run_began(network, evidence):
     train = Train(epochs=1, using=[regularize.Rewind()], optimizer=AdamW(lr=1e-9), device="cpu", early=None)
     drift = Train(epochs=1, optimizer=AdamW(lr=1e-1), device="cpu", early=None)
-    steps = [drift, *prune.iterative_sparsity(prune.Weights(prune.Unstructured(0.5)), train, rounds=2)]
+    steps = [drift, *prune.iterative(prune.Weights(prune.Unstructured(0.5)), train, rounds=2)]
     weight = run(network, steps, evidence).network.get_parameter("one.weight")
     left = weight != 0
     torch.testing.assert_close(weight[left], network.get_parameter("one.weight")[left], atol=1e-6, rtol=0.0)
     assert int((~left).sum()) == round(0.5 * weight.numel())
-
-
-@pytest.mark.parametrize("schedule", SCHEDULES)
-def test_there_is_a_round(schedule):
-    with pytest.raises(RecipeError, match=rf"{schedule.__name__}\(rounds=0\) was given; a schedule has one round or"):
-        schedule(prune.Weights(), Train(), rounds=0)

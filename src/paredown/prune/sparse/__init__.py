@@ -3,7 +3,6 @@
 from paredown.prune.sparse.magnitude import Magnitude
 from paredown.prune.sparse.masking import Masked, Masking
 from paredown.prune.sparse.pattern import NM, Pattern, Unstructured
-from paredown.prune.sparse.schedule import gradual_sparsity, iterative_sparsity
 from paredown.prune.sparse.sparse_gpt import SparseGPT
 from paredown.prune.sparse.wanda import WandaWeights
 from paredown.prune.sparse.weights import Weights
@@ -18,6 +17,4 @@ __all__ = [
     "Unstructured",
     "WandaWeights",
     "Weights",
-    "gradual_sparsity",
-    "iterative_sparsity",
 ]

@@ -36,9 +36,14 @@ class Pattern(abc.ABC):
 
         """
 
+    @property
     @abc.abstractmethod
-    def toward(self, share: float) -> Self:
-        """The pattern with so much of its sparsity, from 0 to 1: what a schedule asks for on its way."""
+    def left(self) -> float:
+        """Share of the weights that stays."""
+
+    @abc.abstractmethod
+    def leaving(self, share: float) -> Self:
+        """The pattern that leaves so many weights, from `left` to 1: what a schedule asks for on its way."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,9 +74,14 @@ class Unstructured(Pattern):
         """See `Pattern.keep`."""
         return _without_lowest(scores, round(self.sparsity * scores.shape[1]))
 
-    def toward(self, share: float) -> Self:
-        """See `Pattern.toward`."""
-        return dataclasses.replace(self, sparsity=self.sparsity * share)
+    @property
+    def left(self) -> float:
+        """See `Pattern.left`."""
+        return 1.0 - self.sparsity
+
+    def leaving(self, share: float) -> Self:
+        """See `Pattern.leaving`."""
+        return self if share <= self.left else dataclasses.replace(self, sparsity=1.0 - share)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,10 +117,14 @@ class NM(Pattern):
         """See `Pattern.keep`."""
         return _without_lowest(scores.reshape(-1, self.m), self.m - self.n).reshape(scores.shape)
 
-    def toward(self, share: float) -> Self:
-        """See `Pattern.toward`; counts are whole, and at least one of `m` goes."""
-        gone = max(1, round((self.m - self.n) * share))
-        return dataclasses.replace(self, n=self.m - gone)
+    @property
+    def left(self) -> float:
+        """See `Pattern.left`."""
+        return self.n / self.m
+
+    def leaving(self, share: float) -> Self:
+        """See `Pattern.leaving`; counts are whole, and at least one of `m` goes."""
+        return dataclasses.replace(self, n=min(self.m - 1, max(self.n, round(self.m * share))))
 
 
 def _without_lowest(scores: torch.Tensor, count: int) -> torch.Tensor:
