@@ -1,3 +1,5 @@
+import time
+
 import pytest
 
 from paredown.codec import decode, encode
@@ -39,6 +41,14 @@ def test_the_usual_settings_are_no_worse_than_int8_alone(bench):
     found = Calibrate().on(bench.network, evidence)
     assert fake_quantized(found)
     assert evidence.loss(found) <= evidence.loss(Int8().on(bench.network, evidence))
+
+
+def test_a_deadline_ends_the_trying(bench):
+    evidence = bench.evidence()
+    plan = Calibrate().plan(bench.network, evidence.within(evidence.progress, time.monotonic() - 1.0))
+    assert not plan.complete
+    assert len(plan.decisions["compared"]) == 1
+    assert Calibrate(of=[Int8()]).plan(bench.network, evidence).complete
 
 
 def test_it_stands_where_int8_stands():

@@ -1,4 +1,5 @@
 import itertools
+import time
 
 import pytest
 import torch
@@ -8,6 +9,8 @@ from paredown import quantize
 from paredown.codec import decode, encode
 from paredown.errors import RecipeError
 from paredown.quantize import BRECQ, AdaRound, Int8
+from paredown.quantize.reconstruction import _Soft
+from paredown.quantize.segment import layers
 
 from .conftest import capture, evidence_of, pictures
 from .test_int8 import decibel
@@ -62,6 +65,41 @@ def test_learning_that_went_wrong_leaves_nearest_rounding(seed):
     weight, scale = network.get_parameter("weight").detach(), wild.tensors["weight.scale"][:, None]
     assert torch.allclose(wild.tensors["weight.refined"], (weight / scale).round().clamp(-8, 7) * scale)
     assert "to 100% of that of rounding to nearest" in wild.reason
+
+
+def test_weights_that_are_0_stay_0():
+    network, evidence, _ = linear_problem(1)
+    with torch.no_grad():
+        network.get_parameter("weight")[:, ::2] = 0.0
+    (layer,) = layers(Int8(weight_bits=3).on(network, evidence))
+    weight = _Soft(layer)
+    with torch.no_grad():
+        weight.logits.fill_(5.0)  # everything wants to go up
+    for hard in (False, True):
+        assert (weight.value(hard=hard)[:, ::2] == 0.0).all()
+        moved = (weight.value(hard=hard) - layer.weight)[:, 1::2]
+        assert (moved > -1e-6).all()
+        assert (moved > 1e-3).sum() > 4
+
+
+class Told:
+    def __init__(self):
+        self.said = []
+
+    def update(self, text, done, total):
+        self.said.append((text, done, total))
+
+
+def test_it_says_how_far_it_is_and_obeys_a_deadline(network, evidence):
+    told = Told()
+    step = Int8(weight_bits=3, refine=AdaRound(iterations=2))
+    assert step.plan(network, evidence.within(told, None)).complete
+    assert told.said[0] == ("AdaRound, relu", 0, 4)
+    assert [done for _, done, _ in told.said] == [0, 1, 2, 3]
+    late = step.plan(network, evidence.within(told, time.monotonic() - 1.0))
+    assert not late.complete
+    assert "AdaRound brought the error of 0 segments with 0 weights to 100%" in late.reason
+    assert step.apply(network, late).fingerprint() == Int8(weight_bits=3).on(network, evidence).fingerprint()
 
 
 @pytest.mark.parametrize("how", [AdaRound, BRECQ])

@@ -36,7 +36,7 @@ class Calibrate(Transform):
 
     No way of choosing ranges is best for every network, and the wrong one can cost most of the accuracy; so they are
     tried, each on the calibration split, and compared by the task's loss, which tells more apart than a score. Of equal
-    ones the first is kept.
+    ones the first is kept. A deadline ends the trying after one or more.
 
     Attributes:
         of: what is tried; ranges, refinements, layers left in float.
@@ -71,19 +71,24 @@ class Calibrate(Transform):
             RecipeError: as `Int8.plan`.
 
         """
-        plans = [step.plan(network, evidence) for step in self.of]
-        losses = [
-            evidence.loss(step.apply(network, plan), self.examples) for step, plan in zip(self.of, plans, strict=True)
-        ]
+        plans: list[Plan] = []
+        losses: list[float] = []
+        for step in self.of:
+            if plans and evidence.over():
+                break
+            evidence.progress.update(f"trying {title(step)}", len(plans), len(self.of))
+            plans.append(step.plan(network, evidence))
+            losses.append(evidence.loss(step.apply(network, plans[-1]), self.examples))
         chosen = min(range(len(losses)), key=losses.__getitem__)
         found = plans[chosen]
-        compared = [{"settings": title(step), "loss": loss} for step, loss in zip(self.of, losses, strict=True)]
+        compared = [{"settings": title(step), "loss": loss} for step, loss in zip(self.of, losses, strict=False)]
         return Plan(
             "quantize.Calibrate",
             f"{title(self.of[chosen])} has the least loss on select: {losses[chosen]:.4g}, of {len(losses)} settings up "
             f"to {max(losses):.4g}. {found.reason}",
             {"chosen": chosen, "compared": compared, "int8": dict(found.decisions)},
             found.tensors,
+            complete=len(plans) == len(self.of) and all(plan.complete for plan in plans),
         )
 
     def apply(self, network: Network, plan: Plan) -> Network:

@@ -168,7 +168,12 @@ class Int8(Transform):
             values = {
                 f"{name}{_REFINED}": _sparse(value.cpu(), zeros.get(name)) for name, value in found.values.items()
             }
-            plan = dataclasses.replace(plan, reason=f"{plan.reason} {found.reason}", tensors={**plan.tensors, **values})
+            plan = dataclasses.replace(
+                plan,
+                reason=f"{plan.reason} {found.reason}",
+                tensors={**plan.tensors, **values},
+                complete=plan.complete and found.complete,
+            )
         return plan
 
     def _activation_grids(

@@ -31,7 +31,7 @@ class Reconstruction(Refinement):
     Adam makes the squared distance of what the segment computes (on the inputs it has in the rounded network) to what it
     computes in float small, plus ``penalty * sum(1 - |2 h(V) - 1|^beta)``, where beta falls from 20 to 2 after the first
     fifth of the iterations and drives every h to 0 or 1. A segment whose weights do not come out better than rounded to
-    nearest keeps those.
+    nearest keeps those, as do the segments that a deadline leaves no time for. A weight that is 0 stays 0.
 
     Attributes:
         iterations: of Adam, for each segment.
@@ -77,8 +77,11 @@ class Reconstruction(Refinement):
         given = batches(evidence, rounded, self.examples, self.batch_size)
         segments = self.segments(original, rounded)
         values: dict[str, torch.Tensor] = {}
-        ratios = []
+        ratios: list[float] = []
         for problem in march(original, rounded, segments, given):
+            if evidence.over():
+                break
+            evidence.progress.update(f"{type(self).__name__}, {problem.segment.end}", len(ratios), len(segments))
             seed = derive(evidence.seed, type(self).__name__, problem.segment.end)
             before, after = self._solve(problem, torch.Generator().manual_seed(seed))
             ratios.append(math.log(max(after, 1e-30) / max(before, 1e-30)))
@@ -86,8 +89,9 @@ class Reconstruction(Refinement):
         share = math.exp(sum(ratios) / len(ratios)) if ratios else 1.0
         return Refined(
             values,
-            f"{type(self).__name__} brought the error of {len(segments)} segments with {len(values)} weights to "
+            f"{type(self).__name__} brought the error of {len(ratios)} segments with {len(values)} weights to "
             f"{share:.0%} of that of rounding to nearest (geometric mean).",
+            complete=len(ratios) == len(segments),
         )
 
     def _solve(self, problem: Problem, generator: torch.Generator) -> tuple[float, float]:
@@ -136,15 +140,16 @@ class _Soft:
         self.nearest = layer.nearest()
         ratio = layer.weight / layer.grid()[0]
         self._floor = ratio.floor()
+        self._free = (ratio != 0.0).to(ratio.dtype)
         rest = ratio - self._floor
         self.logits = -torch.log((_HIGH - _LOW) / (rest - _LOW) - 1.0)
         self.logits.requires_grad_()
 
     def _up(self) -> torch.Tensor:
-        return (self.logits.sigmoid() * (_HIGH - _LOW) + _LOW).clamp(0.0, 1.0)
+        return (self.logits.sigmoid() * (_HIGH - _LOW) + _LOW).clamp(0.0, 1.0) * self._free
 
     def value(self, *, hard: bool = False) -> torch.Tensor:
-        up = (self.logits.detach() >= 0.0).to(self._floor.dtype) if hard else self._up()
+        up = (self.logits.detach() >= 0.0) * self._free if hard else self._up()
         return self.layer.on_grid(self._floor + up)
 
     def undecided(self, beta: float) -> torch.Tensor:

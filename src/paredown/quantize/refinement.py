@@ -22,11 +22,13 @@ class Refined:
     Attributes:
         values: new values of weights (on their grids) and biases, by parameter name.
         reason: one sentence with the effect.
+        complete: False where a deadline cut the search short.
 
     """
 
     values: Mapping[str, torch.Tensor]
     reason: str
+    complete: bool = True
 
 
 @dataclasses.dataclass(frozen=True)
