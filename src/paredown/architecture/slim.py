@@ -82,10 +82,10 @@ class Slim(Transform):
             raise RecipeError(msg)
 
     def check(self, state: frozenset[str]) -> str | None:
-        """The network must not be quantized: the ranges were measured for the widths it has."""
+        """The network must not be quantized (ranges are for the widths it has) or sparse in a pattern of neighbours."""
         if "quantized" in state:
             return "the network is quantized already, for the widths and blocks it has"
-        return None
+        return "a cut would break up the pattern that weights were made sparse in" if "patterned" in state else None
 
     def levels(self, network: Network) -> tuple[float, ...]:
         """Shares of the multiply-accumulates that remain when only blocks go: without one, without two, and so on.

@@ -107,6 +107,10 @@ class Channels(Transform):
         """
         return write_statistics(cut(network, plan.decisions["kept"]), plan.tensors)
 
+    def check(self, state: frozenset[str]) -> str | None:
+        """A pattern of neighbouring weights would not survive a cut."""
+        return "a cut would break up the pattern that weights were made sparse in" if "patterned" in state else None
+
 
 def _multiple(axes: Axes, group: Group, width: int) -> int:
     """What the count of a group must be a multiple of so that the axes it is produced in are multiples of a width.

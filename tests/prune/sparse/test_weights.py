@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 import paredown
-from paredown import prune, quantize, regularize, targets
+from paredown import architecture, prune, quantize, regularize, targets
 from paredown.errors import InputError, RecipeError
 from paredown.graph.fakequantize import fake_quantized
 from paredown.graph.network import Network
@@ -21,6 +21,7 @@ from paredown.quantize.adaround import AdaRound
 from paredown.quantize.bias_correction import BiasCorrection
 from paredown.quantize.gptq import GPTQ
 from paredown.recipe import SGD, AdamW, Evidence, Train
+from paredown.recipe.order import check
 from paredown.testing.zoo import captured
 
 WEIGHTS = ["stem.weight", "one.weight", "two.weight", "head.weight"]
@@ -242,6 +243,17 @@ def test_a_network_is_made_sparse_before_it_is_rounded(network, evidence):
         prune.Weights().on(rounded)
     assert prune.Weights().check(frozenset({"quantized"})) == "weights are made sparse before they are rounded"
     assert prune.Weights().check(frozenset()) is None
+
+
+@pytest.mark.parametrize("cut", [prune.Channels(), architecture.Slim()], ids=lambda step: type(step).__name__)
+def test_a_pattern_comes_after_every_cut(cut):
+    patterned, anywhere = prune.Weights(prune.NM(2, 4)), prune.Weights()
+    with pytest.raises(
+        RecipeError, match=r"Step 2, .*cannot stand there: a cut would break up the pattern that weights"
+    ):
+        check([patterned, cut])
+    check([cut, patterned, quantize.Int8()])
+    check([anywhere, cut])
 
 
 def test_a_plan_is_for_its_network(network):

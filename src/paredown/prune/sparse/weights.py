@@ -113,6 +113,10 @@ class Weights(Transform):
         """Weights are chosen before they are rounded."""
         return "weights are made sparse before they are rounded" if "quantized" in state else None
 
+    def after(self, state: frozenset[str]) -> frozenset[str]:
+        """Where neighbours were decided on together, they have to stay neighbours."""
+        return state if self.pattern.run is None else state | {"patterned"}
+
 
 def _tensors(masked: Mapping[str, Masked]) -> dict[str, torch.Tensor]:
     masks = {f"{name}{_MASK}": made.keep.cpu() for name, made in masked.items()}
