@@ -1,7 +1,9 @@
 """What a finished search writes, prints and returns."""
 
 import dataclasses
+import errno
 import re
+from pathlib import Path
 
 import pytest
 
@@ -59,6 +61,15 @@ def test_json_is_all_there_is_on_stdout(tmp_path, capsys, as_json):
     searches._show(RUN, tmp_path, as_json=True, page=tmp_path / "page.html")
     assert as_json(capsys.readouterr().out)["verdict"] == "It is so."
     assert (tmp_path / "page.html").is_file()
+
+
+def test_a_page_that_cannot_be_written_is_named(tmp_path, monkeypatch):
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(OSError, match=r"No space left on device: '.*deep/page.html'"):
+        searches._show(RUN, tmp_path, as_json=True, page=tmp_path / "deep" / "page.html")
 
 
 def test_ctrl_c_and_sigterm_say_how_to_go_on(tmp_path, capsys):

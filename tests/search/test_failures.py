@@ -132,12 +132,16 @@ def test_damaged_files_of_a_trial_are_made_anew(trials, damage):
     train = paredown.Train(epochs=0.2, optimizer=paredown.recipe.optimizers.AdamW(lr=1e-3))
     done = trials.run("arm", [train, quantize.Int8()], timing=False)
     blobs = trials.ledger.blobs
+    trials.ledger.measured(f"full latency/{done.id}", "of the file that is gone")
+    trials.ledger.measured("full latency/other", "of another file")
     for name in done.blobs:
         damage(blobs.path(name))
     again = trials.run("arm", [train, quantize.Int8()], timing=False)
     assert (again.result.file, again.result.rows) == (done.result.file, done.result.rows)
     assert all(blobs.open(name).stat().st_size > len(b"changed") for name in again.blobs)
     assert "made anew" in trials.ledger.events("warning")[0][2]
+    assert trials.ledger.measurement(f"full latency/{done.id}") is None
+    assert trials.ledger.measurement("full latency/other") == "of another file"
 
 
 def test_shared_beginnings_are_carried_out_once(trials):

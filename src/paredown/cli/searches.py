@@ -204,7 +204,11 @@ def _show(summary: "RunSummary", out: Path, *, as_json: bool, page: Path | None 
     from paredown import report as writer  # noqa: PLC0415
 
     page = page or out / "report.html"
-    page.write_text(writer.html(summary), encoding="utf-8")
+    try:
+        page.parent.mkdir(parents=True, exist_ok=True)
+        page.write_text(writer.html(summary), encoding="utf-8")
+    except OSError as error:  # a full disk does not say which file it was
+        raise OSError(error.errno, error.strerror, str(page)) from error
     if as_json:
         _print(writer.json(summary))
     else:

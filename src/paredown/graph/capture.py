@@ -3,6 +3,7 @@
 import contextlib
 import copy
 import io
+import logging
 import sys
 import warnings
 from collections.abc import Iterator, Mapping
@@ -130,11 +131,19 @@ def _export(model: nn.Module, twin: nn.Module, example: Example) -> torch.fx.Gra
 
 @contextlib.contextmanager
 def _quiet_failure() -> Iterator[None]:
-    """Drop what torch prints about an export that fails (the whole graph so far); the error says it in words."""
-    said = io.StringIO()
-    with contextlib.redirect_stderr(said):
-        yield
+    """Drop what torch prints and logs about an export that fails (the graph so far); the error says it in words."""
+    said, logger = io.StringIO(), logging.getLogger("torch.fx.experimental.symbolic_shapes")
+    logger.addFilter(_not_about_a_place)
+    try:
+        with contextlib.redirect_stderr(said):
+            yield
+    finally:
+        logger.removeFilter(_not_about_a_place)
     sys.stderr.write(said.getvalue())
+
+
+def _not_about_a_place(record: logging.LogRecord) -> bool:
+    return "Unable to find user code" not in record.getMessage()
 
 
 def _restore_requires_grad(model: nn.Module, graph_module: torch.fx.GraphModule) -> None:

@@ -175,7 +175,10 @@ class Trials:
         record = self.ledger.trial(identity)
         if record is None or record.state not in _DONE:
             return None
-        return record if self.bench.has(*record.blobs) else None
+        if self.bench.has(*record.blobs):
+            return record
+        self.ledger.forget(identity)
+        return None
 
     def _record(self, identity: str) -> TrialRecord:
         record = self.ledger.trial(identity)

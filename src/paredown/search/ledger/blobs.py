@@ -84,18 +84,15 @@ class Blobs:
         """
         path = self.path(name)
         if not path.is_file():
-            msg = (
-                f"{path} is missing. The ledger names it. Go on without it: paredown resume {self._run} makes it anew."
-            )
-            raise CorruptError(msg)
+            raise CorruptError(self._damaged(f"{path} is missing, and the ledger names it"))
         found = digest(path)
         if found != name.partition(".")[0]:
-            msg = (
-                f"{path} holds {found[:12]}… where its name promises {name[:12]}…: it was changed after it was written. "
-                f"Delete it and run: paredown resume {self._run}"
-            )
-            raise CorruptError(msg)
+            what = f"{path} holds {found[:12]}… where its name promises {name[:12]}…"
+            raise CorruptError(self._damaged(f"{what}: it was changed after it was written"))
         return path
+
+    def _damaged(self, what: str) -> str:
+        return f"{what}. Restore it from a copy. A run that is not finished makes it anew: paredown resume {self._run}"
 
     def clear_aside(self) -> None:
         """Remove what a killed run left half-written."""

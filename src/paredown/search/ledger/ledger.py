@@ -190,6 +190,10 @@ class Ledger:
         """Record why a trial has no result."""
         self._run("UPDATE trials SET state = ?, failure = ?, seconds = ? WHERE id = ?", state, reason, seconds, trial)
 
+    def forget(self, trial: str) -> None:
+        """Drop what was measured of a trial's file, for that file is gone."""
+        self._run("DELETE FROM measurements WHERE name LIKE '%/' || ?", trial)
+
     def trial(self, trial: str) -> TrialRecord | None:
         """One trial, or None."""
         return next(iter(self._trials("WHERE id = ?", trial)), None)
