@@ -4,13 +4,17 @@ import ast
 import importlib
 import inspect
 import pkgutil
+import subprocess
+import sys
 import types
+import zipfile
 from pathlib import Path
 
 import pytest
 
 import paredown
 
+ROOT = Path(__file__).parents[1]
 ROOMS = (
     "architecture",
     "distill",
@@ -77,5 +81,11 @@ def test_every_module_says_what_it_is_for():
     assert silent == []
 
 
-def test_types_are_shipped():
-    assert (Path(paredown.__file__).parent / "py.typed").is_file()
+def test_the_wheel_holds_the_package_its_types_and_the_templates_of_the_report(tmp_path):
+    build = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(tmp_path)]
+    subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
+    with zipfile.ZipFile(next(tmp_path.glob("*.whl"))) as wheel:
+        held = {name for name in wheel.namelist() if not name.partition("/")[0].endswith(".dist-info")}
+    files = [path.relative_to(ROOT / "src") for path in (ROOT / "src" / "paredown").rglob("*") if path.is_file()]
+    assert held == {path.as_posix() for path in files if "__pycache__" not in path.parts}
+    assert {"paredown/py.typed", "paredown/report/templates/page.html.j2"} <= held
