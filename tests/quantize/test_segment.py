@@ -49,29 +49,6 @@ def seen(network, evidence, names):
     return {name: torch.cat(values) for name, values in found.items()}
 
 
-def test_a_walk_gives_what_running_gives_and_forgets_what_is_used(network):
-    x, _ = pictures(12, 3)
-    walk = Walk(network, [[part] for part in x.split(5)])
-    names = [node.name for node in network.nodes() if node.op == "call_function"]
-    walk.until(names[3])
-    walk.through(names[-1])
-    assert torch.allclose(torch.cat(walk.value(names[-1])), network(x), atol=1e-6)
-    with pytest.raises(KeyError):
-        walk.value(names[0])
-
-
-def test_a_walk_sees_parameters_that_were_changed_before_it_came_to_them(network):
-    changed = network.copy()
-    x, _ = pictures(4, 3)
-    last = [node.name for node in network.nodes() if node.op == "call_function"][-1]
-    walk = Walk(changed, [[x]])
-    walk.until(last)
-    with torch.no_grad():
-        changed.get_parameter("head.bias").add_(1.0)
-    walk.through(last)
-    assert torch.allclose(walk.value(last)[0], network(x) + 1.0, atol=1e-6)
-
-
 @pytest.mark.parametrize("cut", [blocks, lambda _, rounded: [x.stretch(activation=True) for x in layers(rounded)]])
 def test_every_segment_gets_what_it_reads_and_gives_what_the_network_gives(network, evidence, cut):
     original, rounded = both(network, evidence)
