@@ -11,6 +11,7 @@ from paredown.prune.fpgm import FPGM
 from paredown.prune.importance import Importance
 from paredown.prune.isomorphic import Isomorphic
 from paredown.prune.lamp import LAMP
+from paredown.prune.latency import Latency
 from paredown.prune.magnitude import L1, L2
 from paredown.prune.normalization import ByMax, ByMean, BySum, Normalization
 from paredown.prune.random import Random
@@ -52,6 +53,7 @@ __all__ = [
     "Global",
     "Importance",
     "Isomorphic",
+    "Latency",
     "Magnitude",
     "Masked",
     "Masking",
