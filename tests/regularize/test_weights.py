@@ -30,7 +30,7 @@ def still(setting):
 
 def cheapest(weight, price):
     """The number that minimises ``(x - w)² / 2 + price(x)``, by looking at very many."""
-    grid = torch.linspace(-1, 1, 400_001, dtype=torch.float64)
+    grid = torch.linspace(-1, 1, 40_001, dtype=torch.float64)
     return float(grid[((grid - weight) ** 2 / 2 + price(grid)).argmin()])
 
 
@@ -46,11 +46,11 @@ def cheapest(weight, price):
 def test_every_step_is_the_proximal_one(setting, still, ingredient, price):
     after = still(ingredient)
     for name in WEIGHTS:
-        before = setting.network.get_parameter(name).detach().flatten()[:12].tolist()
+        before = setting.network.get_parameter(name).detach().flatten()[:6].tolist()
         for _ in range(4):
             before = [cheapest(w, price) for w in before]
-        found = after.get_parameter(name).detach().flatten()[:12]
-        torch.testing.assert_close(found, torch.tensor(before), atol=5e-5, rtol=0.0)
+        found = after.get_parameter(name).detach().flatten()[:6]
+        torch.testing.assert_close(found, torch.tensor(before), atol=2e-4, rtol=0.0)
     for name in ("0.bias", "1.weight", "1.bias", "4.bias"):
         assert torch.equal(after.get_parameter(name), setting.network.get_parameter(name))
 
