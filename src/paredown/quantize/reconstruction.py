@@ -37,7 +37,7 @@ class Reconstruction(Refinement):
         iterations: of Adam, for each segment.
         examples: of the calibration split. Their values at one place of the network are held in memory.
         batch_size: examples per iteration.
-        rate: of learning.
+        rate: of learning (of Adam).
         penalty: weight of the term that ends in 0 or 1.
         drop: share of the rounded activations that count as they were before rounding while learning, drawn anew in
             every iteration; 0.5 in Wei, Gong, Li, Liu, Yu: "QDrop: randomly dropping quantization for extremely low-bit
@@ -48,7 +48,7 @@ class Reconstruction(Refinement):
     iterations: int = 1000
     examples: int = 512
     batch_size: int = 32
-    rate: float = 1e-2
+    rate: float = 3e-2
     penalty: float = 1e-2
     drop: float = 0.0
 
