@@ -104,7 +104,7 @@ def test_symmetric_signed_activations_where_the_target_asks_for_them(network, ev
     assert decibel(network(x), quantized(x)) > 25
 
 
-@pytest.mark.parametrize("weights", [quantize.MinMax(), quantize.Mse()])
+@pytest.mark.parametrize("weights", [quantize.MinMax(), quantize.Percentile(85.0)])
 def test_weights_of_four_bits_are_stored_in_eight(network, evidence, weights, tmp_path):
     step = quantize.Int8(weights=weights, weight_bits=4)
     plan = step.plan(network, evidence)
@@ -144,7 +144,10 @@ def test_what_is_skipped_stays_in_float(network, evidence, tmp_path):
     assert artifact.lowering.unfused == ()
 
 
-def test_training_after_int8_is_quantization_aware(tmp_path):
+@pytest.mark.parametrize(
+    "step", [quantize.Int8(), quantize.Int8(weight_bits=4, refine=quantize.GPTQ())], ids=["8 bits", "4 bits"]
+)
+def test_training_after_int8_is_quantization_aware(step, tmp_path):
     inputs, target = pictures(256, 0)
     inputs[:, 0] += (target % 2)[:, None, None]
     inputs[:, 1] += (target // 2)[:, None, None]
@@ -152,7 +155,7 @@ def test_training_after_int8_is_quantization_aware(tmp_path):
     task = paredown.Task(Residual(), data, nn.functional.cross_entropy, paredown.scores.accuracy)
     evidence = Evidence(data.work, task, OnnxRuntime().capabilities)
     network = capture(Residual(), 3, 8, 8)
-    quantized = quantize.Int8().on(network, evidence)
+    quantized = step.on(network, evidence)
     train = paredown.Train(epochs=6, batch_size=32, optimizer=AdamW(lr=5e-3))
     trained = train.fit(quantized, evidence, original=network).network
     assert evidence.loss(trained) < 0.7 * evidence.loss(quantized)
@@ -162,6 +165,9 @@ def test_training_after_int8_is_quantization_aware(tmp_path):
         assert torch.equal(quantized.get_buffer(entry.zero_point), trained.get_buffer(entry.zero_point))
     artifact = OnnxRuntime().lower(trained, tmp_path / "trained.onnx")
     assert artifact.lowering.unfused == ()
+    with OnnxRuntime().open(artifact.path) as session:
+        got = torch.from_numpy(session.run([inputs[:64].numpy()])[0])
+    assert decibel(trained(inputs[:64]).detach(), got) > 30
 
 
 def test_a_quantized_network_can_still_be_cut(network, evidence, tmp_path):
