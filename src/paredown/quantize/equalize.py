@@ -44,8 +44,9 @@ class Equalize(Transform):
     ``s_i = sqrt(r1_i r2_i) / r2_i`` with r1 and r2 the largest absolute weights that produce and read channel i;
     ``W1_i / s_i``, ``b1_i / s_i``, ``W2_i s_i``, over and over until nothing changes. Batch norms are folded first.
     Two layers are neighbours where only operators with ``f(s x) = s f(x)`` for each channel lie between them (ReLU and
-    its leaky form, pooling, flattening) and nothing else reads what passes. No data is needed. Pays off where weights are
-    rounded per tensor, or where channels of an activation differ in range by much.
+    its leaky form, pooling, flattening) and nothing else reads what passes. No data is needed. Weights rounded per
+    channel, as `Int8` does, gain nothing by it; activations gain where their channels differ because the weights do, and
+    lose otherwise, so compare it with `Int8` alone.
 
     Nagel, van Baalen, Blankevoort, Welling: "Data-free quantization through weight equalization and bias correction",
     ICCV 2019, arXiv:1906.04721, sections 4.1.1 to 4.1.3.
