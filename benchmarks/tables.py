@@ -77,9 +77,61 @@ def run_page(run: Mapping[str, Any]) -> str:
     return "\n".join(parts)
 
 
+def shapes_page(result: Mapping[str, Any]) -> str:
+    """Files that were timed in the same rounds, question by question."""
+    parts = [f"## {result['title']}\n"]
+    for entries in result["shapes"]:
+        rows = [[e["label"], interval(e["p50"], digits=3), faster(e["ratio"]), str(e["pairs"])] for e in entries]
+        parts.append(table(["file", "latency p50, ms", "speed-up over the first", "pairs"], rows))
+    where = result["shapes"][0][0]
+    parts.append(f"{where['runtime']}, {where['processor']}. Raw: [`{result['file']}`]({result['file']}).\n")
+    return "\n".join(parts)
+
+
+def blocks_page(result: Mapping[str, Any]) -> str:
+    """Accuracy without some blocks."""
+    rows = [
+        [", ".join(entry["left_out"]), interval(entry["score"], unit=" %"), interval(entry["drop"])]
+        for entry in result["blocks"]
+    ]
+    raw = f"{result['n']} examples of select. Raw: [`{result['file']}`]({result['file']}).\n"
+    return "\n".join([f"## {result['title']}\n", table(["left out", "accuracy", "drop"], rows), raw])
+
+
+def quantization_page(result: Mapping[str, Any]) -> str:
+    """Post-training quantizers side by side, network by network."""
+    parts = ["## Post-training 8 bits, beside ONNX Runtime's quantizer and NNCF\n"]
+    for case in result["quantization"]:
+        rows = [
+            [
+                file["label"],
+                interval(file["quality"]["score"], unit=" %"),
+                interval(file["quality"]["drop"]),
+                interval(file["p50"], digits=3),
+                faster(file["ratio"]),
+                f"{file['size'] / 1000:.0f}",
+                f"{file['seconds']:.1f}" if file["seconds"] is not None else "–",
+            ]
+            for file in case["files"]
+        ]
+        rows += [[row["label"], "–", "–", "–", "–", "–", row["failure"]] for row in case["failed"]]
+        parts += [
+            f"### {case['title']}\n",
+            (
+                f"{result['runtime']}, one thread, {case['processor']}; {result['calibration']} calibration examples. "
+                f"Raw: [`{result['file']}`]({result['file']}).\n"
+            ),
+            table(["file", "score", "drop", "latency p50, ms", "speed-up", "size, kB", "seconds to make"], rows),
+        ]
+    return "\n".join(parts)
+
+
+PAGES = {"candidates": run_page, "shapes": shapes_page, "blocks": blocks_page, "quantization": quantization_page}
+
+
 def main() -> None:
     results = record.latest()
-    pages = [run_page(result) for result in results.values() if "candidates" in result]
+    pages = [page(result) for result in results.values() for key, page in PAGES.items() if key in result]
     PAGE.write_text("\n".join([HEAD, *pages]))
     print(PAGE)
 

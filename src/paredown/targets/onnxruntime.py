@@ -65,11 +65,10 @@ class OnnxRuntime(Target):
     def capabilities(self) -> "Capabilities":
         """What the CPU kernels do.
 
-        Measured with ONNX Runtime 1.31 at one thread on a processor with AVX512-VNNI (a busy one: the best of 30
-        means of ten in microseconds, four 3x3 convolutions with ReLU on 16x16 images): 8 bits take 32, 53, 64 and
-        103 with 16, 24, 32 and 40 channels, but 98 with 31 and 148 with 33; float32 takes 56, 173, 172 and 372, and
-        275 with 31, for it rounds up to blocks of 16. Multiples of 16 suit both, multiples of 8 lose little in 8 bits
-        and nothing beyond the next block in float. Groups of several channels take 1.2 to 9 times as long in 8 bits.
+        Float kernels round channels up to blocks of 16 and 8-bit kernels to blocks of 8, so multiples of 16 suit both,
+        and multiples of 8 lose little in 8 bits and nothing beyond the next block in float. Convolutions in groups of
+        several channels have no fast 8-bit kernel. ``python -m benchmarks.shapes channels`` and ``groups`` measure both
+        on the machine at hand.
         """
         from paredown.graph.capabilities import Capabilities  # noqa: PLC0415 (targets import without torch)
 
