@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import record
+from benchmarks.coverage import page as coverage
 
 PAGE = Path(__file__).parent / "README.md"
 HEAD = """# Benchmarks
@@ -132,6 +133,7 @@ PAGES = {"candidates": run_page, "shapes": shapes_page, "blocks": blocks_page, "
 def main() -> None:
     results = record.latest()
     pages = [page(result) for result in results.values() for key, page in PAGES.items() if key in result]
+    pages += [coverage.section(result, table) for result in results.values() if "coverage" in result]
     PAGE.write_text("\n".join([HEAD, *pages]))
     print(PAGE)
 

@@ -1,0 +1,120 @@
+"""Each model and arm in a process of its own, with a time limit."""
+
+import dataclasses
+import functools
+import json
+import multiprocessing
+import time
+from collections.abc import Callable, Mapping, Sequence
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from benchmarks.coverage import paredown_arm, torch_pruning_arm
+from benchmarks.coverage.cases import Case, cases
+
+__all__ = ["ARMS", "Options", "run"]
+
+ARMS: Mapping[str, tuple[str, ...]] = {
+    "paredown": paredown_arm.STAGES,
+    "torch-pruning": torch_pruning_arm.STAGES,
+    "torch-pruning-heads": torch_pruning_arm.STAGES,
+}
+"""Arm to its stages."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """How to run.
+
+    Attributes:
+        out: folder of the results, one file per model and arm.
+        arms: which of `ARMS`.
+        limit_s: seconds per model and arm.
+        until: last stage of Paredown's arm.
+        again: run what `out` holds already, too.
+
+    """
+
+    out: Path
+    arms: tuple[str, ...] = tuple(ARMS)
+    limit_s: float = 240.0
+    until: str = paredown_arm.STAGES[-1]
+    again: bool = False
+
+
+def run(chosen: Sequence[Case], options: Options) -> None:
+    """Run every case on every arm, one after the other, and write ``<out>/<arm>/<case>.json``."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["benchmarks.coverage.warm"])
+    for number, case in enumerate(chosen, 1):
+        for arm in options.arms:
+            path = options.out / arm / f"{case.name.replace('/', '__')}.json"
+            if path.is_file() and not options.again:
+                continue
+            path.parent.mkdir(parents=True, exist_ok=True)
+            result = _one(context, case.name, arm, options)
+            path.write_text(json.dumps({"source": case.source, "family": case.family, **result}, indent=1) + "\n")
+            print(f"{number}/{len(chosen)} {case.name} {arm} {result['seconds']:.0f} s: {_word(result)}", flush=True)
+
+
+def _one(context: Any, name: str, arm: str, options: Options) -> dict[str, Any]:
+    read, write = context.Pipe(duplex=False)
+    stages: dict[str, Any] = {}
+    start = time.monotonic()
+    process = context.Process(target=_work, args=(write, name, arm, options.until), daemon=True)
+    process.start()
+    write.close()
+    failed = None
+    try:
+        while read.poll(max(0.0, start + options.limit_s - time.monotonic())):
+            stage, numbers = json.loads(read.recv_bytes())
+            if stage == "done":
+                break
+            if stage == "failed":
+                failed = {"stage": _next(arm, stages), "error": numbers["error"]}
+                break
+            stages[stage] = numbers
+        else:
+            failed = {"stage": _next(arm, stages), "error": f"not done in {options.limit_s:.0f} s"}
+    except EOFError:
+        failed = {"stage": _next(arm, stages), "error": "the process ended"}
+    seconds = time.monotonic() - start
+    process.kill()
+    process.join()
+    return {"name": name, "arm": arm, "seconds": seconds, "stages": stages, "failed": failed}
+
+
+def _next(arm: str, stages: Mapping[str, Any]) -> str:
+    return next((stage for stage in ARMS[arm] if stage not in stages), "end")
+
+
+def _word(result: Mapping[str, Any]) -> str:
+    if result["failed"]:
+        return f"{result['failed']['stage']}: {result['failed']['error']}"
+    errors = [f"{stage}: {n['error']}" for stage, n in result["stages"].items() if "error" in n]
+    if errors:
+        return "; ".join(errors)
+    cut, original = result["stages"]["cut"], result["stages"]["original"]
+    return f"fine, MACs {cut['macs'] / max(1, original['macs']):.0%}, changed {cut['changed_share']:.0%}"
+
+
+def _work(write: Connection, name: str, arm: str, until: str) -> None:
+    torch.set_num_threads(1)
+
+    def tell(stage: str, numbers: Mapping[str, Any]) -> None:
+        write.send_bytes(json.dumps([stage, numbers]).encode())
+
+    measure: Callable[[Case, Callable[[str, Mapping[str, Any]], None]], None]
+    match arm:
+        case "paredown":
+            measure = functools.partial(paredown_arm.measure, until=until)
+        case _:
+            measure = functools.partial(torch_pruning_arm.measure, heads=arm.endswith("heads"))
+    try:
+        measure(cases()[name], tell)
+        tell("done", {})
+    except Exception as error:  # noqa: BLE001 (the failure is the result)
+        tell("failed", {"error": paredown_arm.last_line(error)})
