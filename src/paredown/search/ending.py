@@ -224,7 +224,8 @@ class Ending:
         result: TrialResult = record.result
         first = next(iter(self._ledger.trials())).id
         rows, before = (self._ledger.measurement(f"judge/{key}") for key in (record.id, first))
-        quality, guards = self._bench.quality(rows, before) if rows and before else (None, {})
+        own = None if record.id == first else before  # of itself the original loses exactly nothing
+        quality, guards = self._bench.quality(rows, own) if rows and before else (None, {})
         return Measured(
             record.label,
             self._ledger.measurement(f"full latency/{record.id}") or result.latency,
