@@ -6,7 +6,7 @@ from pathlib import Path
 
 from benchmarks.coverage import collect, families, process
 from benchmarks.coverage.cases import cases
-from benchmarks.coverage.paredown_arm import STAGES
+from benchmarks.coverage.stages import ARMS, STAGES
 
 
 def main() -> None:
@@ -16,18 +16,19 @@ def main() -> None:
     run = commands.add_parser("run", help="run every model; what --out holds already is not run again")
     run.add_argument("--out", type=Path, required=True)
     run.add_argument("--only", nargs="*", default=[], help="names, or beginnings of names such as timm/")
-    run.add_argument("--arms", nargs="*", default=list(process.ARMS), choices=list(process.ARMS))
+    run.add_argument("--arms", nargs="*", default=list(ARMS), choices=list(ARMS))
     run.add_argument("--limit-s", type=float, default=240.0, help="per model and arm")
     run.add_argument("--until", default=STAGES[-1], choices=STAGES[2:], help="last stage of Paredown's arm")
     run.add_argument("--again", action="store_true", help="run what --out holds already, too")
     write = commands.add_parser("record", help="write the results of --out to benchmarks/results")
     write.add_argument("--out", type=Path, required=True)
+    write.add_argument("--note", default="", help="a sentence for the page, such as what was not run")
     options = parser.parse_args()
     if options.command == "list":
         families.write()
         return
     if options.command == "record":
-        print(collect.write(options.out))
+        print(collect.write(options.out, options.note))
         return
     chosen = [c for c in cases().values() if not options.only or c.name.startswith(tuple(options.only))]
     if not chosen:

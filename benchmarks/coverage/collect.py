@@ -9,16 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import record
-from benchmarks.coverage.paredown_arm import STAGES
-from benchmarks.coverage.process import ARMS
+from benchmarks.coverage.stages import ARMS, STAGES
 
 __all__ = ["agrees", "came_out", "ratio", "summary", "write"]
 
 _PACKAGES = ("torch", "torchvision", "timm", "transformers", "torch-pruning", "onnxruntime")
 
 
-def write(out: Path) -> Path:
-    """Store what a folder of runs holds as ``results/<date>-coverage.json``."""
+def write(out: Path, note: str = "") -> Path:
+    """Store what a folder of runs holds as ``results/<date>-coverage.json``; `note` says what is special about it."""
     models: dict[str, dict[str, Any]] = {}
     for arm in ARMS:
         for path in sorted((out / arm).glob("*.json")):
@@ -30,6 +29,7 @@ def write(out: Path) -> Path:
         "versions": {name: importlib.metadata.version(name) for name in _PACKAGES},
         "processor": _processor(),
         "threads": 1,
+        "note": note,
         "summary": {source: summary(group) for source, group in _groups(models).items()},
     }
     return record.write("coverage", result)

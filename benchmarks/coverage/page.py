@@ -26,11 +26,11 @@ def section(result: Mapping[str, Any], table: Table) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in result["versions"].items())
     return (
         "## Coverage: half of every free group is cut\n\n"
-        "*Comes out*: no error, and every output has the shape it had, at batches of 1, 2 and 3. *Proven*: every node "
+        "*Comes out*: no error, and every output has the shape it had, at two batch sizes or more. *Proven*: every node "
         "agrees with the masked original wherever masking is equivalent, and has the shape foreseen. *Frozen*: entries of parameters whose shape did "
         "not change, counted on plain tensors; MACs by `torch.utils.flop_counter`. A stage that the original fails "
         "itself is not asked for.\n\n"
-        f"{versions}; {result['processor']}, one thread. Every model: [coverage/README.md](coverage/README.md); raw: "
+        f"{result['note']}\n\n{versions}; {result['processor']}, one thread. Every model: [coverage/README.md](coverage/README.md); raw: "
         f"[`{result['file']}`]({result['file']}).\n\n{table(head, rows)}"
     )
 
@@ -44,7 +44,7 @@ def _summary_row(source: str, numbers: Mapping[str, Any]) -> list[str]:
         f"{numbers['captured']} of {numbers['models']}",
         f"{numbers['came_out']} of {numbers['captured']}",
         *(f"{p['came_out']} of {p['models']} ({p['not_in_time']} not in time)" if p["models"] else "–" for p in peers),
-        *(f"{stage['fine']} of {stage['asked']}" for stage in stages),
+        *(f"{stage['fine']} of {stage['asked']}" if stage["asked"] else "–" for stage in stages),
         str(numbers["macs_at_most_40_percent"]),
         str(numbers["frozen_at_most_10_percent"]),
         f"{median:.1f} s ({largest:.1f} s)" if median is not None else "–",

@@ -16,6 +16,7 @@ from torch import nn
 import paredown
 from benchmarks.coverage import counting
 from benchmarks.coverage.cases import Case
+from benchmarks.coverage.stages import STAGES
 from benchmarks.coverage.steps import step
 from paredown import prune, targets
 from paredown.graph.axes import Axes, analyse
@@ -24,10 +25,7 @@ from paredown.graph.cut.cutting import choose
 from paredown.graph.network import Network
 from paredown.recipe.evidence import Evidence
 
-__all__ = ["STAGES", "measure"]
-
-STAGES = ("original", "capture", "cut", "shape", "proof", "train", "bf16", "onnx")
-"""In this order. A stage after the cut that fails does not stop those behind it."""
+__all__ = ["last_line", "measure"]
 
 Tell = Callable[[str, Mapping[str, Any]], None]
 

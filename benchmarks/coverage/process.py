@@ -14,15 +14,9 @@ import torch
 
 from benchmarks.coverage import paredown_arm, torch_pruning_arm
 from benchmarks.coverage.cases import Case, cases
+from benchmarks.coverage.stages import ARMS, STAGES
 
-__all__ = ["ARMS", "Options", "run"]
-
-ARMS: Mapping[str, tuple[str, ...]] = {
-    "paredown": paredown_arm.STAGES,
-    "torch-pruning": torch_pruning_arm.STAGES,
-    "torch-pruning-heads": torch_pruning_arm.STAGES,
-}
-"""Arm to its stages."""
+__all__ = ["Options", "run"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,7 +35,7 @@ class Options:
     out: Path
     arms: tuple[str, ...] = tuple(ARMS)
     limit_s: float = 240.0
-    until: str = paredown_arm.STAGES[-1]
+    until: str = STAGES[-1]
     again: bool = False
 
 

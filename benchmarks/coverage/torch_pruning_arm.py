@@ -12,9 +12,7 @@ from benchmarks.coverage import counting
 from benchmarks.coverage.cases import Case
 from benchmarks.coverage.steps import step
 
-__all__ = ["STAGES", "measure"]
-
-STAGES = ("original", "cut", "shape", "train")
+__all__ = ["measure"]
 
 Tell = Callable[[str, Mapping[str, Any]], None]
 
