@@ -31,7 +31,8 @@ class ArmPlan:
     def label(self) -> str:
         """Short name for people: the family, and what is kept where something is cut."""
         name = "int8" if self.name == "quantize" else self.name
-        name = "slim" if name == "architecture" else name
+        if name == "architecture":
+            name = "shallow" if Move.SHALLOW in self.sketch.order else "slim"
         return f"{name} {100 * self.sketch.macs:.0f}%" if any(move.cuts for move in self.sketch.order) else name
 
 
@@ -41,7 +42,7 @@ def arms(space: Space, prober: Prober) -> tuple[ArmPlan, ...]:
     - quantize: 8 bits after training, no training;
     - prune: channels cut to the size that aims at the budget, then plain training;
     - distill: a student with every width cut alike, taught by the original;
-    - architecture: the network slimmed by evolution, then plain training;
+    - architecture: blocks left out where the network has any, else widths chosen by evolution, then plain training;
     - regularize: the network as it is, trained on with regularization;
     - random prune: as prune, channels drawn by lot (control);
     - no teacher: as distill, without the teacher (control).
@@ -51,7 +52,7 @@ def arms(space: Space, prober: Prober) -> tuple[ArmPlan, ...]:
         "quantize": ("arm", Sketch((Move.INT8,), epochs=())),
         "prune": ("arm", Sketch((Move.PRUNE, Move.TRAIN))),
         "distill": ("arm", Sketch(student, using=space.teacher())),
-        "architecture": ("arm", Sketch((Move.SLIM, Move.TRAIN))),
+        "architecture": ("arm", Sketch((_slimming(space, prober), Move.TRAIN))),
         "regularize": ("arm", Sketch((Move.TRAIN,), using=space.tricks())),
         "random prune": ("control", Sketch((Move.RANDOM, Move.TRAIN))),
         "no teacher": ("control", Sketch(student)),
@@ -63,6 +64,11 @@ def arms(space: Space, prober: Prober) -> tuple[ArmPlan, ...]:
             continue
         plans.append(ArmPlan(name, role, _sized(sketch, prober)))
     return tuple(plans)
+
+
+def _slimming(space: Space, prober: Prober) -> Move:
+    """Leaving out whole blocks saves more time than narrowing layers, and needs less training to recover from."""
+    return Move.SHALLOW if prober.skippable and space.allows((Move.SHALLOW,)) else Move.SLIM
 
 
 def _sized(sketch: Sketch, prober: Prober) -> Sketch:

@@ -79,6 +79,11 @@ class Prober:
             return min(self._levels(), default=_LARGEST)
         return self.bench.ledger.decide("least share", self._find_least)
 
+    @property
+    def skippable(self) -> bool:
+        """Whether this network has blocks that can be left out."""
+        return bool(self._levels())
+
     def _levels(self) -> tuple[float, ...]:
         """Empty where no block can be left out: the first shape says so, and the move is banned."""
         return self.bench.ledger.decide("depths", lambda: architecture.Slim(width=None).levels(self.bench.network))
