@@ -1,28 +1,18 @@
 """Distance from the geometric median: what is near all others can be replaced by them."""
 
 import dataclasses
-from collections.abc import Iterable, Mapping
-from functools import partial
-from typing import TYPE_CHECKING
 
 import torch
 
-from paredown.graph.axes import Axes, Group
-from paredown.graph.cut.weights import members
-from paredown.graph.network import Network
-from paredown.prune.aggregation import Aggregation, Mean
-from paredown.prune.importance import Importance
-from paredown.prune.normalization import ByMean
+from paredown.graph.axes import Axes, Carrier, Group
+from paredown.prune.of_weights import OfWeights
 from paredown.prune.places import slices
-
-if TYPE_CHECKING:
-    from paredown.recipe.evidence import Evidence
 
 __all__ = ["FPGM"]
 
 
 @dataclasses.dataclass(frozen=True)
-class FPGM(Importance):
+class FPGM(OfWeights):
     """Filter pruning via geometric median: the sum of distances to the other indices.
 
     ``I_j = mean over members m of D_j / mean_k D_k``, where ``D_j = sum_k |m_j - m_k|_2`` over the indices of the
@@ -38,24 +28,8 @@ class FPGM(Importance):
 
     """
 
-    over: Aggregation = dataclasses.field(default_factory=partial(Mean, ByMean()))
-
-    def score(
-        self,
-        network: Network,
-        axes: Axes,
-        groups: Iterable[Group],
-        evidence: "Evidence",  # noqa: ARG002
-    ) -> Mapping[str, torch.Tensor]:
-        """See `Importance.score`; data is not looked at."""
-        return {
-            group.name: self.over.combine(
-                [_distances(slices(axes, group, carrier, weight), group) for carrier, weight in members(network, group)]
-            )
-            for group in groups
-        }
-
-
-def _distances(rows: torch.Tensor, group: Group) -> torch.Tensor:
-    total = torch.cdist(rows, rows).sum(-1)
-    return total if group.outer else total[0]
+    def of_member(self, axes: Axes, group: Group, carrier: Carrier, weight: torch.Tensor) -> torch.Tensor:
+        """See `OfWeights.of_member`."""
+        rows = slices(axes, group, carrier, weight)
+        distances = torch.cdist(rows, rows).sum(-1)
+        return distances if group.outer else distances[0]

@@ -1,27 +1,18 @@
 """Magnitude relative to what is at least as large."""
 
 import dataclasses
-from collections.abc import Iterable, Mapping
-from functools import partial
-from typing import TYPE_CHECKING
 
 import torch
 
-from paredown.graph.axes import Axes, Group
-from paredown.graph.network import Network
-from paredown.prune.aggregation import Aggregation, Mean
-from paredown.prune.importance import Importance
-from paredown.prune.members import score_members
-from paredown.prune.normalization import ByMean
-
-if TYPE_CHECKING:
-    from paredown.recipe.evidence import Evidence
+from paredown.graph.axes import Axes, Carrier, Group
+from paredown.graph.cut.weights import per_index
+from paredown.prune.of_weights import OfWeights
 
 __all__ = ["LAMP"]
 
 
 @dataclasses.dataclass(frozen=True)
-class LAMP(Importance):
+class LAMP(OfWeights):
     """Layer-adaptive magnitude: the energy of an index as a share of the energy that would be left without the smaller.
 
     ``I_j = E_j / sum over k with E_k >= E_j of E_k``, where ``E_j = mean over members m of |m_j|^2 / mean_k |m_k|^2``
@@ -36,18 +27,13 @@ class LAMP(Importance):
 
     """
 
-    over: Aggregation = dataclasses.field(default_factory=partial(Mean, ByMean()))
+    def of_member(self, axes: Axes, group: Group, carrier: Carrier, weight: torch.Tensor) -> torch.Tensor:
+        """See `OfWeights.of_member`."""
+        return per_index(axes, group, carrier, weight.double().square())
 
-    def score(
-        self,
-        network: Network,
-        axes: Axes,
-        groups: Iterable[Group],
-        evidence: "Evidence",  # noqa: ARG002
-    ) -> Mapping[str, torch.Tensor]:
-        """See `Importance.score`; data is not looked at."""
-        energies = score_members(network, axes, groups, self.over, lambda _, weight: weight.double().square())
-        return {name: _share_of_larger(energy) for name, energy in energies.items()}
+    def of_group(self, scores: torch.Tensor) -> torch.Tensor:
+        """Each energy as a share of those that are not smaller."""
+        return _share_of_larger(scores)
 
 
 def _share_of_larger(energy: torch.Tensor) -> torch.Tensor:

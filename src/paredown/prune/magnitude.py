@@ -1,27 +1,18 @@
 """Magnitude of weights: data-free, and hard to beat once the network is trained on."""
 
 import dataclasses
-from collections.abc import Iterable, Mapping
-from functools import partial
-from typing import TYPE_CHECKING
 
 import torch
 
-from paredown.graph.axes import Axes, Group
-from paredown.graph.network import Network
-from paredown.prune.aggregation import Aggregation, Mean
-from paredown.prune.importance import Importance
-from paredown.prune.members import score_members
-from paredown.prune.normalization import ByMean
-
-if TYPE_CHECKING:
-    from paredown.recipe.evidence import Evidence
+from paredown.graph.axes import Axes, Carrier, Group
+from paredown.graph.cut.weights import per_index
+from paredown.prune.of_weights import OfWeights
 
 __all__ = ["L1", "L2"]
 
 
 @dataclasses.dataclass(frozen=True)
-class L1(Importance):
+class L1(OfWeights):
     """Sum of absolute weights.
 
     ``I_j = mean over members m of |m_j|_1 / mean_k |m_k|_1``, where ``m_j`` are the weights of member ``m`` at index
@@ -35,21 +26,13 @@ class L1(Importance):
 
     """
 
-    over: Aggregation = dataclasses.field(default_factory=partial(Mean, ByMean()))
-
-    def score(
-        self,
-        network: Network,
-        axes: Axes,
-        groups: Iterable[Group],
-        evidence: "Evidence",  # noqa: ARG002
-    ) -> Mapping[str, torch.Tensor]:
-        """See `Importance.score`; data is not looked at."""
-        return score_members(network, axes, groups, self.over, lambda _, weight: weight.abs())
+    def of_member(self, axes: Axes, group: Group, carrier: Carrier, weight: torch.Tensor) -> torch.Tensor:
+        """See `OfWeights.of_member`."""
+        return per_index(axes, group, carrier, weight.abs())
 
 
 @dataclasses.dataclass(frozen=True)
-class L2(Importance):
+class L2(OfWeights):
     """Euclidean norm of weights.
 
     ``I_j = mean over members m of |m_j|_2 / mean_k |m_k|_2``, where ``m_j`` are the weights of member ``m`` at index
@@ -63,16 +46,6 @@ class L2(Importance):
 
     """
 
-    over: Aggregation = dataclasses.field(default_factory=partial(Mean, ByMean()))
-
-    def score(
-        self,
-        network: Network,
-        axes: Axes,
-        groups: Iterable[Group],
-        evidence: "Evidence",  # noqa: ARG002
-    ) -> Mapping[str, torch.Tensor]:
-        """See `Importance.score`; data is not looked at."""
-        return score_members(
-            network, axes, groups, self.over, lambda _, weight: weight.double().square(), finish=torch.sqrt
-        )
+    def of_member(self, axes: Axes, group: Group, carrier: Carrier, weight: torch.Tensor) -> torch.Tensor:
+        """See `OfWeights.of_member`."""
+        return per_index(axes, group, carrier, weight.double().square()).sqrt()

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import torch
 
 from paredown.graph.axes import Axes, Group
+from paredown.graph.cut.weights import members, per_index
 from paredown.graph.network import Network
 from paredown.prune.aggregation import Aggregation, Mean
 from paredown.prune.importance import Importance
-from paredown.prune.members import score_members
 
 if TYPE_CHECKING:
     from paredown.recipe.evidence import Evidence
@@ -41,10 +41,12 @@ class Taylor(Importance):
     ) -> Mapping[str, torch.Tensor]:
         """See `Importance.score`."""
         gradients = evidence.gradients(network)
-        return score_members(
-            network,
-            axes,
-            groups,
-            self.over,
-            lambda carrier, weight: (weight.cpu() * gradients[carrier.name]).abs(),
-        )
+        return {
+            group.name: self.over.combine(
+                [
+                    per_index(axes, group, carrier, (weight.cpu() * gradients[carrier.name]).abs())
+                    for carrier, weight in members(network, group)
+                ]
+            )
+            for group in groups
+        }
