@@ -158,3 +158,9 @@ def test_settings_out_of_range(make, words):
 def test_the_goal_can_be_moved():
     assert prune.Latency(0.5).goal == 0.5
     assert prune.Latency(0.5, levels=4).toward(0.7) == prune.Latency(0.7, levels=4)
+
+
+def test_planning_draws_nothing_from_the_generator_of_the_process():
+    before = torch.get_rng_state()
+    plan(wide(), prune.Channels(allocation=prune.Latency(0.6, levels=3), importance=prune.Random()), Even())
+    assert torch.equal(torch.get_rng_state(), before)

@@ -139,7 +139,7 @@ class _Times:
         """Milliseconds of each beyond what calling the runtime costs."""
         timed = (_CALL, *kernels)
         call, *took = self._ranking.evidence.milliseconds(
-            [kernel.network() for kernel in timed], [[torch.randn(kernel.rows)] for kernel in timed]
+            [kernel.network() for kernel in timed], [[kernel.example()] for kernel in timed]
         )
         return {kernel: max(0.0, one - call) for kernel, one in zip(kernels, took, strict=True)}
 

@@ -57,10 +57,8 @@ def gradual(cut: _Cut, train: Train, rounds: int = 5) -> tuple[_Cut | Train, ...
     rounded in every round.
 
     Args:
-        cut: what the whole schedule comes to; its criterion ranks anew in every round.
-        train: what follows every cut, each time with another seed and its whole schedule of learning rates: learning
-            rate rewinding (Renda, Frankle, Carbin, ICLR 2020, arXiv:2003.02389). After `Weights`, `regularize.Rewind`
-            in it rewinds the weights too: lottery tickets (Frankle, Carbin, ICLR 2019, arXiv:1803.03635).
+        cut: what the whole schedule comes to.
+        train: what follows every cut, as in `iterative`.
         rounds: number of cuts.
 
     Returns:

@@ -20,8 +20,8 @@ class GradientPenalty(Ingredient):
     """Price the gradient of the loss by the inputs (Drucker & Le Cun 1992; Ross & Doshi-Velez 2018, arXiv:1711.09404).
 
     The term is ``strength`` times the mean over examples of ``||d loss / d inputs||²``, the loss being that of the
-    single example. A step costs two forward and three backward passes, the added ones in float32. Batch norm couples the examples of a batch,
-    and that coupling is part of the derivative.
+    single example. A step costs two forward and three backward passes, the added ones in float32. Batch norm couples the
+    examples of a batch, and that coupling is part of the derivative.
 
     Attributes:
         strength: of the term, above 0.

@@ -18,8 +18,8 @@ class JacobianPenalty(Ingredient):
 
     The term is ``strength / 2`` times the mean over examples of the squared Frobenius norm of ``d outputs / d inputs``,
     estimated without bias from one random direction v per example: ``C * ||d (v · outputs) / d inputs||²`` with v
-    uniform on the unit sphere of the C outputs. A step costs two forward and three backward passes, the added ones in float32. Batch norm couples
-    the examples of a batch, and that coupling is part of the derivative.
+    uniform on the unit sphere of the C outputs. A step costs two forward and three backward passes, the added ones in
+    float32. Batch norm couples the examples of a batch, and that coupling is part of the derivative.
 
     Attributes:
         strength: of the term, above 0.

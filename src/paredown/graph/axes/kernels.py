@@ -55,6 +55,11 @@ class Kernel:
         groups = self.rows[1] // self.weight[1]
         return rows, weight, bias, *map(list, self.settings), groups
 
+    def example(self, rows: int | None = None) -> torch.Tensor:
+        """An input with so many rows, those of one example of the network where not given; always the same."""
+        shape = (self.rows[0] if rows is None else rows, *self.rows[1:])
+        return torch.randn(shape, generator=torch.Generator().manual_seed(0))
+
     def network(self) -> Network:
         """A network that computes nothing else, with random weights; its example is one row more than `rows` has."""
         root = nn.Module()
@@ -68,7 +73,7 @@ class Kernel:
         bias = graph.get_attr("bias") if self.bias else None
         result = graph.call_function(self.operator, self._arguments(source, weight, bias))
         graph.output((result,))
-        example = torch.randn(self.rows[0] + 1, *self.rows[1:], generator=generator)
+        example = self.example(self.rows[0] + 1)
         spec = InputSpec("x", torch.float32, ("batch", *self.rows[1:]))
         _, nesting = flatten(((example,), {}))
         _, single = flatten(example)
