@@ -1,9 +1,11 @@
+import dataclasses
 import io
 
 import pytest
 from rich.console import Console
 
 from paredown import report
+from paredown.verdict.summary import FindingSummary
 
 from . import summaries
 
@@ -27,6 +29,18 @@ def test_terminal_tells_verdict_budget_and_findings():
     ):
         assert words in text
     assert "✗ misses" in printed(summaries.unmet())
+
+
+def test_a_finding_about_many_files_is_told_once():
+    def about(name):
+        return FindingSummary("PD106", "too few examples for this margin", "tip", f"text about {name}", name)
+
+    told = (about("int8"), FindingSummary("PD999", "something else", "tip", "other text", ""), about("a"), about("b"))
+    text = printed(dataclasses.replace(summaries.rich(), findings=told), 200)
+    assert text.count("PD106") == text.count("PD999") == 1
+    assert "(int8): text about int8" in text
+    assert "also: a, b" in text
+    assert "text about b" not in text
 
 
 @pytest.mark.parametrize("name", ["rich", "unmet", "bare", "single", "ugly"])

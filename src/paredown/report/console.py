@@ -164,7 +164,11 @@ def _findings(summary: "RunSummary", console: "Console") -> None:
     told = [finding for finding in summary.findings if finding.severity in ("issue", "tip")]
     if told:
         _heading(console, "Findings")
-    for finding in told:
+    for code in dict.fromkeys(finding.code for finding in told):  # told once in full; the page tells all of them
+        finding, *others = [finding for finding in told if finding.code == code]
         style = "red" if finding.severity == "issue" else "yellow"
         where = f" ({finding.candidate})" if finding.candidate else ""
         console.print(Text.assemble((finding.code, style), " ", (finding.title + where, "bold"), f": {finding.text}"))
+        if others:
+            also = ", ".join(dict.fromkeys(other.candidate or "the run" for other in others))
+            console.print(Text(f"  also: {also}", style="dim"))
