@@ -46,6 +46,12 @@ def test_of_infeasible_ones_the_one_that_misses_least_overall():
     assert best([far, near, unknown], BUDGET) == "near"
 
 
+def test_of_equally_small_ones_the_one_that_loses_least():
+    worse = standing("a", 0.3, 0.7, latency=0.4, drop=0.3)
+    better = standing("b", 0.3, 0.2, latency=0.4, drop=0.8)
+    assert best([worse, better], BUDGET) == "b"
+
+
 def test_nothing_to_choose_from():
     assert best([], BUDGET) is None
 

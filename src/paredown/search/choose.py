@@ -73,7 +73,8 @@ def wish(budget: Budget) -> str:
 def best(standings: Sequence[Standing], budget: Budget) -> str | None:
     """Key of the file to ship, None where there is none at all.
 
-    Among those that meet the budget beyond doubt: the smallest in what `wish` names. Where none is beyond doubt: the
+    Among those that meet the budget beyond doubt: the smallest in what `wish` names; of equal ones (the same shape,
+    trained for longer) the one that loses least. Where none is beyond doubt: the
     one with the most room by estimate; where none meets it even by estimate: the one that misses by least.
     """
     if not standings:
@@ -83,14 +84,14 @@ def best(standings: Sequence[Standing], budget: Budget) -> str | None:
     pool = [standing for standing in standings if levels[standing.key] is level]
     wanted = wish(budget)
 
-    def rank(standing: Standing) -> tuple[float, float, str]:
+    def rank(standing: Standing) -> tuple[float, float, float, str]:
         missed = 0.0
         if level is Feasible.PERHAPS:
             open_ = [limit.room for limit in standing.limits if limit.outcome is not Outcome.MEETS]
             missed = -min(open_)
         elif level is Feasible.NO:
             missed = sum(excess(limit) for limit in standing.limits)
-        return (missed, _value(standing, wanted), standing.key)
+        return (missed, _value(standing, wanted), _value(standing, "drop"), standing.key)
 
     return min(pool, key=rank).key
 
