@@ -58,9 +58,7 @@ def is_dynamic(node: fx.Node) -> bool:
     return node.target is torch.ops.paredown.dynamic_quantize.default
 
 
-def round_dynamically(
-    network: Network, node: fx.Node, users: Iterable[fx.Node], form: IntFormat = UINT8
-) -> fx.Node:
+def round_dynamically(network: Network, node: fx.Node, users: Iterable[fx.Node], form: IntFormat = UINT8) -> fx.Node:
     """Let some readers of a node's value read it rounded; the network is changed, call ``recompile()`` when done."""
     graph, place = network.graph_module.graph, node
     while place.op == "placeholder" and place.next.op == "placeholder":

@@ -27,6 +27,7 @@ from paredown.graph.stock import STOCK
 
 __all__ = ["exported_program", "fresh_shapes"]
 
+
 def exported_program(network: Network, tensors: Mapping[str, torch.Tensor]) -> ExportedProgram:
     """The network in eval mode, taking and returning flat tensors.
 

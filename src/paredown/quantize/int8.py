@@ -18,7 +18,7 @@ from paredown.quantize.minmax import MinMax
 from paredown.quantize.placement import Placement, Point, Weight, place
 from paredown.quantize.range import Collector, Range, WeightRange, grid, next_power_of_two
 from paredown.quantize.refinement import Refinement
-from paredown.quantize.refining import finite_weight, refinements, refined, refuse_quantized, write_refined
+from paredown.quantize.refining import finite_weight, refined, refinements, refuse_quantized, write_refined
 from paredown.recipe.plan import Plan
 from paredown.recipe.transform import Transform
 

@@ -18,7 +18,7 @@ from paredown.recipe.transform import Transform
 if TYPE_CHECKING:
     from paredown.recipe.evidence import Evidence
 
-__all__ = ["finite_weight", "refinements", "refined", "refuse_quantized", "write_refined"]
+__all__ = ["finite_weight", "refined", "refinements", "refuse_quantized", "write_refined"]
 
 _REFINED = ".refined"
 
