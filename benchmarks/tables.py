@@ -133,7 +133,7 @@ def language_page(result: Mapping[str, Any]) -> str:
         [
             file["label"],
             interval(file["quality"]["score"], digits=3),
-            interval(file["quality"]["drop"], digits=3),
+            interval(file["quality"]["drop"], digits=3) if file["label"] != "float" else "–",
             interval(file["to_nearest"]["drop"], digits=3) if file["to_nearest"] else "–",
             interval(file["p50"], digits=3),
             faster(file["ratio"]),

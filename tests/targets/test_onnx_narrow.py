@@ -146,3 +146,13 @@ def test_an_integer_product_that_was_not_fused_is_reported(network, tmp_path):
     found = onnx_look.look(tmp_path / "optimised.onnx", network)
     assert found.unfused == ("MatMulInteger 'mix' is not fused with what rounds its input",)
     assert found.quantized == 1
+
+
+def test_convolutions_take_no_groups(tmp_path):
+    network = paredown.capture(nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten()), torch.randn(2, 3, 8, 8))
+    weight = next(node for node in network.nodes() if node.target == "0.weight")
+    insert_after(network, weight, "0.weight", Grid(torch.ones(4, 1, 1, 1), torch.zeros(4, 1, 1, 1), INT8, axis=1))
+    with pytest.raises(
+        LoweringError, match=r"node '.*weight' is rounded in groups; ONNX Runtime's 8-bit kernels take one sc"
+    ):
+        OnnxRuntime().lower(network.recompile(), tmp_path / "network.onnx")
