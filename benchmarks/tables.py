@@ -10,6 +10,7 @@ from typing import Any
 
 from benchmarks import headline, record
 from benchmarks.coverage import page as coverage
+from benchmarks.training import page as training
 
 PAGE = Path(__file__).parent / "README.md"
 HEAD = """# Benchmarks
@@ -154,6 +155,9 @@ def pages(results: Mapping[str, Mapping[str, Any]]) -> dict[Path, str]:
     """Every generated page by path."""
     sections = [page(result) for result in results.values() for key, page in PAGES.items() if key in result]
     made = {headline.README: headline.readme(results[headline.RUN], table, interval, faster)}
+    trained = [result for result in results.values() if "training" in result]
+    if trained:
+        sections.append(training.section(trained, table, interval))
     for result in results.values():
         if "coverage" in result:
             sections.append(coverage.section(result, table))

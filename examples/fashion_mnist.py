@@ -21,14 +21,15 @@ NEEDED = tuple(
 )
 
 
-def network() -> nn.Sequential:
+def network(width: int = 32) -> nn.Sequential:
     """Three convolutions with batch norm: 28×28 grey images in, ten classes out."""
 
     def stage(inputs: int, outputs: int, stride: int) -> list[nn.Module]:
         return [nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU()]
 
-    body = [*stage(1, 32, 1), *stage(32, 64, 2), *stage(64, 128, 2), *stage(128, 128, 1)]
-    return nn.Sequential(*body, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(0.2), nn.Linear(128, 10))
+    widths = (1, width, 2 * width, 4 * width, 4 * width)
+    body = [layer for sizes in zip(widths, widths[1:], (1, 2, 2, 1), strict=False) for layer in stage(*sizes)]
+    return nn.Sequential(*body, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(0.2), nn.Linear(4 * width, 10))
 
 
 def read(data: Path, part: str) -> tuple[Tensor, Tensor]:
