@@ -182,6 +182,34 @@ def test_the_original_needs_no_seeds():
     assert [pair.scope for pair in found.pairs] == ["files", "files", "recipes"]
 
 
+def test_an_arm_without_chance_needs_no_seeds():
+    """Rounding without training gives one file, whatever the seed: it meets recipes with the one it has."""
+    rounded = Arm("int8", (Measured("r", latency_of(0.5, session="r")),), recipes([0.95]), fixed=True)
+    original = Arm("original", (Measured("o", latency_of()),), recipes([0.95], seed=3), fixed=True)
+    trained = tuple(Measured("f", latency_of(0.6 + 0.001 * i, session=str(i))) for i in range(3))
+    pruned = Arm("prune", trained, recipes([0.85] * 3, seed=9))
+    found = compare([rounded, original, pruned], score=scores.accuracy)
+    by_names = {(pair.a, pair.b, pair.quantity): pair for pair in found.pairs}
+    assert by_names["int8", "original", "score"].scope == "files"  # chance had no say in either
+    for quantity in ("score", "latency"):
+        assert by_names["int8", "prune", quantity].scope == "recipes"
+        assert by_names["int8", "prune", quantity].outcome is Result.A_WINS
+    assert by_names["original", "prune", "latency"].outcome is Result.B_WINS
+    scattered = Arm("prune", trained, recipes([0.97, 0.9, 0.83], seed=9))
+    (pair,) = compare([rounded, scattered], score=scores.accuracy).of("score")
+    assert pair.outcome is Result.CANNOT_TELL
+
+
+def test_the_noise_of_a_single_file_is_not_forgotten():
+    def between(spread):
+        one = Arm("a", (Measured("r", latency_of(0.5, spread=spread, session="r")),), fixed=True)
+        many = tuple(Measured("f", latency_of(0.5 + 0.001 * i, session=str(i))) for i in range(3))
+        (pair,) = compare([one, Arm("b", many)]).pairs
+        return pair.difference.high - pair.difference.low
+
+    assert between(0.2) > 3 * between(0.001)
+
+
 def test_seeds_that_scatter_leave_recipes_undecided():
     a = Arm("a", (Measured("f"),) * 3, recipes([0.95, 0.90, 0.85]))
     b = Arm("b", (Measured("g"),) * 3, recipes([0.93, 0.88, 0.80], seed=5))

@@ -130,9 +130,10 @@ def _score_of_recipes(
 def _welch(
     estimate: float, first: np.ndarray, second: np.ndarray, extra: float = 0.0
 ) -> tuple[Interval, Callable[[float], float]]:
-    parts = [values.var(ddof=1) / len(values) for values in (first, second)]
-    squares = sum(part**2 / (len(values) - 1) for part, values in zip(parts, (first, second), strict=True))
-    freedom = sum(parts) ** 2 / squares if squares > 0 else len(first) + len(second) - 2
+    drawn = [values for values in (first, second) if len(values) > 1]  # a single value is one without chance
+    parts = [values.var(ddof=1) / len(values) for values in drawn]
+    squares = sum(part**2 / (len(values) - 1) for part, values in zip(parts, drawn, strict=True))
+    freedom = sum(parts) ** 2 / squares if squares > 0 else max(1, len(first) + len(second) - 2)
     error = math.sqrt(sum(parts) + extra)
     half = student.quantile(0.975, freedom) * error
     difference = Interval(estimate, estimate - half, estimate + half)
@@ -142,7 +143,8 @@ def _welch(
 def _latency(labels: tuple[str, str], timed: Sequence[Sequence[Latency]], margins: Margins, scope: str) -> Claim:
     if scope == "recipes":
         logs = [np.array([np.mean(one.log_ratios or (0.0,)) for one in latencies]) for latencies in timed]
-        difference, p_above = _welch(float(logs[1].mean() - logs[0].mean()), logs[0], logs[1])
+        between = sum(_noise(latencies[0]) for latencies in timed if len(latencies) == 1)
+        difference, p_above = _welch(float(logs[1].mean() - logs[0].mean()), logs[0], logs[1], between)
         looks: tuple[int, ...] = (1,)
     else:
         difference, p_above, looks = _latency_of_files(timed[0][0], timed[1][0])
@@ -150,6 +152,12 @@ def _latency(labels: tuple[str, str], timed: Sequence[Sequence[Latency]], margin
     p, best = _best(p_above, -edge, edge, Result.A_WINS, Result.B_WINS)
     shown = Interval(_per_cent(difference.estimate), _per_cent(difference.low), _per_cent(difference.high))
     return Claim(*labels, "latency", shown, "%", 100 * margins.latency, sequential.adjust(p, looks), best, scope)
+
+
+def _noise(latency: Latency) -> float:
+    """Variance of the mean of a file's log-ratios, which is all the chance there is in an arm of one file."""
+    ratios = np.array(latency.log_ratios)
+    return float(ratios.var(ddof=1) / len(ratios)) if len(ratios) > 1 else 0.0
 
 
 def _per_cent(log_ratio: float) -> float:

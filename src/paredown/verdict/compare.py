@@ -28,8 +28,9 @@ class Comparison:
 
     Attributes:
         pairs: every two arms in every quantity that both were measured in.
-        scope: ``recipes`` where there are pairs of arms with files of three or more seeds each; only of those pairs
-            (see their own scope) may one say that a technique beats another. The others are about these very files.
+        scope: ``recipes`` where there are pairs of arms with files of three or more seeds each (one file is enough of an
+            arm that is made without chance); only of those pairs (see their own scope) may one say that a technique
+            beats another. The others are about these very files.
         margins: what counted as a tie.
 
     """
@@ -86,7 +87,9 @@ def compare(
 
 
 def _scope(a: Arm, b: Arm) -> str:
-    return "recipes" if min(len(a.files), len(b.files)) >= _SEEDS else "files"
+    """About recipes where chance had a say in at least one arm, and had it often enough in all such arms."""
+    drawn = [len(arm.files) for arm in (a, b) if not arm.fixed]
+    return "recipes" if drawn and min(drawn) >= _SEEDS else "files"
 
 
 def _arms(arms: Mapping[str, Measured] | Sequence[Arm], rows: Mapping[str, Rows]) -> list[Arm]:
