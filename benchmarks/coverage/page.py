@@ -29,9 +29,18 @@ def section(result: Mapping[str, Any], table: Table) -> str:
         "agrees with the masked original wherever masking is equivalent, and has the shape foreseen. *Frozen*: entries of parameters whose shape did "
         "not change, counted on plain tensors; MACs by `torch.utils.flop_counter`. A stage that the original fails "
         "itself is not asked for.\n\n"
-        f"{result['note']}\n\n{versions}; {result['processor']}, one thread. Every model: [coverage/README.md](coverage/README.md); raw: "
+        f"{_told(result)}{versions}; {result['processor']}, one thread. Every model: [coverage/README.md](coverage/README.md); raw: "
         f"[`{result['file']}`]({result['file']}).\n\n{table(head, rows)}"
     )
+
+
+def _told(result: Mapping[str, Any]) -> str:
+    """The note, and whether all rows of Paredown's arm were made by one engine."""
+    states = result.get("engine_states", 1)
+    mixed = (
+        f"Paredown's rows were made by {states} states of the engine, which was mended meanwhile." if states > 1 else ""
+    )
+    return "".join(f"{sentence}\n\n" for sentence in (result["note"], mixed) if sentence)
 
 
 def _summary_row(source: str, numbers: Mapping[str, Any]) -> list[str]:

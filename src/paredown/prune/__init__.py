@@ -8,6 +8,8 @@ from paredown.prune.channels import Channels
 from paredown.prune.erk import ERK
 from paredown.prune.fisher import Fisher
 from paredown.prune.fpgm import FPGM
+from paredown.prune.hessian_trace import HessianTrace
+from paredown.prune.hrank import HRank
 from paredown.prune.importance import Importance
 from paredown.prune.isomorphic import Isomorphic
 from paredown.prune.lamp import LAMP
@@ -51,6 +53,8 @@ __all__ = [
     "Channels",
     "Fisher",
     "Global",
+    "HRank",
+    "HessianTrace",
     "Importance",
     "Isomorphic",
     "Latency",
