@@ -9,6 +9,7 @@ from paredown.quantize.equalize import Equalize
 from paredown.quantize.gptq import GPTQ
 from paredown.quantize.int8 import Int8
 from paredown.quantize.minmax import MinMax
+from paredown.quantize.mixed import Mixed
 from paredown.quantize.moving_average import MovingAverage
 from paredown.quantize.mse import Mse
 from paredown.quantize.percentile import Percentile
@@ -27,6 +28,7 @@ __all__ = [
     "Equalize",
     "Int8",
     "MinMax",
+    "Mixed",
     "MovingAverage",
     "Mse",
     "Percentile",
