@@ -1,6 +1,7 @@
 """Quantization: fewer bits for weights and activations, where the target runs them faster."""
 
 from paredown.quantize.adaround import AdaRound
+from paredown.quantize.analysis import Analysis, NodeError, analyse
 from paredown.quantize.bias_correction import BiasCorrection
 from paredown.quantize.brecq import BRECQ
 from paredown.quantize.calibrate import Calibrate
@@ -21,6 +22,7 @@ __all__ = [
     "BRECQ",
     "GPTQ",
     "AdaRound",
+    "Analysis",
     "BiasCorrection",
     "Calibrate",
     "Collector",
@@ -31,9 +33,11 @@ __all__ = [
     "Mixed",
     "MovingAverage",
     "Mse",
+    "NodeError",
     "Percentile",
     "Range",
     "Refined",
     "Refinement",
     "SmoothQuant",
+    "analyse",
 ]
