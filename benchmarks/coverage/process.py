@@ -30,7 +30,7 @@ class Options:
         out: folder of the results, one file per model and arm.
         arms: which of `ARMS`.
         limit_s: seconds per model and arm.
-        stage_s: seconds per stage behind the cut of Paredown's arm; those behind it still run.
+        stage_s: processor seconds per stage behind the cut of Paredown's arm; those behind it still run.
         memory_gb: address space of one process.
         until: last stage of Paredown's arm.
         again: run what `out` holds already, too.
