@@ -18,7 +18,7 @@ def main() -> None:
     run.add_argument("--out", type=Path, required=True)
     run.add_argument("--only", nargs="*", default=[], help="names, or beginnings of names such as timm/")
     run.add_argument("--arms", nargs="*", default=list(ARMS), choices=list(ARMS))
-    run.add_argument("--limit-s", type=float, default=240.0, help="per model and arm")
+    run.add_argument("--limit-s", type=float, default=240.0, help="of processor time per model and arm")
     run.add_argument(
         "--stage-s", type=float, default=60.0, help="of processor time per stage behind the cut of Paredown's arm"
     )
