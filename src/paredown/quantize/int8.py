@@ -108,7 +108,7 @@ class Int8(Transform):
             },
             tensors=tensors,
         )
-        return refined(self, network, folded, plan, evidence)
+        return refined(self, self.refine, network, folded, plan, evidence)
 
     def apply(self, network: Network, plan: Plan) -> Network:
         """Fold batch norms and insert the planned fake-quantize nodes."""
