@@ -38,14 +38,16 @@ def test_training_arms_are_judged_beside_their_control(tmp_path):
         network,
         Train(epochs=2, optimizer=AdamW(lr=1e-2), early=None),
         {"averaged": (regularize.EMA(),), "noise": (regularize.GaussianNoise(std=0.5),)},
-        {"outputs": (distill.Logits(),)},
+        lambda teacher: {"outputs": (distill.Logits(teacher),)},
         teaching=Train(epochs=4, optimizer=AdamW(lr=1e-2), early=None),
+        teachers=2,
     )
     result = Bench(case, tmp_path).run(seeds=3)
     assert result["scope"] == "recipes"
     assert result["macs"]["student"] < result["macs"]["teacher"] / 3
     assert set(result["judge"]) == {"teacher", "control", "regularized", "distilled", "both"}
     assert all(len(scores) == 3 for label, scores in result["judge"].items() if label != "teacher")
+    assert len(set(result["judge"]["teacher"])) == 2
     assert {(pair["a"], pair["b"]) for pair in result["pairs"]} >= {("control", "distilled"), ("control", "both")}
     page = training.section(
         [{"training": {**result, "threads": 1}, "runtime": "r", "file": "f"}], tables.table, tables.interval

@@ -18,8 +18,10 @@ def main() -> None:
     run.add_argument("--out", type=Path, required=True)
     run.add_argument("--only", nargs="*", default=[], help="names, or beginnings of names such as timm/")
     run.add_argument("--arms", nargs="*", default=list(ARMS), choices=list(ARMS))
-    run.add_argument("--limit-s", type=float, default=240.0, help="per model and arm")
-    run.add_argument("--stage-s", type=float, default=60.0, help="per stage behind the cut of Paredown's arm")
+    run.add_argument("--limit-s", type=float, default=240.0, help="of processor time per model and arm")
+    run.add_argument(
+        "--stage-s", type=float, default=60.0, help="of processor time per stage behind the cut of Paredown's arm"
+    )
     run.add_argument("--memory-gb", type=float, default=14.0, help="address space of one process")
     run.add_argument("--until", default=STAGES[-1], choices=STAGES[2:], help="last stage of Paredown's arm")
     run.add_argument("--again", action="store_true", help="run what --out holds already, too")

@@ -39,7 +39,7 @@ def measure(case: Case, tell: Tell, until: str, stage_s: float) -> None:
         case: the model.
         tell: takes the numbers of each stage.
         until: the last stage.
-        stage_s: seconds for each stage behind the cut; what takes longer has failed, and the next begins.
+        stage_s: processor seconds for each stage behind the cut; what takes longer has failed, and the next begins.
 
     """
     torch.manual_seed(0)
@@ -80,7 +80,7 @@ def measure(case: Case, tell: Tell, until: str, stage_s: float) -> None:
 
 @contextlib.contextmanager
 def _limited(seconds: float) -> Iterator[None]:
-    """Raise when a block takes longer, between two instructions of Python; only in the main thread.
+    """Raise when a block takes longer in processor time, between two instructions of Python; only in the main thread.
 
     Raises:
         TimeoutError: it did.
@@ -88,16 +88,16 @@ def _limited(seconds: float) -> Iterator[None]:
     """
 
     def late(*_: object) -> None:
-        msg = f"not done in {seconds:.0f} s"
+        msg = f"not done in {seconds:.0f} s of processor time"
         raise TimeoutError(msg)
 
-    before = signal.signal(signal.SIGALRM, late)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    before = signal.signal(signal.SIGPROF, late)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0.0)
-        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_PROF, 0.0)
+        signal.signal(signal.SIGPROF, before)
 
 
 def last_line(error: BaseException) -> str:

@@ -13,10 +13,11 @@ import torch
 
 import paredown
 from benchmarks.training.case import Case, Using
-from paredown import measure, targets, verdict
+from paredown import distill, measure, targets, verdict
 from paredown.graph import total
 from paredown.graph.network import Network
 from paredown.recipe import Evidence, Train
+from paredown.regularize import ShrinkPerturb
 
 __all__ = ["Bench"]
 
@@ -42,19 +43,23 @@ class Bench:
         self.evidence = Evidence.of(self.task)
         inputs, _ = next(iter(self.task.data.work.train.batches(2, limit=2)))
         self.inputs = inputs
-        teacher = paredown.capture(self.task.model, inputs)
-        self.teacher = self._fit(case.teaching, teacher, 0, ()) if case.teaching else teacher
+        self.teachers: list[Network] = []
+        original = paredown.capture(self.task.model, inputs)
+        self.teachers = [self._taught(original, number) for number in range(case.teachers)]
+        self.lessons = case.distillations(
+            distill.Original() if case.teachers == 1 else distill.Ensemble(tuple(self.teachers))
+        )
 
     def run(self, seeds: int) -> dict[str, Any]:
         """Everything about the case, as plain data."""
         start = time.monotonic()
         regularizer, tried_regularizers = self._choose(self.case.regularizers)
-        lesson, tried_lessons = self._choose(self.case.distillations)
+        lesson, tried_lessons = self._choose(self.lessons)
         arms: dict[str, Using] = {
             CONTROL: (),
             "regularized": self.case.regularizers[regularizer],
-            "distilled": self.case.distillations[lesson],
-            "both": (*self.case.regularizers[regularizer], *self.case.distillations[lesson]),
+            "distilled": self.lessons[lesson],
+            "both": (*self.case.regularizers[regularizer], *self.lessons[lesson]),
         }
         return {
             **self.compare(arms, seeds),
@@ -70,19 +75,19 @@ class Bench:
             label: [self._fit(self.case.train, self.student(seed), seed, using) for seed in range(seeds)]
             for label, using in arms.items()
         }
-        rows = self._judged({"teacher": [self.teacher], **made})
+        rows = self._judged({"teacher": self.teachers, **made})
         score = self.task.score
         sides = [
             verdict.Arm(label, tuple(verdict.Measured(f"{label} {i}") for i in range(seeds)), tuple(rows[label]))
             for label in arms
         ]
-        compared = verdict.compare(sides, score=score)
+        compared = verdict.compare(sides, score=score, paired=True)
         return {
             "title": self.case.title,
             "score": score.name,
             "unit": score.unit,
             "higher_is_better": score.higher_is_better,
-            "macs": {"teacher": total(self.teacher).macs, "student": total(self.student(0)).macs},
+            "macs": {"teacher": total(self.teachers[0]).macs, "student": total(self.student(0)).macs},
             "data": repr(self.task.data),
             "epochs": self.case.train.epochs * self.shorter,
             "seeds": seeds,
@@ -104,8 +109,14 @@ class Bench:
         settings = dataclasses.replace(
             train, seed=seed, using=(*train.using, *using), epochs=max(train.epochs * self.shorter, 1e-3)
         )
-        original = self.teacher if hasattr(self, "teacher") else network
-        return settings.fit(network, self.evidence, original=original).network
+        return settings.fit(network, self.evidence, original=self.teachers[0] if self.teachers else network).network
+
+    def _taught(self, original: Network, number: int) -> Network:
+        """A teacher; all but the first start from other weights."""
+        if self.case.teaching is None:
+            return original
+        fresh = ShrinkPerturb(shrink=0.0, perturb=1.0)
+        return self._fit(self.case.teaching, original, number, (fresh,) if number else ())
 
     def _choose(self, candidates: Mapping[str, Using]) -> tuple[str, dict[str, float]]:
         """Train once with each, and take the best on `select`."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from torch import nn
 
 import paredown
+from paredown.distill import Teacher
 from paredown.recipe import Ingredient, Train
 
 __all__ = ["Case"]
@@ -24,8 +25,9 @@ class Case:
         student: makes a fresh student of about a quarter of the teacher's multiply-accumulates.
         train: of every arm, without ingredients.
         regularizers: what is tried on `select`, by name; the best one is the arm.
-        distillations: likewise.
-        teaching: training of the teacher, where the task's model is not trained yet.
+        distillations: likewise, made for a teacher.
+        teaching: training of the teacher, where the task's model is not trained yet, or where there are several.
+        teachers: so many are trained, with seeds of their own, and teach together.
 
     """
 
@@ -34,5 +36,6 @@ class Case:
     student: Callable[[], nn.Module]
     train: Train
     regularizers: Mapping[str, Using]
-    distillations: Mapping[str, Using]
+    distillations: Callable[[Teacher], Mapping[str, Using]]
     teaching: Train | None = None
+    teachers: int = 1

@@ -7,8 +7,9 @@ from pathlib import Path
 import torch.nn.functional as F
 
 import paredown
-from benchmarks.training.case import Case
+from benchmarks.training.case import Case, Using
 from paredown import distill, regularize
+from paredown.distill import Teacher
 from paredown.recipe import AdamW, Train
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "examples"))
@@ -21,12 +22,28 @@ import sst2_text
 
 __all__ = ["CASES"]
 
-TEACH = {
-    "logits": (distill.Logits(),),
-    "logits, temperature 2": (distill.Logits(temperature=2.0),),
-    "logits, standardized": (distill.Logits(temperature=2.0, standardize=True),),
-    "DIST": (distill.Outputs(loss=distill.DIST()),),
-}
+
+def _classes(teacher: Teacher) -> dict[str, Using]:
+    return {
+        "logits": (distill.Logits(teacher),),
+        "logits, temperature 2": (distill.Logits(teacher, temperature=2.0),),
+        "logits, standardized": (distill.Logits(teacher, temperature=2.0, standardize=True),),
+        "DIST": (distill.Outputs(teacher=teacher, loss=distill.DIST()),),
+    }
+
+
+def _numbers(teacher: Teacher) -> dict[str, Using]:
+    return {"outputs": (distill.Logits(teacher),), "outputs, half": (distill.Logits(teacher, alpha=0.5),)}
+
+
+def _pixels(teacher: Teacher) -> dict[str, Using]:
+    return {
+        "logits": (distill.Logits(teacher, temperature=1.0),),
+        "logits, temperature 4": (distill.Logits(teacher),),
+        "channel-wise": (distill.Features(at=("fourth",), teacher=teacher, loss=distill.CWD()),),
+    }
+
+
 PICTURES = {
     "crop and flip": (regularize.Crop(padding=2), regularize.Flip()),
     "crop, flip and Cutout": (regularize.Crop(padding=2), regularize.Flip(), regularize.Cutout(size=8)),
@@ -71,7 +88,9 @@ CASES: Mapping[str, Case] = {
             "noise": (regularize.GaussianNoise(std=0.05),),
             "Dropout": (regularize.Dropout(probability=0.05),),
         },
-        {"outputs": (distill.Logits(),), "outputs, half": (distill.Logits(alpha=0.5),)},
+        _numbers,
+        teaching=_train(40, 2e-3, 256, using=(regularize.EMA(),)),
+        teachers=5,
     ),
     "cmapss": Case(
         "C-MAPSS: regression on series",
@@ -84,7 +103,9 @@ CASES: Mapping[str, Case] = {
             "noise": (regularize.GaussianNoise(std=0.1),),
             "Dropout": (regularize.Dropout(probability=0.1),),
         },
-        {"outputs": (distill.Logits(),), "outputs, half": (distill.Logits(alpha=0.5),)},
+        _numbers,
+        teaching=_train(10, 2e-3, 128, using=(regularize.EMA(),)),
+        teachers=4,
     ),
     "fsdd": Case(
         "Spoken digits: a depthwise-separable network",
@@ -97,7 +118,7 @@ CASES: Mapping[str, Case] = {
             "label smoothing": (regularize.LabelSmoothing(),),
             "averaged weights": (regularize.EMA(),),
         },
-        TEACH,
+        _classes,
     ),
     "fashion-1%": Case(
         "Fashion-MNIST, 1 % of the labels",
@@ -105,7 +126,7 @@ CASES: Mapping[str, Case] = {
         lambda: fashion_mnist.network(16),
         _train(60, 2e-3, precision="bf16-mixed"),
         PICTURES,
-        TEACH,
+        _classes,
         teaching=_train(60, 2e-3, using=PICTURES["crop and flip"], precision="bf16-mixed"),
     ),
     "fashion-wrong": Case(
@@ -114,7 +135,7 @@ CASES: Mapping[str, Case] = {
         lambda: fashion_mnist.network(16),
         _train(15, 2e-3, 128, precision="bf16-mixed"),
         WRONG_LABELS,
-        TEACH,
+        _classes,
         teaching=_train(10, 2e-3, 128, using=WRONG_LABELS["generalized cross-entropy"], precision="bf16-mixed"),
     ),
     "fashion": Case(
@@ -123,7 +144,7 @@ CASES: Mapping[str, Case] = {
         lambda: fashion_mnist.network(16),
         _train(4, 2e-3, 128, precision="bf16-mixed"),
         PICTURES,
-        TEACH,
+        _classes,
         teaching=_train(6, 2e-3, 128, using=PICTURES["crop and flip"], precision="bf16-mixed"),
     ),
     "sst2": Case(
@@ -141,7 +162,7 @@ CASES: Mapping[str, Case] = {
             "label smoothing": (regularize.LabelSmoothing(),),
             "averaged weights": (regularize.EMA(),),
         },
-        TEACH,
+        _classes,
     ),
     "camvid": Case(
         "CamVid: segmentation",
@@ -153,10 +174,6 @@ CASES: Mapping[str, Case] = {
             "weight decay": (regularize.WeightDecay(),),
             "ChannelDropout": (regularize.ChannelDropout(probability=0.05),),
         },
-        {
-            "logits": (distill.Logits(temperature=1.0),),
-            "logits, temperature 4": (distill.Logits(),),
-            "channel-wise": (distill.Features(at=("fourth",), loss=distill.CWD()),),
-        },
+        _pixels,
     ),
 }

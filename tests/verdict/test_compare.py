@@ -200,6 +200,29 @@ def test_an_arm_without_chance_needs_no_seeds():
     assert pair.outcome is Result.CANNOT_TELL
 
 
+def test_what_a_seed_does_to_all_arms_cancels_in_pairs():
+    """Seeds move both arms by points, the second is better by two points with every seed."""
+    generator = np.random.default_rng(0)
+    levels = [0.95, 0.90, 0.85]
+    rows = [(generator.random((4000, 1)) < level).astype(float) for level in levels]
+    better = []
+    for row in rows:
+        wrong = np.flatnonzero(row[:, 0] == 0)
+        changed = row.copy()
+        changed[generator.permutation(wrong)[:80]] = 1  # 2 points
+        better.append(changed)
+    arms = [Arm("a", (Measured("f"),) * 3, tuple(rows)), Arm("b", (Measured("g"),) * 3, tuple(better))]
+    (apart,) = compare(arms, score=scores.accuracy).pairs
+    (paired,) = compare(arms, score=scores.accuracy, paired=True).pairs
+    assert apart.outcome is Result.CANNOT_TELL
+    assert paired.outcome is Result.B_WINS
+    assert paired.difference.estimate == pytest.approx(apart.difference.estimate)
+    assert paired.difference.low < 2.0 < paired.difference.high
+    fewer = Arm("b", (Measured("g"),) * 4, (*better, better[0]))  # other numbers of seeds have no pairs
+    (unequal,) = compare([arms[0], fewer], score=scores.accuracy, paired=True).pairs
+    assert unequal.outcome is Result.CANNOT_TELL
+
+
 def test_the_noise_of_a_single_file_is_not_forgotten():
     def between(spread):
         one = Arm("a", (Measured("r", latency_of(0.5, spread=spread, session="r")),), fixed=True)

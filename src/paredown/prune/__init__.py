@@ -4,6 +4,7 @@ from paredown.prune.activation_norm import ActivationNorm
 from paredown.prune.aggregation import Aggregation, Max, Mean, Sum
 from paredown.prune.allocation import Allocation, Global, Uniform
 from paredown.prune.batch_norm_scale import BatchNormScale
+from paredown.prune.blocks import Blocks
 from paredown.prune.channels import Channels
 from paredown.prune.erk import ERK
 from paredown.prune.fisher import Fisher
@@ -47,6 +48,7 @@ __all__ = [
     "Aggregation",
     "Allocation",
     "BatchNormScale",
+    "Blocks",
     "ByMax",
     "ByMean",
     "BySum",

@@ -14,6 +14,7 @@ from paredown.report.figures import best_of, figures, headline, original_of
 from paredown.report.glyphs import FAMILIES, glyph, glyph_name
 from paredown.report.ledger import entry
 from paredown.report.plain import finite
+from paredown.report.rounding import rounding
 from paredown.report.table import table
 from paredown.report.words import GLOSSARY, SEVERITIES, mark
 
@@ -72,6 +73,7 @@ def html(summary: "RunSummary") -> str:
         table=table(summary),
         ledgers=_ledgers(summary),
         selected=_selected(summary),
+        rounding=rounding(summary),
         findings=_findings(summary),
         glossary=GLOSSARY,
         method=_method(summary),

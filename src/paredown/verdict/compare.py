@@ -47,12 +47,13 @@ class Comparison:
         return "\n".join([f"Scope: {self.scope}.", *(str(pair) for pair in self.pairs)])
 
 
-def compare(
+def compare(  # noqa: PLR0913 (one call, everything about it in sight)
     arms: Mapping[str, Measured] | Sequence[Arm],
     *,
     score: "Score | None" = None,
     rows: Mapping[str, Rows] = MappingProxyType({}),
     margins: Margins | None = None,
+    paired: bool = False,
     seed: int = 0,
 ) -> Comparison:
     """Compare every two arms in score, latency, size and memory.
@@ -66,6 +67,8 @@ def compare(
         score: the task's score; needed to compare scores.
         rows: the score's rows by label, for arms that are plain files.
         margins: what counts as a tie.
+        paired: the i-th files of all arms belong together (the same start, the same order of data), so that recipes are
+            compared seed by seed; what a seed does to all arms alike cancels then. To be decided before looking.
         seed: of the bootstrap.
 
     Raises:
@@ -77,7 +80,7 @@ def compare(
     claims = [
         claim
         for a, b in itertools.combinations(sides, 2)
-        for claim in claims_of(a, b, score, chosen, _scope(a, b), seed)
+        for claim in claims_of(a, b, score, chosen, _scope(a, b), seed, paired=paired)
     ]
     tested = [claim for claim in claims if claim.p is not None]
     corrected = dict(zip(map(id, tested), holm([claim.p for claim in tested if claim.p is not None]), strict=True))
