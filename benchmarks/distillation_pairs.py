@@ -77,7 +77,7 @@ def main() -> None:
         precision=options.precision,
     )
     title = f"ResNet-56 teaches ResNet-{options.student}: CIFAR-10, {options.images} images"
-    case = Case(title, lambda data: task(data, options.images), STUDENTS[options.student], train, {}, {})
+    case = Case(title, lambda data: task(data, options.images), STUDENTS[options.student], train, {}, lambda _: {})
     result = Bench(case, options.data).compare(
         {label: using for label, using in ARMS.items() if label in {"control", *options.only}}, options.seeds
     )
