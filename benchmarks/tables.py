@@ -168,12 +168,41 @@ def language_page(result: Mapping[str, Any]) -> str:
     return "\n".join(parts)
 
 
+def overhead_page(result: Mapping[str, Any]) -> str:
+    """The training loop beside one by hand."""
+    rows = [
+        [case["case"], f"{case['by_hand_ms']:.3f}", f"{case['train_ms']:.3f}", f"{case['overhead_percent']:.1f} %"]
+        for case in result["overhead"]
+    ]
+    head = ["network and batch", "by hand, ms", "`Train`, ms", "more"]
+    return (
+        "## What `Train` costs beside a loop written by hand\n\n"
+        "`python -m benchmarks.train_overhead`. Processor time of one optimizer step on one thread.\n\n"
+        f"{table(head, rows)}\n"
+        f"torch {result['torch']}, {result['processor']}. Raw: [`{result['file']}`]({result['file']}).\n"
+    )
+
+
+def pairs_page(result: Mapping[str, Any]) -> str:
+    """Ways to distil beside a control."""
+    case = result["distillation_pairs"]
+    head = ["arm", "mean accuracy", "against the control (95 %)", "outcome"]
+    rows = [[row[1], *row[2:5]] for row in training.rows(case, interval)]
+    return (
+        f"## {case['title']}\n\n`python -m benchmarks.distillation_pairs DATA`: {case['epochs']:g} epochs, {case['seeds']} seeds.\n\n"
+        f"{table(head, rows)}\n"
+        f"{case['device']}, {case['precision']}. Raw: [`{result['file']}`]({result['file']}).\n"
+    )
+
+
 PAGES = {
     "candidates": run_page,
     "shapes": shapes_page,
     "blocks": blocks_page,
     "quantization": quantization_page,
     "language": language_page,
+    "overhead": overhead_page,
+    "distillation_pairs": pairs_page,
 }
 
 
