@@ -6,7 +6,7 @@ from typing import Any
 
 from benchmarks.coverage.collect import agrees, came_out, ratio
 
-__all__ = ["PAGE", "section"]
+__all__ = ["PAGE", "models", "section"]
 
 PAGE = Path(__file__).parent / "README.md"
 
@@ -16,8 +16,7 @@ _MARKS = {True: "yes", False: "**no**", None: "–"}
 
 
 def section(result: Mapping[str, Any], table: Table) -> str:
-    """What the whole run says; every model is on `PAGE`, which is written too."""
-    PAGE.write_text(_models(result, table))
+    """What the whole run says; every model is on `PAGE`."""
     rows = [_summary_row(source, numbers) for source, numbers in result["summary"].items()]
     head = [
         "models of", "captured", "cut in half: comes out", "Torch-Pruning", "with heads named", "proven", "trains",
@@ -60,7 +59,8 @@ def _summary_row(source: str, numbers: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _models(result: Mapping[str, Any], table: Table) -> str:
+def models(result: Mapping[str, Any], table: Table) -> str:
+    """The page of all models."""
     head = [
         "model", "M parameters", "after", "MACs after", "frozen", "held by", "analyse + cut", "comes out", "proven",
         "trains", "bf16", "ONNX", "Torch-Pruning", "with heads named",

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from paredown.graph.capabilities import Capabilities
     from paredown.graph.network import Network
+    from paredown.targets.target import Inner
 
 __all__ = ["OnnxRuntime"]
 
@@ -41,6 +42,7 @@ _INT8_OPERATORS = frozenset(
         "aten.max_pool2d.default",
     }
 )
+_STORED = frozenset({"aten.linear.default", "aten.embedding.default"})
 _EXTRA = "Install it with `pip install onnx onnxruntime onnxscript`."
 
 
@@ -78,6 +80,10 @@ class OnnxRuntime(Target):
             int8_grouped_convolutions=False,
             channel_multiple=8,
             formats=frozenset({"float32", "int8", "uint8"}),
+            dynamic_operators=frozenset({"aten.linear.default"}),
+            weight_operators=_STORED,
+            weight_formats=frozenset({"int4", "uint4", "int8", "uint8"}),
+            weight_groups=frozenset({16, 32, 64, 128, 256}),
         )
 
     def lower(self, network: "Network", path: str | os.PathLike[str]) -> Artifact:
@@ -106,6 +112,14 @@ class OnnxRuntime(Target):
         """Open an ``.onnx`` file; imports onnxruntime and NumPy only."""
         _require("onnxruntime")
         return _OnnxSession(Path(path), self.threads)
+
+    def inner(self, path: str | os.PathLike[str]) -> "Inner":
+        """Reads every value that is rounded, out of a copy of the file; see `Target.inner`."""
+        _require("onnx", "onnxruntime")
+        from paredown.targets.onnx_inner import rounded_values  # noqa: PLC0415 (targets import without onnx)
+
+        self.open(path).close()
+        return rounded_values(Path(path), self.open)
 
     def version(self) -> str:
         """Name and version of the installed runtime."""
