@@ -44,6 +44,7 @@ def measured(case: Case, data: Path) -> dict[str, Any]:
             plan = step.plan(network, evidence)
             made[label] = TARGET.lower(step.apply(network, plan), Path(scratch) / f"{len(made)}.onnx")
             seconds = time.monotonic() - start
+            print(f"{label}: {seconds:.0f} s. {plan.reason}", flush=True)
             known[label] = {"seconds": seconds, "reason": plan.reason, "layers": plan.decisions.get("layers")}
         test = task.data.judge.open(lambda _: 1)
         truth = next(target for _, target in test.batches(len(test)))
