@@ -1,6 +1,7 @@
 """Which layers stay in float: 8 bits everywhere, the first convolution in float, and mixtures chosen by measurement.
 
-    python -m benchmarks.mixed DATA [--only resnet20]     # some minutes on 2 cores
+    python -m benchmarks.mixed fastest DATA [--only resnet20]     # some minutes on 2 cores
+    python -m benchmarks.mixed floor DATA                         # weights of 4 bits, at most half a point lost
 
 ``DATA`` as in ``examples/cifar10_resnet20.py``. All files are timed in the same rounds of fresh processes, with one
 thread in ONNX Runtime, and scored on the same test images, in pairs with the float file. What is chosen is chosen on
@@ -21,16 +22,21 @@ from benchmarks.quantization import CALIBRATION, CASES, TARGET, Case
 from paredown import measure, quantize, targets
 from paredown.recipe import Evidence
 
-STEPS: Mapping[str, quantize.Int8 | quantize.Mixed] = {
-    "Int8": quantize.Int8(),
-    "Int8, first convolution in float": quantize.Int8(skip=("conv1",)),
-    "Mixed, the fastest": quantize.Mixed(),
-    "Int8, weights of 4 bits": quantize.Int8(weight_bits=4),
-    "Mixed, weights of 4 bits, drop of 0.5 pt": quantize.Mixed(drop="0.5 pt", of=quantize.Int8(weight_bits=4)),
+_COARSE = quantize.Int8(weight_bits=4)
+QUESTIONS: Mapping[str, Mapping[str, quantize.Int8 | quantize.Mixed]] = {
+    "fastest": {
+        "Int8": quantize.Int8(),
+        "Int8, first convolution in float": quantize.Int8(skip=("conv1",)),
+        "Mixed, the fastest": quantize.Mixed(),
+    },
+    "floor": {
+        "Int8, weights of 4 bits": _COARSE,
+        "Mixed, weights of 4 bits, drop of 0.5 pt": quantize.Mixed(drop="0.5 pt", of=_COARSE),
+    },
 }
 
 
-def measured(case: Case, data: Path) -> dict[str, Any]:
+def measured(case: Case, data: Path, steps: Mapping[str, quantize.Int8 | quantize.Mixed]) -> dict[str, Any]:
     """Per file quality on the test images and latency against the float file; per mixture what it was chosen by."""
     task = case.task(data)
     inputs, _ = next(iter(task.data.work.calibrate.batches(2, limit=2)))
@@ -39,7 +45,7 @@ def measured(case: Case, data: Path) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as scratch:
         made = {"float": TARGET.lower(network, Path(scratch) / "float.onnx")}
         known: dict[str, dict[str, Any]] = {"float": {"seconds": None, "reason": "", "layers": None}}
-        for label, step in STEPS.items():
+        for label, step in steps.items():
             start = time.monotonic()
             plan = step.plan(network, evidence)
             made[label] = TARGET.lower(step.apply(network, plan), Path(scratch) / f"{len(made)}.onnx")
@@ -70,15 +76,16 @@ def measured(case: Case, data: Path) -> dict[str, Any]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=QUESTIONS)
     parser.add_argument("data", type=Path)
     parser.add_argument("--only", choices=sorted(CASES), default="resnet20")
     options = parser.parse_args()
     result = {
-        "mixed": [measured(CASES[options.only], options.data)],
+        "mixed": [measured(CASES[options.only], options.data, QUESTIONS[options.what])],
         "runtime": TARGET.version(),
         "calibration": CALIBRATION,
     }
-    print(record.write(f"mixed-{options.only}", result))
+    print(record.write(f"mixed-{options.what}-{options.only}", result))
 
 
 if __name__ == "__main__":
