@@ -1,11 +1,16 @@
-"""Makes ``benchmarks/README.md`` from the newest JSON of every benchmark: ``python -m benchmarks.tables``."""
+"""Makes ``benchmarks/README.md`` and the numbers of ``README.md`` from the newest JSON of every benchmark.
 
+python -m benchmarks.tables [--pictures]     # pictures need matplotlib: pip install --group benchmarks
+"""
+
+import argparse
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks import record
+from benchmarks import headline, record
 from benchmarks.coverage import page as coverage
+from benchmarks.training import page as training
 
 PAGE = Path(__file__).parent / "README.md"
 HEAD = """# Benchmarks
@@ -74,7 +79,10 @@ def run_page(run: Mapping[str, Any]) -> str:
             [p["a"], p["b"], p["quantity"], interval(p["difference"], unit=f" {p['unit']}"), p["outcome"]]
             for p in run["pairs"]
         ]
-        parts.append(table(["a", "b", "quantity", "b relative to a", "outcome"], pairs))
+        head = ["a", "b", "quantity", "b relative to a", "outcome"]
+        parts.append(
+            f"<details><summary>Head to head, {len(pairs)} comparisons</summary>\n\n{table(head, pairs)}\n</details>\n"
+        )
     return "\n".join(parts)
 
 
@@ -170,11 +178,30 @@ PAGES = {
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--pictures", action="store_true", help="draw the pictures anew, too")
+    options = parser.parse_args()
     results = record.latest()
-    pages = [page(result) for result in results.values() for key, page in PAGES.items() if key in result]
-    pages += [coverage.section(result, table) for result in results.values() if "coverage" in result]
-    PAGE.write_text("\n".join([HEAD, *pages]))
-    print(PAGE)
+    for path, text in pages(results).items():
+        path.write_text(text)
+        print(path)
+    if options.pictures:
+        headline.picture(results[headline.RUN], headline.PICTURE)
+        print(headline.PICTURE)
+
+
+def pages(results: Mapping[str, Mapping[str, Any]]) -> dict[Path, str]:
+    """Every generated page by path."""
+    sections = [page(result) for result in results.values() for key, page in PAGES.items() if key in result]
+    made = {headline.README: headline.readme(results[headline.RUN], table, interval, faster)}
+    trained = [result for result in results.values() if "training" in result]
+    if trained:
+        sections.append(training.section(trained, table, interval))
+    for result in results.values():
+        if "coverage" in result:
+            sections.append(coverage.section(result, table))
+            made[coverage.PAGE] = coverage.models(result, table)
+    return {**made, PAGE: "\n".join([HEAD, *sections])}
 
 
 if __name__ == "__main__":

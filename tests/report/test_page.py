@@ -5,6 +5,7 @@ from html.parser import HTMLParser
 import pytest
 
 from paredown import report
+from paredown.verdict.summary import FindingSummary
 
 from . import summaries
 
@@ -121,6 +122,20 @@ def test_page_stays_small():
     rich = summaries.rich()
     assert len(report.html(dataclasses.replace(rich, candidates=rich.candidates[:12]))) < 150_000
     assert len(report.html(rich)) < 220_000
+
+
+def test_findings_with_one_code_are_told_together_the_best_files_first():
+    best = next(c.label for c in summaries.rich().candidates if c.best)
+
+    def about(name):
+        return FindingSummary("PD106", "too few examples for this margin", "tip", f"text about {name}", name)
+
+    told = (about("int8"), about(best), about("other"))
+    page = report.html(dataclasses.replace(summaries.rich(), findings=told))
+    section = page[page.index('id="findings"') :]
+    assert section.count("too few examples for this margin") == 1
+    assert section.index(f"text about {best}") < section.index("and 2 more") < section.index("text about int8")
+    assert "text about other" in section
 
 
 def test_rounding_is_shown_with_the_worst_first_and_all_in_order():

@@ -16,6 +16,11 @@ class Capabilities:
         int8_grouped_convolutions: convolutions in groups of several channels are faster in 8 bits too.
         channel_multiple: channel counts that are multiples of this run at full speed.
         formats: number formats that can be executed, by name (``float32``, ``int8`` …).
+        dynamic_operators: qualified ATen names of the operators that have faster kernels which round what they read
+            to 8 bits while running.
+        weight_operators: qualified ATen names of the operators that read weights stored in groups.
+        weight_formats: number formats of weights stored in groups, by name.
+        weight_groups: sizes of the groups.
 
     """
 
@@ -25,3 +30,7 @@ class Capabilities:
     int8_grouped_convolutions: bool = True
     channel_multiple: int = 1
     formats: frozenset[str] = frozenset({"float32"})
+    dynamic_operators: frozenset[str] = frozenset()
+    weight_operators: frozenset[str] = frozenset()
+    weight_formats: frozenset[str] = frozenset()
+    weight_groups: frozenset[int] = frozenset()

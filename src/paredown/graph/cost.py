@@ -15,6 +15,7 @@ __all__ = ["Cost", "NodeCost", "costs", "is_free", "total"]
 
 _aten = torch.ops.aten
 _FAKE_QUANTIZE = "paredown::fake_quantize"
+_ROUNDING = {_FAKE_QUANTIZE, "paredown::dynamic_quantize"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,7 +65,7 @@ def costs(network: Network) -> tuple[NodeCost, ...]:
         network = propagate(network.copy())
     found = []
     for node in network.nodes():
-        if node.op != "call_function" or not isinstance(node.target, torch._ops.OpOverload) or _is_fake_quantize(node):
+        if node.op != "call_function" or not isinstance(node.target, torch._ops.OpOverload) or _rounds(node):
             continue
         stored = _stored(network, node)
         found.append(
@@ -85,7 +86,7 @@ def total(network: Network) -> Cost:
     """Cost of the whole network for one example."""
     stored: dict[int, tuple[torch.Tensor, int]] = {}
     for node in network.nodes():
-        if node.op == "call_function" and not _is_fake_quantize(node):
+        if node.op == "call_function" and not _rounds(node):
             stored |= _stored(network, node)
     return Cost(
         macs=sum(cost.macs for cost in costs(network)),
@@ -96,6 +97,10 @@ def total(network: Network) -> Cost:
 
 def _is_fake_quantize(node: fx.Node) -> bool:
     return isinstance(node.target, torch._ops.OpOverload) and node.target._schema.name == _FAKE_QUANTIZE
+
+
+def _rounds(node: fx.Node) -> bool:
+    return isinstance(node.target, torch._ops.OpOverload) and node.target._schema.name in _ROUNDING
 
 
 def _stored(network: Network, node: fx.Node) -> dict[int, tuple[torch.Tensor, int]]:
@@ -218,7 +223,7 @@ _FREE = frozenset(
 def is_free(node: fx.Node) -> bool:
     """Whether a node only arranges what is there: no multiply-accumulates are counted for it."""
     name = node.target._schema.name.removeprefix("aten::").removesuffix("_")  # type: ignore[union-attr]
-    return name in _FREE or _is_fake_quantize(node)
+    return name in _FREE or _rounds(node)
 
 
 def _macs(network: Network, node: fx.Node) -> int:

@@ -8,7 +8,9 @@ __all__ = [
     "BFLOAT16",
     "FLOAT16",
     "FLOAT32",
+    "INT4",
     "INT8",
+    "UINT4",
     "UINT8",
     "FloatFormat",
     "Granularity",
@@ -64,6 +66,8 @@ class FloatFormat:
 FLOAT32 = FloatFormat("float32", 32)
 FLOAT16 = FloatFormat("float16", 16)
 BFLOAT16 = FloatFormat("bfloat16", 16)
+INT4 = IntFormat(4, signed=True)
+UINT4 = IntFormat(4, signed=False)
 INT8 = IntFormat(8, signed=True)
 UINT8 = IntFormat(8, signed=False)
 

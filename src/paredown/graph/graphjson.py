@@ -15,6 +15,7 @@ from paredown.errors import CorruptError, InputError
 __all__ = ["from_json", "to_json"]
 
 _NOTE = "paredown_"
+_OPERATORS = ("paredown.graph.fakequantize", "paredown.graph.dynamic")
 _MODULES = {"operator": operator, "_operator": operator, "math": math, "torch": torch}
 
 
@@ -90,7 +91,8 @@ def _resolve(op: str, target: str) -> Any:
         if "::" in target:
             namespace, _, rest = target.partition("::")
             if namespace == "paredown":
-                importlib.import_module("paredown.graph.fakequantize")
+                for room in _OPERATORS:
+                    importlib.import_module(room)
             packet, _, overload = rest.rpartition(".")
             return getattr(getattr(getattr(torch.ops, namespace), packet), overload)
         module, _, name = target.partition(":")

@@ -23,16 +23,15 @@ from torch.utils._sympy.value_ranges import ValueRanges
 from paredown.graph import mode
 from paredown.graph.network import Network
 from paredown.graph.shapes import propagate
+from paredown.graph.stock import STOCK
 
 __all__ = ["exported_program", "fresh_shapes"]
-
-_aten = torch.ops.aten
 
 
 def exported_program(network: Network, tensors: Mapping[str, torch.Tensor]) -> ExportedProgram:
     """The network in eval mode, taking and returning flat tensors.
 
-    Fake-quantize nodes are written out in stock operators, so whoever loads the program needs torch alone.
+    Rounding nodes are written out in stock operators, so whoever loads the program needs torch alone.
 
     Args:
         network: with up-to-date shapes, see `fresh_shapes`; left as it is.
@@ -49,8 +48,8 @@ def exported_program(network: Network, tensors: Mapping[str, torch.Tensor]) -> E
         elif node.op == "output":
             outputs = fx.map_arg(node.args[0], copied.__getitem__)
             graph.output(outputs)
-        elif _is_fake_quantize(node):
-            copied[node] = _stock_fake_quantize(graph, node, copied)
+        elif (write_out := STOCK.get(node.target)) is not None:
+            copied[node] = write_out(graph, node, copied)
         else:
             twin = graph.node_copy(node, copied.__getitem__)
             twin.meta = {"val": node.meta["val"]}
@@ -88,10 +87,6 @@ def fresh_shapes(network: Network) -> Network:
     return network
 
 
-def _is_fake_quantize(node: fx.Node) -> bool:
-    return isinstance(node.target, torch._ops.OpOverload) and node.target._schema.name == "paredown::fake_quantize"
-
-
 def _inputs(graph: fx.Graph) -> list[fx.Node]:
     return [node for node in graph.nodes if node.op == "placeholder"]
 
@@ -107,41 +102,6 @@ def _placeholder(graph: fx.Graph, name: str, tensor: torch.Tensor, network: Netw
     node.target = node.name
     node.meta["val"] = _fake_mode(network).from_tensor(tensor, static_shapes=True)
     return node
-
-
-def _stock_fake_quantize(graph: fx.Graph, node: fx.Node, copied: dict[fx.Node, Any]) -> fx.Node:
-    """``(clamp(round(x / s) + z) - z) * s``, with scale and zero point as the operator itself uses them."""
-    x, scale, zero, axis, low, high = [copied.get(a, a) if isinstance(a, fx.Node) else a for a in node.args]
-    fake = node.meta["val"]
-    mode_: FakeTensorMode = fake.fake_mode
-
-    def call(target: Any, *args: Any) -> fx.Node:
-        made = graph.call_function(target, args)
-        values = fx.map_arg(args, lambda argument: argument.meta["val"])
-        with mode_, torch.no_grad():
-            made.meta["val"] = target(*values)
-        return made
-
-    def spread(number: fx.Node) -> fx.Node:
-        value = number.meta["val"]
-        if value.numel() == 1:
-            return call(_aten.reshape.default, number, [])
-        if value.ndim == 1:
-            return call(_aten.reshape.default, number, [-1 if d == axis % fake.ndim else 1 for d in range(fake.ndim)])
-        size, blocks = fake.shape[axis], value.shape[axis]
-        block = (size + blocks - 1) // blocks
-        repeated = call(_aten.repeat_interleave.self_int, number, block, axis)
-        return call(_aten.slice.Tensor, repeated, axis % fake.ndim, 0, size)
-
-    tiny = torch.finfo(torch.float32).tiny
-    step = spread(
-        call(_aten.clamp_min.default, call(_aten.abs.default, call(_aten.to.dtype, scale, torch.float32)), tiny)
-    )
-    whole = call(_aten.round.default, call(_aten.to.dtype, zero, torch.float32))
-    offset = spread(call(_aten.clamp.default, whole, low, high))
-    ratio = call(_aten.div.Tensor, call(_aten.to.dtype, x, torch.float32), step)
-    stored = call(_aten.clamp.default, call(_aten.add.Tensor, call(_aten.round.default, ratio), offset), low, high)
-    return call(_aten.to.dtype, call(_aten.mul.Tensor, call(_aten.sub.Tensor, stored, offset), step), fake.dtype)
 
 
 def _signature(

@@ -9,18 +9,17 @@ import torch
 
 from paredown.errors import RecipeError
 from paredown.graph.capabilities import Capabilities
-from paredown.graph.fakequantize import Grid, fake_quantized, insert_after, round_biases
+from paredown.graph.fakequantize import Grid, insert_after, round_biases
 from paredown.graph.fold import fold_batch_norm
 from paredown.graph.formats import INT8, UINT8, IntFormat
 from paredown.graph.network import Network
-from paredown.graph.sparsity import sparse_weights
 from paredown.quantize.activation import drop_upper_clip, split_gates
 from paredown.quantize.minmax import MinMax
 from paredown.quantize.placement import Placement, Point, Weight, place
-from paredown.quantize.range import Collector, Range, grid, next_power_of_two
+from paredown.quantize.range import Collector, Range, WeightRange, grid, next_power_of_two
 from paredown.quantize.refinement import Refinement
+from paredown.quantize.refining import finite_weight, refined, refinements, refuse_quantized, write_refined
 from paredown.recipe.plan import Plan
-from paredown.recipe.title import title
 from paredown.recipe.transform import Transform
 
 if TYPE_CHECKING:
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Int8"]
 
-_REFINED = ".refined"
 _GATE = {"aten.sigmoid.default", "aten.mul.Tensor"}
 _LARGEST_BIAS = float(1 << 30)
 
@@ -56,18 +54,14 @@ class Int8(Transform):
     """
 
     activations: Range = MinMax()  # noqa: RUF009 (a frozen value)
-    weights: Range = MinMax()  # noqa: RUF009 (a frozen value)
+    weights: WeightRange = MinMax()  # noqa: RUF009 (a frozen value)
     skip: tuple[str, ...] = ()
     refine: Sequence[Refinement] | Refinement = ()
     weight_bits: int = 8
     power_of_two: bool = False
 
     def __post_init__(self) -> None:
-        given = tuple(self.refine) if isinstance(self.refine, Sequence) else (self.refine,)
-        object.__setattr__(self, "refine", given)
-        for thing in given:
-            if not isinstance(thing, Refinement):
-                raise RecipeError(_no_refinement(thing))
+        object.__setattr__(self, "refine", refinements(self.refine, "Int8", "activations=... and weights=..."))
         if not 2 <= self.weight_bits <= 8:
             msg = (
                 f"Int8(weight_bits={self.weight_bits}) was given; weights take 2 to 8 of the 8 bits they are stored in. "
@@ -94,8 +88,7 @@ class Int8(Transform):
             ends: of the ranges of nodes that were observed before, by name; new ones are added.
 
         """
-        if already := fake_quantized(network):
-            raise RecipeError(_already(len(already), already[0].value.name))
+        refuse_quantized(network, "Int8")
         capabilities = evidence.capabilities
         _check_target(capabilities)
         folded, norms = fold_batch_norm(network)
@@ -126,17 +119,14 @@ class Int8(Transform):
             },
             tensors=tensors,
         )
-        return self._refined(network, folded, plan, evidence)
+        return refined(self, network, folded, plan, evidence)
 
     def apply(self, network: Network, plan: Plan) -> Network:
         """Fold batch norms and insert the planned fake-quantize nodes."""
         network, _ = fold_batch_norm(network)
         if plan.decisions["split"]:
             split_gates(network)
-        with torch.no_grad():
-            for name in plan.tensors:
-                if name.endswith(_REFINED):
-                    network.get_parameter(name.removesuffix(_REFINED)).copy_(plan.tensors[name])
+        write_refined(network, plan)
         nodes = {node.name: node for node in network.nodes()}
         form = IntFormat(**plan.decisions["activation_format"])
         weight_form = IntFormat(**plan.decisions["weight_format"])
@@ -168,24 +158,6 @@ class Int8(Transform):
     @property
     def _weight_format(self) -> IntFormat:
         return IntFormat(self.weight_bits, signed=True)
-
-    def _refined(self, network: Network, folded: Network, plan: Plan, evidence: "Evidence") -> Plan:
-        """The plan with what the refinements found, one on top of the other."""
-        refinements: tuple[Refinement, ...] = tuple(self.refine)  # type: ignore[arg-type]
-        zeros = {name: weight.detach().cpu() == 0 for name, weight in sparse_weights(folded).items()}
-        for refinement in refinements:
-            rounded = self.apply(network, plan).to(evidence.device)
-            found = refinement.refine(folded.copy().to(evidence.device), rounded, evidence)
-            values = {
-                f"{name}{_REFINED}": _sparse(value.cpu(), zeros.get(name)) for name, value in found.values.items()
-            }
-            plan = dataclasses.replace(
-                plan,
-                reason=f"{plan.reason} {found.reason}",
-                tensors={**plan.tensors, **values},
-                complete=plan.complete and found.complete,
-            )
-        return plan
 
     def _activation_grids(
         self,
@@ -219,13 +191,7 @@ class Int8(Transform):
     def _weight_grid(
         self, folded: Network, weight: Weight, places: Placement, tensors: dict[str, torch.Tensor]
     ) -> dict[str, torch.Tensor]:
-        values = folded.get_parameter(weight.parameter).detach().flatten(1)
-        if not values.isfinite().all():
-            msg = (
-                f"The weight {weight.parameter!r} holds values that are not finite, so it has no range. "
-                "Look at the training that made it; its loss was not finite either."
-            )
-            raise RecipeError(msg)
+        values = finite_weight(folded, weight.parameter).flatten(1)
         form = self._weight_format
         low, high = self.weights.rows(values, form, symmetric=True)
         scale, zero_point = grid(low, high, form, symmetric=True)
@@ -235,11 +201,6 @@ class Int8(Transform):
             scale = torch.maximum(scale, bias / (tensors[f"{shares}.scale"] * _LARGEST_BIAS))
         scale = next_power_of_two(scale) if self.power_of_two else scale
         return {f"{weight.parameter}.scale": scale, f"{weight.parameter}.zero_point": zero_point}
-
-
-def _sparse(value: torch.Tensor, zeros: torch.Tensor | None) -> torch.Tensor:
-    """A refined weight with the zeros that it had."""
-    return value if zeros is None else value.masked_fill(zeros, 0.0)
 
 
 def _guarded(name: str, collector: Collector) -> Callable[[torch.Tensor], None]:
@@ -255,14 +216,6 @@ def _guarded(name: str, collector: Collector) -> Callable[[torch.Tensor], None]:
     return observe
 
 
-def _no_refinement(thing: object) -> str:
-    what = f"{thing.__name__} (the class)" if isinstance(thing, type) else title(thing)
-    return (
-        f"Int8(refine=...) was given {what}, which refines nothing. Refinements are objects such as `AdaRound()` and "
-        "`BiasCorrection()`; ranges such as `Mse()` go into activations=... and weights=...."
-    )
-
-
 def _check_target(capabilities: Capabilities) -> None:
     if "int8" not in capabilities.formats or not capabilities.int8_operators:
         msg = (
@@ -271,13 +224,6 @@ def _check_target(capabilities: Capabilities) -> None:
             "`Evidence(..., capabilities=targets.OnnxRuntime().capabilities)`."
         )
         raise RecipeError(msg)
-
-
-def _already(count: int, first: str) -> str:
-    return (
-        f"Int8() was given a network that is quantized already ({count} rounded values, the first {first!r}). "
-        "A network is quantized once: leave one of the two steps out."
-    )
 
 
 def _constant(node: str, value: float) -> str:

@@ -7,7 +7,7 @@ import torch
 
 from paredown.graph.formats import IntFormat
 
-__all__ = ["Collector", "Range", "grid", "next_power_of_two"]
+__all__ = ["Collector", "Range", "WeightRange", "grid", "next_power_of_two"]
 
 
 class Collector(abc.ABC):
@@ -23,16 +23,21 @@ class Collector(abc.ABC):
 
 
 @dataclasses.dataclass(frozen=True)
-class Range(abc.ABC):
-    """Base of the range algorithms: frozen dataclasses whose fields are the settings."""
-
-    @abc.abstractmethod
-    def collector(self, form: IntFormat, *, symmetric: bool) -> Collector:
-        """A fresh collector for one tensor that will be stored in `form`."""
+class WeightRange(abc.ABC):
+    """Base of the algorithms that choose ranges of weights: frozen dataclasses whose fields are the settings."""
 
     @abc.abstractmethod
     def rows(self, values: torch.Tensor, form: IntFormat, *, symmetric: bool) -> tuple[torch.Tensor, torch.Tensor]:
         """Ends of the range of each row of ``values[channels, n]``, each ``[channels]``."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Range(WeightRange):
+    """Base of those that choose ranges of activations too."""
+
+    @abc.abstractmethod
+    def collector(self, form: IntFormat, *, symmetric: bool) -> Collector:
+        """A fresh collector for one tensor that will be stored in `form`."""
 
 
 def grid(

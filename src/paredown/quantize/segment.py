@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import fx
 
+from paredown.graph.dynamic import is_dynamic
 from paredown.graph.fakequantize import FakeQuantize, effective, spread, tensor_of
 from paredown.graph.network import Network
 from paredown.graph.walk import Walk, call
@@ -229,6 +230,8 @@ def march(
 def _twin(node: fx.Node) -> str:
     """Name of the node of the float network that computes the value which may be rounded here."""
     rounding = FakeQuantize.of(node)
+    if is_dynamic(node):
+        return node.all_input_nodes[0].name
     return rounding.value.name if rounding else node.name
 
 

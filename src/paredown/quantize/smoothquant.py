@@ -1,16 +1,14 @@
 """Outliers of activations moved into the weights that read them."""
 
 import dataclasses
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
-from torch import fx
 
 from paredown.errors import RecipeError
 from paredown.graph.fakequantize import fake_quantized
 from paredown.graph.network import Network
-from paredown.quantize.placement import LINEAR
-from paredown.quantize.sharing import Sharing
+from paredown.quantize.scalable import Scalable, norms
 from paredown.recipe.plan import Plan
 from paredown.recipe.transform import Transform
 
@@ -19,8 +17,6 @@ if TYPE_CHECKING:
 
 __all__ = ["SmoothQuant"]
 
-_aten = torch.ops.aten
-_PARAMETERS = {_aten.layer_norm.default: slice(2, 4), _aten.rms_norm.default: slice(2, 3)}
 _SMALLEST = 1e-5
 
 
@@ -64,37 +60,32 @@ class SmoothQuant(Transform):
                 f"{already[0].value.name!r}). Its ranges belong to the scales it has. Put the step before Int8()."
             )
             raise RecipeError(msg)
-        found = _smoothable(network)
+        found = norms(network)
         largest: dict[str, torch.Tensor] = {}
         if found:
-            evidence.observe(network, {norm.name: _Largest(largest, norm.name) for norm in found})
+            evidence.observe(network, {norm.value: _Largest(largest, norm.value) for norm in found})
         tensors = {}
-        for norm, readers in found.items():
-            columns = torch.stack([_weight(network, reader).abs().amax(0) for reader in readers]).amax(0)
-            values = largest[norm.name].cpu().double().clamp(min=_SMALLEST)
+        for norm in found:
+            columns = torch.stack([weight.abs().amax(0) for weight in norm.weights(network)]).amax(0)
+            values = largest[norm.value].cpu().double().clamp(min=_SMALLEST)
             factor = values**self.alpha / columns.double().clamp(min=_SMALLEST) ** (1.0 - self.alpha)
-            tensors[f"{norm.name}.factor"] = factor.clamp(min=_SMALLEST).float()
-        layers = sum(map(len, found.values()))
+            tensors[f"{norm.value}.factor"] = factor.clamp(min=_SMALLEST).float()
+        layers = sum(len(norm.readers) for norm in found)
         return Plan(
             "quantize.SmoothQuant",
             f"{len(found)} normalisations before {layers} linear layers were smoothed."
             if found
             else "No normalisation is read by linear layers alone: there is nothing to smooth.",
-            {"norms": {norm.name: [reader.name for reader in readers] for norm, readers in found.items()}},
+            {"norms": [dataclasses.asdict(norm) for norm in found]},
             tensors,
         )
 
     def apply(self, network: Network, plan: Plan) -> Network:
         """Scale normalisations and weights in a copy."""
         network = network.copy()
-        nodes = {node.name: node for node in network.nodes()}
-        with torch.no_grad():
-            for name, readers in plan.decisions["norms"].items():
-                factor = plan.tensors[f"{name}.factor"]
-                for parameter in _parameters(nodes[name]):
-                    network.get_parameter(str(parameter.target)).div_(factor)
-                for reader in readers:
-                    _weight(network, nodes[reader]).mul_(factor)
+        for entry in plan.decisions["norms"]:
+            norm = Scalable(**entry)
+            norm.scale(network, plan.tensors[f"{norm.value}.factor"])
         return network
 
     def check(self, state: frozenset[str]) -> str | None:
@@ -118,31 +109,3 @@ class _Largest:
         largest = values.detach().abs().flatten(0, -2).amax(0)
         known = self._found.get(self._name)
         self._found[self._name] = largest if known is None else torch.maximum(largest, known)
-
-
-def _smoothable(network: Network) -> dict[fx.Node, list[fx.Node]]:
-    """Normalisations with parameters of their own, each with the linear layers that read it and nothing else does."""
-    sharing = Sharing(network)
-    found = {}
-    for node in network.nodes():
-        if node.target not in _PARAMETERS:
-            continue
-        readers = list(node.users)
-        own = _parameters(node)
-        linear = all(
-            reader.target is LINEAR and reader.args[0] is node and sharing.alone(reader.args[1]) for reader in readers
-        )
-        one_axis = len(node.args[1]) == 1  # type: ignore[arg-type]
-        if readers and linear and one_axis and own and all(map(sharing.alone, own)):
-            found[node] = readers
-    return found
-
-
-def _parameters(norm: fx.Node) -> list[fx.Node]:
-    """Weight and bias of a normalisation, as far as it has them; nothing without a weight."""
-    given: list[Any] = list(norm.args[_PARAMETERS[norm.target]])  # type: ignore[index]
-    return [argument for argument in given if argument is not None] if given and given[0] is not None else []
-
-
-def _weight(network: Network, layer: fx.Node) -> torch.Tensor:
-    return network.get_parameter(str(layer.args[1].target))  # type: ignore[union-attr]

@@ -188,11 +188,18 @@ def _selected(summary: "RunSummary") -> str:
     return chosen.id if chosen else ""
 
 
-def _findings(summary: "RunSummary") -> list[tuple[str, str, list["FindingSummary"]]]:
+def _findings(summary: "RunSummary") -> list[tuple[str, str, list[tuple["FindingSummary", list["FindingSummary"]]]]]:
+    """Severity, its name, and its findings; those with one code are told together, the best file's first."""
     severities = dict.fromkeys([*SEVERITIES, *(finding.severity for finding in summary.findings)])
-    groups = (
-        (s, SEVERITIES.get(s, s.capitalize()), [f for f in summary.findings if f.severity == s]) for s in severities
-    )
+    best = best_of(summary)
+    groups = []
+    for severity in severities:
+        told: dict[str, list[FindingSummary]] = {}
+        for finding in summary.findings:
+            if finding.severity == severity:
+                told.setdefault(finding.code, []).append(finding)
+        rows = [sorted(same, key=lambda f: best is None or f.candidate != best.label) for same in told.values()]
+        groups.append((severity, SEVERITIES.get(severity, severity.capitalize()), [(row[0], row[1:]) for row in rows]))
     return [group for group in groups if group[2]]
 
 

@@ -8,10 +8,12 @@ import onnx
 import torch
 from torch import fx
 
-__all__ = ["IR_VERSION", "OPSET", "Builder", "Untranslatable"]
+__all__ = ["IR_VERSION", "MICROSOFT", "OPSET", "Builder", "Untranslatable"]
 
 OPSET = 20
 IR_VERSION = 10
+MICROSOFT = "com.microsoft"
+"""The domain of ONNX Runtime's own operators."""
 
 
 class Untranslatable(Exception):  # noqa: N818 (a signal between two translators, never seen by users)
@@ -85,7 +87,7 @@ class Builder:
         """Add an ONNX node that belongs to a graph node; returns its first result's name.
 
         Args:
-            operator: of the default domain.
+            operator: of the default domain, unless a `domain` is among the attributes.
             inputs: value names.
             node: what the ONNX node and its results are named after.
             outputs: number of results.

@@ -6,7 +6,7 @@ import onnx
 import torch
 
 from paredown.graph.network import InputSpec, Network
-from paredown.targets.onnx_builder import IR_VERSION, OPSET, Builder, Untranslatable
+from paredown.targets.onnx_builder import IR_VERSION, MICROSOFT, OPSET, Builder, Untranslatable
 from paredown.targets.onnx_rules import RULES
 
 if TYPE_CHECKING:
@@ -41,8 +41,12 @@ def translate(network: Network) -> onnx.ModelProto | None:
     except Untranslatable:
         return None
     graph = onnx.helper.make_graph(builder.nodes, "paredown", inputs, outputs, list(builder.initializers.values()))
+    domains = {"": OPSET, **({MICROSOFT: 1} if any(node.domain == MICROSOFT for node in builder.nodes) else {})}
     return onnx.helper.make_model(
-        graph, opset_imports=[onnx.helper.make_opsetid("", OPSET)], ir_version=IR_VERSION, producer_name="paredown"
+        graph,
+        opset_imports=[onnx.helper.make_opsetid(name, version) for name, version in domains.items()],
+        ir_version=IR_VERSION,
+        producer_name="paredown",
     )
 
 

@@ -5,17 +5,20 @@ import io
 import logging
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import onnx
+import onnxscript
 import torch
 from onnxscript import opset20
 
 from paredown.errors import LoweringError
 from paredown.graph.network import Network, module_path
-from paredown.targets.onnx_builder import OPSET
+from paredown.targets import onnx_words
+from paredown.targets.onnx_builder import MICROSOFT, OPSET
 from paredown.targets.onnx_direct import output_name
+from paredown.targets.onnx_rules.narrow import ACCURACY
 
 __all__ = ["export"]
 
@@ -26,6 +29,70 @@ def _fake_quantize(x: Any, scale: Any, zero_point: Any, axis: int, quant_min: in
     return opset20.DequantizeLinear(
         opset20.QuantizeLinear(x, scale, zero_point, **channel), scale, zero_point, **channel
     )
+
+
+def _microsoft(name: str, inputs: Mapping[str, str], attributes: Sequence[str]) -> Any:
+    """An operator of ONNX Runtime's own, which the exporter has no schema of; inputs from ``?`` on may be missing."""
+    schema = onnx.defs.OpSchema
+    optional = schema.FormalParameterOption.Optional
+    given = [
+        schema.FormalParameter(
+            key, f"tensor({kind.strip('?')})", "", **({"param_option": optional} if "?" in kind else {})
+        )
+        for key, kind in inputs.items()
+    ]
+    made = schema(
+        name,
+        MICROSOFT,
+        1,
+        inputs=given,
+        outputs=[schema.FormalParameter("Y", "tensor(float)", "")],
+        attributes=[schema.Attribute(key, schema.AttrType.INT, "", required=True) for key in attributes],
+    )
+    return onnxscript.values.Op(onnxscript.values.Opset(MICROSOFT, 1), name, made)
+
+
+_MATMUL = _microsoft(
+    "MatMulNBits",
+    {"A": "float", "B": "uint8", "scales": "float", "zeros": "uint8?", "order": "int32?", "bias": "float?"},
+    ("K", "N", "bits", "block_size", "accuracy_level"),
+)
+_GATHER = _microsoft(
+    "GatherBlockQuantized",
+    {"data": "uint8", "indices": "int64", "scales": "float", "zeros": "uint8?"},
+    ("gather_axis", "quantize_axis", "block_size", "bits"),
+)
+
+
+def _linear_narrow(  # noqa: PLR0913, PLR0917 (the operator's)
+    x: Any, weight: Any, scale: Any, zero: Any, bias: Any, bits: int, block: int, outputs: int, inputs: int
+) -> Any:
+    return _MATMUL(
+        x, weight, scale, zero, None, bias, K=inputs, N=outputs, bits=bits, block_size=block, accuracy_level=ACCURACY
+    )
+
+
+def _gather_narrow(table: Any, index: Any, scale: Any, zero: Any, bits: int, block: int, width: int) -> Any:  # noqa: ARG001, PLR0913, PLR0917 (the operator's)
+    return _GATHER(table, index, scale, zero, gather_axis=0, quantize_axis=1, block_size=block, bits=bits)
+
+
+def _quantize_dynamic(x: Any) -> Any:
+    return opset20.DynamicQuantizeLinear(x)
+
+
+def _integer_linear(stored: Any, scale: Any, zero: Any, weight: Any, steps: Any, bias: Any) -> Any:  # noqa: PLR0913, PLR0917 (the operator's)
+    real = opset20.Cast(opset20.MatMulInteger(stored, weight, zero), to=onnx.TensorProto.FLOAT)
+    product = opset20.Mul(real, opset20.Mul(scale, steps))
+    return product if bias is None else opset20.Add(product, bias)
+
+
+_TABLE: dict[Any, Any] = {
+    torch.ops.paredown.fake_quantize.default: _fake_quantize,
+    onnx_words.linear_narrow._opoverload: _linear_narrow,
+    onnx_words.gather_narrow._opoverload: _gather_narrow,
+    onnx_words.quantize_dynamic._opoverload: _quantize_dynamic,
+    onnx_words.integer_linear._opoverload: _integer_linear,
+}
 
 
 @contextlib.contextmanager
@@ -69,7 +136,7 @@ def export(network: Network) -> onnx.ModelProto:
                 opset_version=OPSET,
                 input_names=[spec.name for spec in network.inputs],
                 output_names=[output_name(index) for index in range(count)],
-                custom_translation_table={torch.ops.paredown.fake_quantize.default: _fake_quantize},
+                custom_translation_table=_TABLE,
             )
         except (torch.onnx.OnnxExporterError, torch._dynamo.exc.TorchDynamoException, RuntimeError) as error:
             raise LoweringError(_explain(network, error)) from error

@@ -1,6 +1,7 @@
 """What ONNX Runtime made of a file: which 8-bit kernels it found, and where it fell back to float."""
 
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,16 @@ if TYPE_CHECKING:
 
 __all__ = ["look"]
 
-_INTEGER = ("QLinear", "QGemm", "MatMulInteger", "ConvInteger", "DynamicQuantize", "QAttention")
+_INTEGER = (
+    "QLinear",
+    "QGemm",
+    "MatMulInteger",
+    "ConvInteger",
+    "DynamicQuantize",
+    "QAttention",
+    "MatMulNBits",
+    "GatherBlock",
+)
 _HAS_KERNEL = {
     "Add",
     "AveragePool",
@@ -48,10 +58,23 @@ def look(optimised: Path, network: "Network") -> Lowering:
             continue
         read = node.input[:2] if node.op_type in _LAYERS else node.input  # the bias may be anything
         if all(name in maker and maker[name].op_type == "DequantizeLinear" for name in read):
-            name = node.name.removeprefix("node_").partition("_token_")[0].partition(".")[0]
-            module = f" in {paths[name]!r}" if paths.get(name) else ""
+            name, module = _name(node.name), _module(paths, node.name)
             why = "the runtime did not fuse it" if node.output[0] in rounded else "its result is not rounded"
             unfused.append(f"{node.op_type} {name!r}{module} gets 8-bit values but is computed in float: {why}")
+    unfused += [
+        f"{node.op_type} {_name(node.name)!r}{_module(paths, node.name)} is not fused with what rounds its input"
+        for node in graph.node
+        if node.op_type in {"MatMulInteger", "ConvInteger"}
+    ]
     operators = Counter(node.op_type for node in graph.node)
     quantized = sum(count for kind, count in operators.items() if kind.startswith(_INTEGER))
     return Lowering(dict(sorted(operators.items())), quantized, tuple(unfused))
+
+
+def _name(name: str) -> str:
+    """The graph node that a node of the runtime was made of."""
+    return name.removeprefix("node_").partition("_token_")[0].partition(".")[0]
+
+
+def _module(paths: Mapping[str, str], name: str) -> str:
+    return f" in {paths[_name(name)]!r}" if paths.get(_name(name)) else ""

@@ -11,6 +11,7 @@ from paredown.graph.network import Network
 from paredown.targets.onnx_direct import translate
 from paredown.targets.onnx_exporter import export
 from paredown.targets.onnx_int8 import store_int8
+from paredown.targets.onnx_narrow import say_narrow
 from paredown.targets.onnx_shortcuts import convolve_shortcuts
 from paredown.targets.onnx_tidy import tidy
 
@@ -23,8 +24,8 @@ class OnnxModel:
 
     Attributes:
         data: the bytes of the file.
-        stored: the network with batch norms folded and with the very scales, zero points and biases that are stored.
-        quantized: whether some values are rounded to 8 bits.
+        stored: the network with batch norms folded and with biases as they are stored.
+        quantized: whether some values are rounded.
 
     """
 
@@ -44,11 +45,13 @@ def onnx_model(network: Network) -> OnnxModel:
     convolve_shortcuts(folded)
     rounded = fake_quantized(folded)
     round_biases(folded)
-    for entry in rounded:
-        _settle(folded, entry)
-    model = translate(folded) or export(folded)
+    said = say_narrow(folded)
+    pairs = fake_quantized(said)
+    for entry in pairs:
+        _settle(said, entry)
+    model = translate(said) or export(said)
     tidy(model)
-    if rounded:
+    if pairs:
         store_int8(model)
         tidy(model)
     return OnnxModel(model.SerializeToString(deterministic=True), folded, bool(rounded))

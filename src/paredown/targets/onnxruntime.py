@@ -42,6 +42,7 @@ _INT8_OPERATORS = frozenset(
         "aten.max_pool2d.default",
     }
 )
+_STORED = frozenset({"aten.linear.default", "aten.embedding.default"})
 _EXTRA = "Install it with `pip install onnx onnxruntime onnxscript`."
 
 
@@ -79,6 +80,10 @@ class OnnxRuntime(Target):
             int8_grouped_convolutions=False,
             channel_multiple=8,
             formats=frozenset({"float32", "int8", "uint8"}),
+            dynamic_operators=frozenset({"aten.linear.default"}),
+            weight_operators=_STORED,
+            weight_formats=frozenset({"int4", "uint4", "int8", "uint8"}),
+            weight_groups=frozenset({16, 32, 64, 128, 256}),
         )
 
     def lower(self, network: "Network", path: str | os.PathLike[str]) -> Artifact:

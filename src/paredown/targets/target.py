@@ -65,9 +65,9 @@ class Lowering:
 
     Attributes:
         operators: how often each operator occurs in the graph as the runtime optimised it.
-        quantized: how many of these compute in 8 bits.
-        unfused: one line for each node that gets 8-bit values and is nevertheless computed in float: operator, node
-            and the user's module.
+        quantized: how many of these compute in 8 bits or read narrow weights.
+        unfused: one line for each node that gets 8-bit values and is nevertheless computed in float, or needs more
+            operators than the runtime has for it: operator, node and the user's module.
 
     """
 

@@ -60,7 +60,7 @@ class Bench:
         model: the user's model.
         network: the network captured from it.
         task: model, data, loss and score.
-        capabilities: of a target that runs everything in 8 bits.
+        capabilities: of a target that runs everything in 8 bits, and stores weights in 4 and 8.
 
     """
 
@@ -101,6 +101,10 @@ _CAPABILITIES = Capabilities(
     "the bench",
     int8_operators=frozenset({"aten.conv2d.default", "aten.linear.default", "aten.add.Tensor", "aten.relu.default"}),
     formats=frozenset({"float32", "int8", "uint8"}),
+    dynamic_operators=frozenset({"aten.linear.default"}),
+    weight_operators=frozenset({"aten.linear.default", "aten.embedding.default"}),
+    weight_formats=frozenset({"int4", "uint4", "int8", "uint8"}),
+    weight_groups=frozenset({16, 32}),
 )
 
 

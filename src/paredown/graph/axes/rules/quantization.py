@@ -1,6 +1,6 @@
-"""The fake-quantize operator: a scale per channel has the channels' axis."""
+"""The rounding operators: a scale per channel has the channels' axis."""
 
-from paredown.graph import fakequantize
+from paredown.graph import dynamic, fakequantize
 from paredown.graph.axes.analysis import Analysis, Call, Rule
 from paredown.graph.axes.dims import Dim
 
@@ -23,4 +23,13 @@ def fake_quantize(a: Analysis, call: Call) -> list[Dim]:
     return x
 
 
-RULES: dict[object, Rule] = {fakequantize.fake_quantize._opoverload: fake_quantize}
+def dynamic_quantize(a: Analysis, call: Call) -> list[Dim]:
+    """``dynamic_quantize(x, ...)``: the range is that of all values, so a cut moves it a little."""
+    a.loose.add(call.node.name)
+    return a.axes(call["x"])
+
+
+RULES: dict[object, Rule] = {
+    fakequantize.fake_quantize._opoverload: fake_quantize,
+    dynamic.dynamic_quantize._opoverload: dynamic_quantize,
+}

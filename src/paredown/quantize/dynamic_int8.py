@@ -1,0 +1,149 @@
+"""8 bits whose ranges of activations are found while running."""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import torch
+from torch import fx
+
+from paredown.errors import RecipeError
+from paredown.graph.capabilities import Capabilities
+from paredown.graph.dynamic import round_dynamically
+from paredown.graph.fakequantize import Grid, insert_after
+from paredown.graph.fold import fold_batch_norm
+from paredown.graph.formats import INT8, UINT8, PerChannel
+from paredown.graph.network import Network
+from paredown.quantize.minmax import MinMax
+from paredown.quantize.placement import CONVOLUTIONS, LINEAR
+from paredown.quantize.range import WeightRange
+from paredown.quantize.refinement import Refinement
+from paredown.quantize.refining import finite_weight, refined, refinements, refuse_quantized, write_refined
+from paredown.quantize.stored import EMBEDDING, Stored, matrix_grid, tables
+from paredown.recipe.plan import Plan
+from paredown.recipe.transform import Transform
+
+if TYPE_CHECKING:
+    from paredown.recipe.evidence import Evidence
+
+__all__ = ["DynamicInt8"]
+
+
+@dataclasses.dataclass(frozen=True)
+class DynamicInt8(Transform):
+    """Round weights of linear layers per output channel, and what they read to the range it has, at every run.
+
+    Weights are signed and symmetric, activations unsigned: ``s = (max(x, 0) - min(x, 0)) / 255``,
+    ``z = round(-min(x, 0) / s)``, over the whole tensor. No calibration data is needed and no outlier is clipped, which
+    is what transformers want; with outliers that static ranges cannot hold, it is the first thing to try there. Because
+    the range is that of a batch, an example's answer depends a little on its company. Convolutions and recurrent layers
+    stay in float: they would be slower. Tables of embeddings are stored in 8 bits, a scale for each row. Followed by
+    `Train`: quantization-aware training.
+
+    Attributes:
+        weights: how the range of a weight's channel is chosen.
+        refine: what improves the weights once their grids are known, in this order.
+        embeddings: store the tables that rows are picked from in 8 bits.
+        skip: module paths (or node names) that stay in float.
+
+    Raises:
+        RecipeError: something that refines nothing.
+
+    """
+
+    weights: WeightRange = MinMax()  # noqa: RUF009 (a frozen value)
+    refine: Sequence[Refinement] | Refinement = ()
+    embeddings: bool = True
+    skip: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "refine", refinements(self.refine, "DynamicInt8", "weights=..."))
+
+    def plan(self, network: Network, evidence: "Evidence") -> Plan:
+        """Choose layers and the grids of their weights.
+
+        Raises:
+            RecipeError: the network is quantized already or has no linear layer, the target has no kernels that round
+                while running, a weight is not finite, or a refinement has no calibration data.
+
+        """
+        refuse_quantized(network, "DynamicInt8")
+        capabilities = evidence.capabilities
+        _check_target(capabilities)
+        folded, _ = fold_batch_norm(network)
+        embedding = {str(EMBEDDING)} & capabilities.weight_operators if self.embeddings else set()
+        places = tables(folded, {str(LINEAR)} & capabilities.dynamic_operators | embedding, self.skip)
+        if not any(stored.linear for stored in places.found):
+            raise RecipeError(_nothing(capabilities, self.skip))
+        tensors = {}
+        for stored in places.found:
+            values = finite_weight(folded, stored.parameter)
+            numbers = _grid(values, self.weights, stored)
+            tensors |= {
+                f"{stored.name}.scale": numbers.scale.cpu(),
+                f"{stored.name}.zero_point": numbers.zero_point.cpu(),
+            }
+        layers = sum(len(stored.users) for stored in places.found if stored.linear)
+        picked = sum(len(stored.users) for stored in places.found if not stored.linear)
+        convolutions = sum(node.target in CONVOLUTIONS for node in folded.nodes())
+        slower = f" {convolutions} convolutions stay in float: they would be slower." if convolutions else ""
+        plan = Plan(
+            technique="quantize.DynamicInt8",
+            reason=(
+                f"{capabilities.name} computes {layers} linear layers in 8 bits with ranges found while running; "
+                f"{picked} embeddings are stored in 8 bits.{slower}"
+            ),
+            decisions={
+                "stored": [dataclasses.asdict(stored) for stored in places.found],
+                "float": dict(sorted(places.left.items())),
+            },
+            tensors=tensors,
+        )
+        return refined(self, network, folded, plan, evidence)
+
+    def apply(self, network: Network, plan: Plan) -> Network:
+        """Fold batch norms and insert the planned rounding nodes."""
+        network, _ = fold_batch_norm(network)
+        write_refined(network, plan)
+        readers: dict[fx.Node, list[fx.Node]] = {}
+        for entry in plan.decisions["stored"]:
+            stored = Stored(**{**entry, "users": tuple(entry["users"])})
+            scale, zero = (plan.tensors[f"{stored.name}.{kind}"] for kind in ("scale", "zero_point"))
+            users = [node for node in network.nodes() if node.name in stored.users]
+            numbers = Grid(scale, zero, INT8 if stored.linear else UINT8, axis=0)
+            insert_after(network, stored.source(network), stored.name, numbers, users=users)
+            for user in users if stored.linear else []:
+                readers.setdefault(user.args[0], []).append(user)  # type: ignore[arg-type]
+        for value, users in readers.items():
+            round_dynamically(network, value, users)
+        return network.recompile()
+
+    def check(self, state: frozenset[str]) -> str | None:
+        """A network is quantized once."""
+        return "the network is quantized already" if "quantized" in state else None
+
+    def after(self, state: frozenset[str]) -> frozenset[str]:
+        """The network is quantized."""
+        return state | {"quantized"}
+
+
+def _grid(values: torch.Tensor, ranges: WeightRange, stored: Stored) -> Grid:
+    return matrix_grid(values, ranges, INT8 if stored.linear else UINT8, PerChannel(0))
+
+
+def _check_target(capabilities: Capabilities) -> None:
+    if str(LINEAR) not in capabilities.dynamic_operators:
+        msg = (
+            f"DynamicInt8() was given for {capabilities.name}, which has no kernels that round while running. "
+            "`targets.OnnxRuntime()` has: use it as the target, or pass "
+            "`Evidence(..., capabilities=targets.OnnxRuntime().capabilities)`."
+        )
+        raise RecipeError(msg)
+
+
+def _nothing(capabilities: Capabilities, skip: tuple[str, ...]) -> str:
+    asked = f", leaving out {', '.join(skip)}" if skip else ""
+    return (
+        f"DynamicInt8() was given a network without a linear layer with a stored weight{asked}; {capabilities.name} "
+        "runs nothing else faster that way. Use quantize.Int8() for convolutions."
+    )

@@ -1,0 +1,115 @@
+"""Stored tables of numbers that layers multiply with or pick rows from: where they are, and their grids in groups."""
+
+import dataclasses
+from collections.abc import Collection, Iterator
+
+import torch
+from torch import fx
+
+from paredown.graph.fakequantize import Grid
+from paredown.graph.formats import IntFormat, PerChannel, PerGroup
+from paredown.graph.network import Network, module_path
+from paredown.quantize.placement import LINEAR
+from paredown.quantize.range import WeightRange, grid
+
+__all__ = ["EMBEDDING", "Stored", "Tables", "matrix_grid", "tables"]
+
+EMBEDDING = torch.ops.aten.embedding.default
+_PLACE = {LINEAR: 1, EMBEDDING: 0}
+
+
+@dataclasses.dataclass(frozen=True)
+class Stored:
+    """A matrix that nodes read, ``[outputs, inputs]`` or ``[rows, width]``.
+
+    Attributes:
+        parameter: its name.
+        kind: ``aten.linear.default`` or ``aten.embedding.default``.
+        users: names of the nodes that read it.
+
+    """
+
+    parameter: str
+    kind: str
+    users: tuple[str, ...]
+
+    @property
+    def linear(self) -> bool:
+        """Whether layers multiply with it."""
+        return self.kind == str(LINEAR)
+
+    @property
+    def name(self) -> str:
+        """What its scale and zero point are called after; a matrix may be a table and a weight."""
+        return self.parameter if self.linear else f"{self.parameter}_table"
+
+    def source(self, network: Network) -> fx.Node:
+        """The node that reads the parameter."""
+        user = next(node for node in network.nodes() if node.name == self.users[0])
+        found: fx.Node = user.args[_PLACE[user.target]]  # type: ignore[assignment, index]
+        return found
+
+
+@dataclasses.dataclass(frozen=True)
+class Tables:
+    """Every such matrix, and the nodes that stay in float and why (node name to reason)."""
+
+    found: tuple[Stored, ...]
+    left: dict[str, str]
+
+
+def tables(network: Network, kinds: Collection[str], skip: tuple[str, ...] = ()) -> Tables:
+    """Find the float matrices that linear layers and embeddings read.
+
+    Args:
+        network: read only.
+        kinds: qualified ATen names of the operators that are looked at.
+        skip: module paths or node names that stay in float.
+
+    """
+    left: dict[str, str] = {}
+    users: dict[tuple[str, str], list[str]] = {}
+    for node in network.nodes():
+        if node.target not in _PLACE or str(node.target) not in kinds:
+            continue
+        reason = _against(node, skip)
+        if reason:
+            left[node.name] = reason
+        else:
+            weight = node.args[_PLACE[node.target]]
+            users.setdefault((str(weight.target), str(node.target)), []).append(node.name)  # type: ignore[union-attr]
+    return Tables(tuple(_stored(users)), left)
+
+
+def matrix_grid(values: torch.Tensor, ranges: WeightRange, form: IntFormat, granularity: PerChannel | PerGroup) -> Grid:
+    """The grid of a matrix with one scale per row, or per group of a row (whose width is a multiple of the group).
+
+    Signed formats are symmetric.
+    """
+    width = granularity.size if isinstance(granularity, PerGroup) else values.shape[1]
+    low, high = ranges.rows(values.float().reshape(-1, width), form, symmetric=form.signed)
+    scale, zero = grid(low, high, form, symmetric=form.signed)
+    if isinstance(granularity, PerChannel):
+        return Grid(scale, zero, form, axis=0)
+    blocks = (values.shape[0], values.shape[1] // width)
+    return Grid(scale.reshape(blocks), zero.reshape(blocks), form, axis=1)
+
+
+def _stored(users: dict[tuple[str, str], list[str]]) -> Iterator[Stored]:
+    for (parameter, kind), names in users.items():
+        yield Stored(parameter, kind, tuple(names))
+
+
+def _against(node: fx.Node, skip: tuple[str, ...]) -> str:
+    """Why a node stays in float; empty where nothing speaks against rounding what it reads."""
+    path = module_path(node)
+    if any(name in (node.name, path) or path.startswith(f"{name}.") for name in skip):
+        return "it was asked to be left in float"
+    weight = node.args[_PLACE[node.target]]  # type: ignore[index]
+    if not isinstance(weight, fx.Node) or weight.op != "get_attr":
+        return "its weight is computed while running"
+    if weight.meta["val"].dtype != torch.float32:
+        return f"its weight is stored as {weight.meta['val'].dtype}"
+    if node.target is LINEAR and node.args[0].meta["val"].ndim < 2:  # type: ignore[union-attr]
+        return "it reads a single row"
+    return ""
