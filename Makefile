@@ -47,7 +47,8 @@ format: $(READY)
 	$(BIN)/ruff format .
 
 benchmarks: $(READY)
-	$(BIN)/python -m benchmarks.tables
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --group benchmarks
+	$(BIN)/python -m benchmarks.tables --pictures
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

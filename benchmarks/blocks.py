@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 import paredown
 from benchmarks import record
 from paredown import measure, prune
-from paredown.architecture.blocks import Block, blocks, bypass
+from paredown.graph.bypass import Block, blocks, bypass
 from paredown.graph.network import Network
 from paredown.recipe import Evidence
 

@@ -43,6 +43,7 @@ def main() -> None:
     parser.add_argument("what", choices=["compress", "compare"])
     parser.add_argument("data", type=Path)
     parser.add_argument("--time", default="40 min")
+    parser.add_argument("--seeds", type=int, default=3, help="trainings per family of `compare`")
     parser.add_argument("--out", type=Path, default=Path("runs"))
     options = parser.parse_args()
     task = cifar10_resnet20.load(options.data)
@@ -54,7 +55,7 @@ def main() -> None:
         run = paredown.compress(task, budget=budget, target=TARGET, time=options.time, out=out)
     else:
         families = (prune, quantize, distill, regularize, architecture)
-        run = paredown.compare(task, *families, target=TARGET, time=options.time, out=out)
+        run = paredown.compare(task, *families, target=TARGET, time=options.time, seeds=options.seeds, out=out)
     summary = run.summary().to_json()
     if options.what == "compress":
         summary["whole_test_set"] = whole_test_set(run, task, options.data)

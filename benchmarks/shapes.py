@@ -26,7 +26,7 @@ from torch.nn import functional
 import paredown
 from benchmarks import record
 from paredown import measure, prune, quantize, targets
-from paredown.architecture.blocks import blocks, bypass
+from paredown.graph.bypass import blocks, bypass
 from paredown.graph.cost import total
 from paredown.graph.network import Network
 from paredown.recipe import Evidence

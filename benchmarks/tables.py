@@ -1,11 +1,16 @@
-"""Makes ``benchmarks/README.md`` from the newest JSON of every benchmark: ``python -m benchmarks.tables``."""
+"""Makes ``benchmarks/README.md`` and the numbers of ``README.md`` from the newest JSON of every benchmark.
 
+python -m benchmarks.tables [--pictures]     # pictures need matplotlib: pip install --group benchmarks
+"""
+
+import argparse
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks import record
+from benchmarks import headline, record
 from benchmarks.coverage import page as coverage
+from benchmarks.training import page as training
 
 PAGE = Path(__file__).parent / "README.md"
 HEAD = """# Benchmarks
@@ -74,7 +79,10 @@ def run_page(run: Mapping[str, Any]) -> str:
             [p["a"], p["b"], p["quantity"], interval(p["difference"], unit=f" {p['unit']}"), p["outcome"]]
             for p in run["pairs"]
         ]
-        parts.append(table(["a", "b", "quantity", "b relative to a", "outcome"], pairs))
+        head = ["a", "b", "quantity", "b relative to a", "outcome"]
+        parts.append(
+            f"<details><summary>Head to head, {len(pairs)} comparisons</summary>\n\n{table(head, pairs)}\n</details>\n"
+        )
     return "\n".join(parts)
 
 
@@ -160,21 +168,103 @@ def language_page(result: Mapping[str, Any]) -> str:
     return "\n".join(parts)
 
 
+def overhead_page(result: Mapping[str, Any]) -> str:
+    """The training loop beside one by hand."""
+    rows = [
+        [case["case"], f"{case['by_hand_ms']:.3f}", f"{case['train_ms']:.3f}", f"{case['overhead_percent']:.1f} %"]
+        for case in result["overhead"]
+    ]
+    head = ["network and batch", "by hand, ms", "`Train`, ms", "more"]
+    return (
+        "## What `Train` costs beside a loop written by hand\n\n"
+        "`python -m benchmarks.train_overhead`. Processor time of one optimizer step on one thread.\n\n"
+        f"{table(head, rows)}\n"
+        f"torch {result['torch']}, {result['processor']}. Raw: [`{result['file']}`]({result['file']}).\n"
+    )
+
+
+def pairs_page(result: Mapping[str, Any]) -> str:
+    """Ways to distil beside a control."""
+    case = result["distillation_pairs"]
+    head = ["arm", "mean accuracy", "against the control (95 %)", "outcome"]
+    rows = [[row[1], *row[2:5]] for row in training.rows(case, interval)]
+    return (
+        f"## {case['title']}\n\n`python -m benchmarks.distillation_pairs DATA`: {case['epochs']:g} epochs, {case['seeds']} seeds.\n\n"
+        f"{table(head, rows)}\n"
+        f"{case['device']}, {case['precision']}. Raw: [`{result['file']}`]({result['file']}).\n"
+    )
+
+
+def mixed_page(result: Mapping[str, Any]) -> str:
+    """Which layers stay in float, and what that is worth."""
+    parts = ["## Layers in float among layers of 8 bits\n"]
+    for case in result["mixed"]:
+        rows = [
+            [
+                file["label"],
+                interval(file["quality"]["score"], unit=" %"),
+                interval(file["quality"]["drop"]),
+                interval(file["p50"], digits=3),
+                faster(file["ratio"]),
+                _in_float(file["layers"]),
+                f"{file['seconds']:.0f}" if file["seconds"] is not None else "–",
+            ]
+            for file in case["files"]
+        ]
+        parts += [
+            f"### {case['title']}\n",
+            (
+                f"{result['runtime']}, one thread, {case['processor']}; {result['calibration']} calibration examples. "
+                f"Raw: [`{result['file']}`]({result['file']}).\n"
+            ),
+            table(["file", "score", "drop", "latency p50, ms", "speed-up", "left in float", "seconds to make"], rows),
+        ]
+    return "\n".join(parts)
+
+
+def _in_float(layers: Sequence[Mapping[str, Any]] | None) -> str:
+    if layers is None:
+        return "–"
+    return ", ".join(layer["layer"] for layer in layers if layer["in"] == "float") or "none"
+
+
 PAGES = {
     "candidates": run_page,
     "shapes": shapes_page,
     "blocks": blocks_page,
     "quantization": quantization_page,
     "language": language_page,
+    "overhead": overhead_page,
+    "distillation_pairs": pairs_page,
+    "mixed": mixed_page,
 }
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--pictures", action="store_true", help="draw the pictures anew, too")
+    options = parser.parse_args()
     results = record.latest()
-    pages = [page(result) for result in results.values() for key, page in PAGES.items() if key in result]
-    pages += [coverage.section(result, table) for result in results.values() if "coverage" in result]
-    PAGE.write_text("\n".join([HEAD, *pages]))
-    print(PAGE)
+    for path, text in pages(results).items():
+        path.write_text(text)
+        print(path)
+    if options.pictures:
+        headline.picture(results[headline.RUN], headline.PICTURE)
+        print(headline.PICTURE)
+
+
+def pages(results: Mapping[str, Mapping[str, Any]]) -> dict[Path, str]:
+    """Every generated page by path."""
+    sections = [page(result) for result in results.values() for key, page in PAGES.items() if key in result]
+    made = {headline.README: headline.readme(results[headline.RUN], table, interval, faster)}
+    trained = [result for result in results.values() if "training" in result]
+    if trained:
+        sections.append(training.section(trained, table, interval))
+    for result in results.values():
+        if "coverage" in result:
+            sections.append(coverage.section(result, table))
+            made[coverage.PAGE] = coverage.models(result, table)
+    return {**made, PAGE: "\n".join([HEAD, *sections])}
 
 
 if __name__ == "__main__":

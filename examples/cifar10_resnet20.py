@@ -6,21 +6,19 @@
 ``cifar10-resnet/resnet20-jpeg.safetensors``. Needs ``pip install pyarrow pillow`` beside ``paredown[onnx]``.
 """
 
-import argparse
 import io
-import sys
 from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from command import main, need
 from resnet_cifar import ResNet
 from safetensors.torch import load_file
 from torch import Tensor
 from torch.utils.data import Dataset
 
 import paredown
-from paredown import targets
 
 MEAN = torch.tensor([0.485, 0.456, 0.406]).view(3, 1, 1)
 STD = torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1)
@@ -56,9 +54,7 @@ def read(path: Path) -> tuple[Tensor, Tensor]:
 
 def load(data: Path) -> paredown.Task:
     """The task: the trained network, its data, cross-entropy, accuracy."""
-    missing = [name for name in NEEDED if not (data / name).is_file()]
-    if missing:
-        sys.exit(f"{data} lacks {', '.join(missing)}. Name the folder that holds {', '.join(NEEDED)}.")
+    need(data, NEEDED)
     model = ResNet(blocks=3)
     model.load_state_dict(load_file(data / "cifar10-resnet/resnet20-jpeg.safetensors"))
     images, labels = read(data / "cifar10-jpeg/train.parquet")
@@ -70,25 +66,5 @@ def load(data: Path) -> paredown.Task:
     )
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("data", type=Path, help="folder with the data and the checkpoint")
-    parser.add_argument("--time", default="40 min", help="how long to search (default: %(default)s)")
-    parser.add_argument("--latency", default="40%", help="latency limit, relative or in ms (default: %(default)s)")
-    parser.add_argument("--drop", default="1 pt", help="accuracy that may be lost (default: %(default)s)")
-    parser.add_argument("--out", type=Path, default=Path("runs/cifar10"), help="run directory (default: %(default)s)")
-    options = parser.parse_args()
-    run = paredown.compress(
-        load(options.data),
-        budget=paredown.Budget(latency=options.latency, drop=options.drop),
-        target=targets.OnnxRuntime(threads=1),
-        time=options.time,
-        out=options.out,
-    )
-    print(run.verdict)
-    run.best.save(options.out / "best.onnx")
-    run.report(options.out / "report.html")
-
-
 if __name__ == "__main__":
-    main()
+    main(__doc__, load, time="40 min", latency="40%", drop="1 pt")

@@ -5,32 +5,31 @@
 ``DATA`` holds ``fashion-mnist/{train,t10k}-{images-idx3,labels-idx1}-ubyte.gz``.
 """
 
-import argparse
 import gzip
-import sys
 from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from command import main, need
 from torch import Tensor, nn
 
 import paredown
-from paredown import targets
 
 NEEDED = tuple(
     f"fashion-mnist/{part}-{kind}-ubyte.gz" for part in ("train", "t10k") for kind in ("images-idx3", "labels-idx1")
 )
 
 
-def network() -> nn.Sequential:
+def network(width: int = 32) -> nn.Sequential:
     """Three convolutions with batch norm: 28×28 grey images in, ten classes out."""
 
     def stage(inputs: int, outputs: int, stride: int) -> list[nn.Module]:
         return [nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU()]
 
-    body = [*stage(1, 32, 1), *stage(32, 64, 2), *stage(64, 128, 2), *stage(128, 128, 1)]
-    return nn.Sequential(*body, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(0.2), nn.Linear(128, 10))
+    widths = (1, width, 2 * width, 4 * width, 4 * width)
+    body = [layer for sizes in zip(widths, widths[1:], (1, 2, 2, 1), strict=False) for layer in stage(*sizes)]
+    return nn.Sequential(*body, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(0.2), nn.Linear(4 * width, 10))
 
 
 def read(data: Path, part: str) -> tuple[Tensor, Tensor]:
@@ -61,36 +60,18 @@ def train(model: nn.Module, images: Tensor, labels: Tensor, epochs: int) -> nn.M
     return model.eval().to(memory_format=torch.contiguous_format)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("data", type=Path, help="folder with the data")
-    parser.add_argument("--epochs", type=int, default=3, help="of the training before (default: %(default)s)")
-    parser.add_argument("--time", default="10 min", help="how long to search (default: %(default)s)")
-    parser.add_argument("--drop", default="0.5 pt", help="accuracy that may be lost (default: %(default)s)")
-    parser.add_argument("--out", type=Path, default=Path("runs/fashion"), help="run directory (default: %(default)s)")
-    options = parser.parse_args()
-    missing = [name for name in NEEDED if not (options.data / name).is_file()]
-    if missing:
-        sys.exit(f"{options.data} lacks {', '.join(missing)}. Name the folder that holds {', '.join(NEEDED)}.")
-    images, labels = read(options.data, "train")
-    task = paredown.Task(
-        train(network(), images, labels, options.epochs),
-        data=paredown.Data(train=(images, labels), judge=read(options.data, "t10k"), batch_size=128),
+def load(data: Path) -> paredown.Task:
+    """The task: a network trained for three epochs, its data, cross-entropy, accuracy."""
+    need(data, NEEDED)
+    images, labels = read(data, "train")
+    return paredown.Task(
+        train(network(), images, labels, epochs=3),
+        data=paredown.Data(train=(images, labels), judge=read(data, "t10k"), batch_size=128),
         loss=F.cross_entropy,
         score=paredown.scores.accuracy,
         name="Fashion-MNIST",
     )
-    run = paredown.compress(
-        task,
-        budget=paredown.Budget(latency="40%", size="25%", drop=options.drop),
-        target=targets.OnnxRuntime(threads=1),
-        time=options.time,
-        out=options.out,
-    )
-    print(run.verdict)
-    run.best.save(options.out / "best.onnx")
-    run.report(options.out / "report.html")
 
 
 if __name__ == "__main__":
-    main()
+    main(__doc__, load, time="10 min", latency="40%", size="25%", drop="0.5 pt")

@@ -23,13 +23,14 @@ def write(out: Path, note: str = "") -> Path:
         for path in sorted((out / arm).glob("*.json")):
             run = json.loads(path.read_text())
             entry = models.setdefault(run["name"], {"source": run["source"], "family": run["family"], "arms": {}})
-            entry["arms"][arm] = {key: run[key] for key in ("seconds", "stages", "failed")}
+            entry["arms"][arm] = {key: run[key] for key in ("seconds", "stages", "failed", "code")}
     result = {
         "coverage": models,
         "versions": {name: importlib.metadata.version(name) for name in _PACKAGES},
         "processor": _processor(),
         "threads": 1,
         "note": note,
+        "engine_states": len({m["arms"]["paredown"]["code"] for m in models.values() if "paredown" in m["arms"]}),
         "summary": {source: summary(group) for source, group in _groups(models).items()},
     }
     return record.write("coverage", result)

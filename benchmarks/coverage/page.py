@@ -6,7 +6,7 @@ from typing import Any
 
 from benchmarks.coverage.collect import agrees, came_out, ratio
 
-__all__ = ["PAGE", "section"]
+__all__ = ["PAGE", "models", "section"]
 
 PAGE = Path(__file__).parent / "README.md"
 
@@ -16,8 +16,7 @@ _MARKS = {True: "yes", False: "**no**", None: "–"}
 
 
 def section(result: Mapping[str, Any], table: Table) -> str:
-    """What the whole run says; every model is on `PAGE`, which is written too."""
-    PAGE.write_text(_models(result, table))
+    """What the whole run says; every model is on `PAGE`."""
     rows = [_summary_row(source, numbers) for source, numbers in result["summary"].items()]
     head = [
         "models of", "captured", "cut in half: comes out", "Torch-Pruning", "with heads named", "proven", "trains",
@@ -30,9 +29,18 @@ def section(result: Mapping[str, Any], table: Table) -> str:
         "agrees with the masked original wherever masking is equivalent, and has the shape foreseen. *Frozen*: entries of parameters whose shape did "
         "not change, counted on plain tensors; MACs by `torch.utils.flop_counter`. A stage that the original fails "
         "itself is not asked for.\n\n"
-        f"{result['note']}\n\n{versions}; {result['processor']}, one thread. Every model: [coverage/README.md](coverage/README.md); raw: "
+        f"{_told(result)}{versions}; {result['processor']}, one thread. Every model: [coverage/README.md](coverage/README.md); raw: "
         f"[`{result['file']}`]({result['file']}).\n\n{table(head, rows)}"
     )
+
+
+def _told(result: Mapping[str, Any]) -> str:
+    """The note, and whether all rows of Paredown's arm were made by one engine."""
+    states = result.get("engine_states", 1)
+    mixed = (
+        f"Paredown's rows were made by {states} states of the engine, which was mended meanwhile." if states > 1 else ""
+    )
+    return "".join(f"{sentence}\n\n" for sentence in (result["note"], mixed) if sentence)
 
 
 def _summary_row(source: str, numbers: Mapping[str, Any]) -> list[str]:
@@ -51,7 +59,8 @@ def _summary_row(source: str, numbers: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _models(result: Mapping[str, Any], table: Table) -> str:
+def models(result: Mapping[str, Any], table: Table) -> str:
+    """The page of all models."""
     head = [
         "model", "M parameters", "after", "MACs after", "frozen", "held by", "analyse + cut", "comes out", "proven",
         "trains", "bf16", "ONNX", "Torch-Pruning", "with heads named",

@@ -1,11 +1,13 @@
 """What Paredown makes of one model, stage by stage."""
 
+import contextlib
 import copy
 import re
+import signal
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +32,16 @@ __all__ = ["last_line", "measure"]
 Tell = Callable[[str, Mapping[str, Any]], None]
 
 
-def measure(case: Case, tell: Tell, until: str) -> None:
-    """Run all stages; each tells its numbers when it is done."""
+def measure(case: Case, tell: Tell, until: str, stage_s: float) -> None:
+    """Run all stages; each tells its numbers when it is done.
+
+    Args:
+        case: the model.
+        tell: takes the numbers of each stage.
+        until: the last stage.
+        stage_s: processor seconds for each stage behind the cut; what takes longer has failed, and the next begins.
+
+    """
     torch.manual_seed(0)
     model, example = case.make(True)
     unused = _original(model, example, tell, until)
@@ -61,9 +71,33 @@ def measure(case: Case, tell: Tell, until: str) -> None:
     }
     for stage in STAGES[3 : STAGES.index(until) + 1]:
         try:
-            tell(stage, behind[stage]())
+            with _limited(stage_s):
+                numbers = behind[stage]()
+            tell(stage, numbers)
         except Exception as error:  # noqa: BLE001 (the failure is the result)
             tell(stage, {"error": last_line(error)})
+
+
+@contextlib.contextmanager
+def _limited(seconds: float) -> Iterator[None]:
+    """Raise when a block takes longer in processor time, between two instructions of Python; only in the main thread.
+
+    Raises:
+        TimeoutError: it did.
+
+    """
+
+    def late(*_: object) -> None:
+        msg = f"not done in {seconds:.0f} s of processor time"
+        raise TimeoutError(msg)
+
+    before = signal.signal(signal.SIGPROF, late)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0.0)
+        signal.signal(signal.SIGPROF, before)
 
 
 def last_line(error: BaseException) -> str:

@@ -38,3 +38,8 @@ def word_bench():
     )
     network = paredown.capture(model, splits["train"][0][:2])
     return dataclasses.replace(small_bench(), model=model, network=network, task=task)
+
+
+def pictures():
+    """Pictures without labels, as large as those of `small_bench`, and not much like them."""
+    return torch.randn(40, 1, 6, 6, generator=torch.Generator().manual_seed(9))

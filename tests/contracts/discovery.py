@@ -4,9 +4,9 @@ import functools
 import inspect
 
 from paredown import architecture, distill, prune, quantize, regularize, targets
-from paredown.recipe import Ingredient, Transform
+from paredown.recipe import Ingredient, Train, Transform
 
-from .benches import word_bench
+from .benches import pictures, word_bench
 
 FAMILIES = (prune, quantize, architecture, distill, regularize)
 
@@ -19,6 +19,7 @@ QUICK = {
     distill.ReviewKD: {"at": ("stem", "block")},
     distill.MiniLM: {"heads": 4},
     distill.TinyBERT: {"heads": 4},
+    distill.Unlabelled: {"inputs": pictures},
 }
 """Settings that make a technique quick enough to be checked often; nothing else differs from the defaults."""
 
@@ -78,6 +79,10 @@ PARTS = {
 }
 """Settings objects that have a choice of techniques inside, one by one."""
 INGREDIENT_PARTS = {
+    "Assistant in distill.Logits": distill.Logits(
+        teacher=distill.Assistant((prune.Channels(keep=0.5), Train(epochs=0.5, device="cpu", early=None)))
+    ),
+    "several peers in distill.Mutual": distill.Mutual(peer=(distill.Original(), distill.Original()), together=True),
     **{
         f"{n} in distill.Outputs": distill.Outputs(loss=make(cls))
         for n, cls in of_kind(distill.OutputLoss, distill).items()

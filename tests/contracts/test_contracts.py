@@ -26,6 +26,12 @@ def test_every_family_is_here():
     assert TARGETS
 
 
+def test_whoever_has_a_teacher_says_so():
+    """A search counts the time of its passes (`Sketch.distilled`)."""
+    for name, thing in INGREDIENTS.items():
+        assert thing.taught == any(hasattr(thing, setting) for setting in ("teacher", "peer")), name
+
+
 @pytest.mark.parametrize("check", cases(TRANSFORMS, transform_checks))
 def test_transform(check):
     check()

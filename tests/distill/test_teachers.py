@@ -1,6 +1,7 @@
 """One teacher, several, and chains of them."""
 
 import dataclasses
+import time
 
 import pytest
 import torch
@@ -8,8 +9,10 @@ from torch import nn
 from torch.nn import functional
 
 import paredown
-from paredown import codec, distill, regularize
+from paredown import codec, distill, prune, regularize
+from paredown.distill import assistant as assisting
 from paredown.errors import RecipeError
+from paredown.recipe import AdamW, Train
 
 from .conftest import learner
 from .test_logits import big, first_row
@@ -77,6 +80,77 @@ def test_a_chain_of_assistants_is_one_training_after_the_other(setting):
     assert assistant.network.fingerprint() == before
 
 
+def assistant(epochs=6, begin=small, **more):
+    """Learns from the original."""
+    train = Train(epochs=epochs, optimizer=AdamW(lr=1e-2), device="cpu", early=None, using=[distill.Logits()], **more)
+    return distill.Assistant((train,), begin=begin)
+
+
+def test_an_assistant_is_made_from_the_original_before_it_teaches(setting):
+    """The same as two trainings by hand, in one recipe."""
+    s = setting()
+    given = assistant(begin=learner(8, seed=2))
+    example = next(s.task.data.work.train.batches(2))[0]
+    begun = paredown.capture(given.begin, example)
+    by_hand = given.steps[0].fit(begun, s.evidence, original=s.teacher).network
+    for teacher in (given, dataclasses.replace(given, begin=begun)):
+        row, (inputs, _, outputs) = first_row(s, distill.Outputs(loss=distill.Squares(), teacher=teacher))
+        expected = functional.mse_loss(outputs, by_hand(inputs)).item()
+        assert row["distill.Outputs"] == pytest.approx(expected, rel=1e-5)
+
+
+def test_an_assistant_can_be_the_original_cut_down(setting):
+    s = setting()
+    before = s.teacher.fingerprint()
+    given = distill.Assistant((prune.Channels(keep=0.5), assistant().steps[0]))
+    by_hand = assisting.run(s.teacher, given.steps, s.evidence, original=s.teacher).network
+    row, (inputs, _, outputs) = first_row(s, distill.Outputs(loss=distill.Squares(), teacher=given))
+    assert row["distill.Outputs"] == pytest.approx(functional.mse_loss(outputs, by_hand(inputs)).item(), rel=1e-5)
+    assert s.teacher.fingerprint() == before
+
+
+def test_assistants_are_made_once_for_the_same_evidence(setting, monkeypatch):
+    s, made = setting(), []
+    carry_out = assisting.run
+
+    def counted(*args, **kwargs):
+        made.append(args)
+        return carry_out(*args, **kwargs)
+
+    monkeypatch.setattr(assisting, "run", counted)
+    for teacher in (assistant(1, distill.Original()), assistant(1, distill.Original())):
+        first_row(s, distill.Logits(teacher=teacher))
+    assert len(made) == 1
+    unnamed = distill.Assistant((Train(epochs=0.2, using=[distill.Logits(teacher=learner(5))]),))
+    first_row(s, distill.Logits(teacher=unnamed), distill.Outputs(teacher=unnamed))
+    assert len(made) == 2
+
+
+def test_assistants_stand_in_chains_ensembles_caches_and_as_peers(setting, tmp_path):
+    s = setting()
+    chain = dataclasses.replace(
+        assistant(1), steps=(Train(epochs=1, using=[distill.Logits(teacher=assistant(1))], device="cpu"),)
+    )
+    for thing in (
+        distill.Logits(teacher=chain),
+        distill.Logits(teacher=distill.Ensemble((distill.Original(), assistant(1)))),
+        distill.Logits(teacher=distill.Cached(str(tmp_path), assistant(1, distill.Original()))),
+        distill.Mutual(peer=assistant(1)),
+    ):
+        row, _ = first_row(s, thing)
+        assert row["loss"] > 0
+
+
+def test_an_assistant_gets_its_share_of_the_time(setting):
+    s = setting()
+    settings = dataclasses.replace(s.train, epochs=200.0, using=[distill.Logits(teacher=assistant(200.0))])
+    began = time.monotonic()
+    result = settings.fit(s.student, s.evidence, original=s.teacher, deadline=began + 2.0)
+    assert time.monotonic() - began < 6.0
+    assert 0.4 < result.seconds < 4.0
+    assert result.steps > 8
+
+
 def test_a_network_is_born_again(setting):
     """A fresh start taught by what the network was (Furlanello et al. 2018, arXiv:1805.04770)."""
     s = setting()
@@ -95,6 +169,8 @@ def test_a_network_is_born_again(setting):
     ("make", "words"),
     [
         (lambda: distill.Ensemble((big,)), r"Ensemble was given 1 teacher\(s\).*two or more"),
+        (lambda: distill.Assistant(()), r"Assistant was given no steps.*prune.Channels\(keep=0.7\)"),
+        (lambda: distill.Assistant((distill.Logits(),)), r"given distill.Logits.*which is no step"),
         (lambda: distill.Ensemble(()), r"Ensemble was given 0 teacher\(s\)"),
         (lambda: distill.Ensemble((big, small), (1.0,)), r"2 teachers and 1 weights.*one weight for each"),
         (lambda: distill.Ensemble((big, small), (1.0, 0.0)), r"weights=\(1.0, 0.0\).*above 0"),
@@ -122,4 +198,6 @@ def test_a_member_that_is_no_teacher_is_refused(setting):
 def test_settings_come_back_from_json():
     logits = distill.Logits(teacher=distill.Ensemble((distill.Original(), big), (2.0, 1.0)))
     assert codec.decode(codec.encode(logits)) == logits
+    helped = distill.Logits(teacher=assistant())
+    assert codec.decode(codec.encode(helped)) == helped
     assert torch.isclose(torch.tensor(sum(logits.teacher.shares)), torch.tensor(1.0))

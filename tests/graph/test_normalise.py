@@ -45,6 +45,33 @@ def test_float_type_follows():
     assert again(ids).dtype is torch.float32
 
 
+class _Masked(nn.Module):
+    """Masks scores with the lowest number of their type, as transformers do."""
+
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(4, 4)
+
+    def forward(self, x):
+        scores = self.fc(x)
+        return scores.masked_fill(x > 0.5, torch.finfo(scores.dtype).min).softmax(-1)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_the_lowest_number_follows(dtype):
+    model, x = _Masked(), torch.randn(3, 4)
+    network = capture(model, torch.randn(2, 4))
+    assert torch.equal(network(x), model(x))
+    assert torch.equal(network.to(dtype)(x.to(dtype)), model.to(dtype)(x.to(dtype)))
+
+
+def test_the_lowest_number_under_autocast():
+    model, x = _Masked(), torch.randn(3, 4)
+    network = capture(model, torch.randn(2, 4))
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert torch.equal(network(x), model(x))
+
+
 def test_device_follows():
     network = capture(traps.DeviceConstants(), torch.randint(0, 11, (2, 6))).to("meta")
     assert network(torch.zeros(3, 6, dtype=torch.long, device="meta")).device.type == "meta"

@@ -10,7 +10,7 @@ from paredown.graph.axes import analyse
 from paredown.graph.cut.indices import Indices, coordinates
 
 WEIGHTS = (prune.L1(), prune.L2(), prune.LAMP(), prune.BatchNormScale())
-DATA = (prune.Taylor(), prune.Fisher(), prune.ActivationNorm(), prune.Wanda(), prune.Reconstruction())
+DATA = (prune.Taylor(), prune.Fisher(), prune.ActivationNorm(), prune.Wanda(), prune.Reconstruction(), prune.HRank())
 GROUPS = {"stem": 8, "one": 12}
 
 few = settings(max_examples=3, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))

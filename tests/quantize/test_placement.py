@@ -148,3 +148,59 @@ def test_weights_made_while_running_stay_in_float():
 
     plan = quantize.Int8().plan(capture(Made(), 3, 8, 8), evidence_of(pictures(64, 0)[0]))
     assert plan.decisions["float"]["conv2d"] == "its weight is computed while running"
+
+
+class Chain(nn.Module):
+    """Two residual blocks behind a stem; what stands between the stem and them is a setting."""
+
+    def __init__(self, between=None):
+        super().__init__()
+        self.stem = nn.Conv2d(3, 8, 3, padding=1)
+        self.between = between or nn.Identity()
+        self.convs = nn.ModuleList(nn.Conv2d(8, 8, 3, padding=1) for _ in range(4))
+
+    def forward(self, x):
+        x = self.between(self.stem(x).relu())
+        for first, second in zip(self.convs[::2], self.convs[1::2], strict=True):
+            x = (second(first(x).relu()) + x).relu()
+        return x.mean((2, 3))
+
+
+@pytest.mark.parametrize("between", [None, nn.MaxPool2d(2)], ids=["straight", "through a pool"])
+def test_a_layer_in_float_costs_one_conversion_and_takes_no_sum_out(tmp_path, between):
+    plan, _, lowering = lower(Chain(between), tmp_path, quantize.Int8(skip=("stem",)))
+    assert list(plan.decisions["float"].values()) == ["it was asked to be left in float"]
+    assert lowering.operators["QLinearConv"] == 4
+    assert lowering.operators["QLinearAdd"] == 2
+    assert lowering.operators["QuantizeLinear"] == 1
+    assert sum(lowering.operators.get(kind, 0) for kind in ("Conv", "FusedConv")) == 1
+    assert lowering.unfused == ()
+
+
+def test_the_float_layer_before_a_sum_is_rounded_once_behind_it(tmp_path):
+    plan, _, lowering = lower(Chain(), tmp_path, quantize.Int8(skip=("convs.1",)))
+    assert list(plan.decisions["float"].values()) == ["it was asked to be left in float"]
+    assert lowering.operators["QLinearConv"] == 4
+    assert lowering.operators["QLinearAdd"] == 2
+    assert lowering.operators["QuantizeLinear"] == 2  # of the image, and behind the layer
+    assert lowering.unfused == ()
+
+
+def test_a_cheap_operator_between_float_neighbours_stays_in_float(tmp_path):
+    class Island(nn.Module):
+        """A sum of a layer in 8 bits and one in float, read by float only; and one of two in float."""
+
+        def __init__(self):
+            super().__init__()
+            self.a, self.b, self.c = (nn.Conv2d(3, 4, 1) for _ in range(3))
+            self.last = nn.Conv2d(4, 4, 1)
+
+        def forward(self, x):
+            b = self.b(x)
+            return (self.a(x) + b).tanh(), self.last(b + self.c(x))
+
+    plan, _, lowering = lower(Island(), tmp_path, quantize.Int8(skip=("b", "c")))
+    reasons = [plan.decisions["float"][name] for name in ("add", "add_1")]
+    assert reasons == ["an input is computed in float"] * 2
+    assert "QLinearAdd" not in lowering.operators
+    assert lowering.operators["QLinearConv"] == 2

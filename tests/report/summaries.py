@@ -10,6 +10,8 @@ from paredown.verdict.summary import (
     FindingSummary,
     LimitSummary,
     PairSummary,
+    RoundedSummary,
+    RoundingSummary,
     RunSummary,
     StepSummary,
 )
@@ -215,6 +217,31 @@ FINDINGS = (
 )
 
 
+def rounding(name):
+    """Ten values, the error growing along the network, one of them with outliers."""
+    rows = []
+    for place in range(10):
+        bad = place == 6
+        snr = 46.0 - 3.1 * place - (5 if bad else 0)
+        rows.append(
+            RoundedSummary(
+                node=f"relu_{place}" if place else "x",
+                layer=f"stages.{place // 4}.{place % 4}" if place else "",
+                snr_db=snr,
+                own_db=46.0 - (27 if bad else 0.3 * place),
+                file_db=None if place == 9 else 55.0 + place,
+                cosine=1 - 10 ** (-snr / 10) / 2,
+                clipped=0.031 if place == 3 else 0.0,
+                tail=38.2 if bad else 1.4,
+                spread=2.5,
+                reason="outliers: the largest value is 38 times what 99.9 % keep below"
+                if bad
+                else "the steps of the range",
+            )
+        )
+    return RoundingSummary(name, 64, tuple(rows), "relu_9", "")
+
+
 def rich():
     rng = random.Random(7)  # noqa: S311 (a fixture)
     arms = [candidate(name, families, keep, rng, role="arm", judged=True) for name, families, keep in ARMS]
@@ -299,6 +326,7 @@ def rich():
         ),
         pairs=pairs([*arms, best]),
         findings=FINDINGS,
+        rounding=rounding(best.label),
         margins={"latency": 0.03, "score": 0.5, "size": 0.03},
         openings=1,
         versions={

@@ -55,3 +55,16 @@ def test_names_in_brackets_are_no_markup():
     run = summaries.ugly()
     assert "[bold]" not in printed(run)
     assert "<script>alert" in printed(run, 400)
+
+
+def test_the_worst_rounded_values_are_told_with_a_reason():
+    run = summaries.rich()
+    text = printed(run, 160)
+    assert (
+        "64 calibration examples went through prune 0.62 + distill + int8 with and without rounding, and through"
+        in text
+    )
+    assert "The first below 20 dB is stages.2.1: relu_9." in text
+    assert "outliers: the largest value is 38 times what 99.9 % keep below" in text
+    assert "relu_1 " not in text.partition("Rounding")[2].partition("Findings")[0]
+    assert "Rounding" not in printed(dataclasses.replace(run, rounding=None), 160)

@@ -5,6 +5,7 @@ from html.parser import HTMLParser
 import pytest
 
 from paredown import report
+from paredown.verdict.summary import FindingSummary
 
 from . import summaries
 
@@ -121,3 +122,31 @@ def test_page_stays_small():
     rich = summaries.rich()
     assert len(report.html(dataclasses.replace(rich, candidates=rich.candidates[:12]))) < 150_000
     assert len(report.html(rich)) < 220_000
+
+
+def test_findings_with_one_code_are_told_together_the_best_files_first():
+    best = next(c.label for c in summaries.rich().candidates if c.best)
+
+    def about(name):
+        return FindingSummary("PD106", "too few examples for this margin", "tip", f"text about {name}", name)
+
+    told = (about("int8"), about(best), about("other"))
+    page = report.html(dataclasses.replace(summaries.rich(), findings=told))
+    section = page[page.index('id="findings"') :]
+    assert section.count("too few examples for this margin") == 1
+    assert section.index(f"text about {best}") < section.index("and 2 more") < section.index("text about int8")
+    assert "text about other" in section
+
+
+def test_rounding_is_shown_with_the_worst_first_and_all_in_order():
+    run = summaries.rich()
+    _, text = read(report.html(run))
+    section = text.partition("What stands out")[2]
+    assert 0 < section.index("relu_9") < section.index("relu_8")
+    everything = text.partition("All 10 rounded values")[2]
+    assert 0 < everything.index("relu_1") < everything.index("relu_9")
+    assert "The first below 20 dB is stages.2.1: relu_9." in text
+    assert "rounded values" not in read(report.html(dataclasses.replace(run, rounding=None)))[1]
+    odd = dataclasses.replace(run.rounding, first_in_file="relu_3", first="")
+    _, text = read(report.html(dataclasses.replace(run, rounding=odd)))
+    assert "No value falls below 20 dB. The file first differs from the network at stages.0.3: relu_3." in text

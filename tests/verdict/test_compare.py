@@ -182,6 +182,57 @@ def test_the_original_needs_no_seeds():
     assert [pair.scope for pair in found.pairs] == ["files", "files", "recipes"]
 
 
+def test_an_arm_without_chance_needs_no_seeds():
+    """Rounding without training gives one file, whatever the seed: it meets recipes with the one it has."""
+    rounded = Arm("int8", (Measured("r", latency_of(0.5, session="r")),), recipes([0.95]), fixed=True)
+    original = Arm("original", (Measured("o", latency_of()),), recipes([0.95], seed=3), fixed=True)
+    trained = tuple(Measured("f", latency_of(0.6 + 0.001 * i, session=str(i))) for i in range(3))
+    pruned = Arm("prune", trained, recipes([0.85] * 3, seed=9))
+    found = compare([rounded, original, pruned], score=scores.accuracy)
+    by_names = {(pair.a, pair.b, pair.quantity): pair for pair in found.pairs}
+    assert by_names["int8", "original", "score"].scope == "files"  # chance had no say in either
+    for quantity in ("score", "latency"):
+        assert by_names["int8", "prune", quantity].scope == "recipes"
+        assert by_names["int8", "prune", quantity].outcome is Result.A_WINS
+    assert by_names["original", "prune", "latency"].outcome is Result.B_WINS
+    scattered = Arm("prune", trained, recipes([0.97, 0.9, 0.83], seed=9))
+    (pair,) = compare([rounded, scattered], score=scores.accuracy).of("score")
+    assert pair.outcome is Result.CANNOT_TELL
+
+
+def test_what_a_seed_does_to_all_arms_cancels_in_pairs():
+    """Seeds move both arms by points, the second is better by two points with every seed."""
+    generator = np.random.default_rng(0)
+    levels = [0.95, 0.90, 0.85]
+    rows = [(generator.random((4000, 1)) < level).astype(float) for level in levels]
+    better = []
+    for row in rows:
+        wrong = np.flatnonzero(row[:, 0] == 0)
+        changed = row.copy()
+        changed[generator.permutation(wrong)[:80]] = 1  # 2 points
+        better.append(changed)
+    arms = [Arm("a", (Measured("f"),) * 3, tuple(rows)), Arm("b", (Measured("g"),) * 3, tuple(better))]
+    (apart,) = compare(arms, score=scores.accuracy).pairs
+    (paired,) = compare(arms, score=scores.accuracy, paired=True).pairs
+    assert apart.outcome is Result.CANNOT_TELL
+    assert paired.outcome is Result.B_WINS
+    assert paired.difference.estimate == pytest.approx(apart.difference.estimate)
+    assert paired.difference.low < 2.0 < paired.difference.high
+    fewer = Arm("b", (Measured("g"),) * 4, (*better, better[0]))  # other numbers of seeds have no pairs
+    (unequal,) = compare([arms[0], fewer], score=scores.accuracy, paired=True).pairs
+    assert unequal.outcome is Result.CANNOT_TELL
+
+
+def test_the_noise_of_a_single_file_is_not_forgotten():
+    def between(spread):
+        one = Arm("a", (Measured("r", latency_of(0.5, spread=spread, session="r")),), fixed=True)
+        many = tuple(Measured("f", latency_of(0.5 + 0.001 * i, session=str(i))) for i in range(3))
+        (pair,) = compare([one, Arm("b", many)]).pairs
+        return pair.difference.high - pair.difference.low
+
+    assert between(0.2) > 3 * between(0.001)
+
+
 def test_seeds_that_scatter_leave_recipes_undecided():
     a = Arm("a", (Measured("f"),) * 3, recipes([0.95, 0.90, 0.85]))
     b = Arm("b", (Measured("g"),) * 3, recipes([0.93, 0.88, 0.80], seed=5))

@@ -66,6 +66,10 @@ def test_pd102_int8():
     assert "1 of 10 nodes are still computed in float: conv3" in text
     assert "5 conversions" in text
     assert "PD103" in of_file("PD102", measured=slow, lowering=Lowering({}, 10)).text
+    mixed = Lowering({"Erf": 2, "LayerNormalization": 3, "QLinearConv": 10, "Reshape": 4, "QuantizeLinear": 6}, 10)
+    text = of_file("PD102", measured=slow, lowering=mixed).text
+    assert "6 conversions between float and 8 bits are left" in text
+    assert "5 operators beside 10 in 8 bits are float: 3 LayerNormalization, 2 Erf. `quantize.Mixed()`" in text
     assert of_file("PD102", lowering=int8).severity == "passed"
     assert of_file("PD102", lowering=Lowering()).severity == "not applicable"
     assert of_file("PD102", lowering=int8, measured=Measured("x")).severity == "not applicable"

@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 
 import torch
 
-from paredown.architecture.blocks import Block, bypass, remove
 from paredown.architecture.evolution import Evolution
 from paredown.architecture.problem import Problem
 from paredown.architecture.space import Candidate, Depth, Space, Width, best, ranked
 from paredown.architecture.strategy import Strategy
 from paredown.data import WorkData
 from paredown.errors import RecipeError
+from paredown.graph.bypass import Block, bypass, remove
 from paredown.graph.cut import cut
 from paredown.graph.cut.weights import mean_of_members
 from paredown.graph.network import Network

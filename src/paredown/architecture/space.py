@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 import torch
 
-from paredown.architecture.blocks import Block, blocks, unused
 from paredown.errors import RecipeError
 from paredown.graph.axes import Axes, Group, analyse
+from paredown.graph.bypass import Block, blocks, unused
 from paredown.graph.network import Network
 
 __all__ = ["Candidate", "Depth", "Space", "Width"]

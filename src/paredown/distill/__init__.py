@@ -18,7 +18,7 @@ from paredown.distill.mlkd import MLKD
 from paredown.distill.mutual import Mutual
 from paredown.distill.nst import NST
 from paredown.distill.ofd import OFD
-from paredown.distill.original import Cached, Ensemble, Original, Teacher
+from paredown.distill.original import Assistant, Cached, Ensemble, Original, Teacher
 from paredown.distill.output_loss import OutputLoss
 from paredown.distill.outputs import Outputs
 from paredown.distill.pkt import PKT
@@ -27,6 +27,7 @@ from paredown.distill.rkd import RKD
 from paredown.distill.sp import SP
 from paredown.distill.squares import Squares
 from paredown.distill.tinybert import TinyBERT
+from paredown.distill.unlabelled import Unlabelled
 from paredown.distill.vid import VID
 from paredown.distill.wsld import WSLD
 
@@ -47,6 +48,7 @@ __all__ = [
     "SP",
     "VID",
     "WSLD",
+    "Assistant",
     "Cached",
     "Cosine",
     "Ensemble",
@@ -64,4 +66,5 @@ __all__ = [
     "Squares",
     "Teacher",
     "TinyBERT",
+    "Unlabelled",
 ]

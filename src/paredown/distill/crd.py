@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from typing import ClassVar
 
 import torch
 from torch import nn
@@ -40,6 +41,7 @@ class CRD(Ingredient):
 
     """
 
+    taught: ClassVar[bool] = True
     at: str = ""
     to: str | None = None
     teacher: Teacher = dataclasses.field(default_factory=Original)

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable
+from typing import ClassVar
 
 import torch
 from torch import nn
@@ -50,6 +51,7 @@ class Features(Ingredient):
 
     """
 
+    taught: ClassVar[bool] = True
     at: str | tuple[str, ...] = ("",)
     loss: FeatureLoss | LearnedFeatureLoss = dataclasses.field(default_factory=FitNets)
     to: str | tuple[str, ...] | None = None

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from typing import ClassVar
 
 import torch
 from torch.nn import functional
@@ -39,6 +40,7 @@ class Logits(Ingredient):
 
     """
 
+    taught: ClassVar[bool] = True
     teacher: Teacher = dataclasses.field(default_factory=Original)
     temperature: float = 4.0
     alpha: float = 0.9

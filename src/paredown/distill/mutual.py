@@ -1,7 +1,9 @@
-"""Deep mutual learning."""
+"""Deep mutual learning, and ensembles that learn online."""
 
 import copy
 import dataclasses
+from collections.abc import Sequence
+from typing import ClassVar
 
 import torch
 from torch import nn
@@ -16,7 +18,7 @@ from paredown.errors import RecipeError
 from paredown.graph.network import Network
 from paredown.recipe import batch
 from paredown.recipe.classes import class_axis
-from paredown.recipe.ingredient import Hook, Ingredient, Step, TrainContext, label
+from paredown.recipe.ingredient import Hook, Ingredient, Probe, Step, TrainContext, label
 from paredown.recipe.layout import Layout
 
 __all__ = ["Mutual"]
@@ -24,72 +26,101 @@ __all__ = ["Mutual"]
 
 @dataclasses.dataclass(frozen=True)
 class Mutual(Ingredient):
-    """Student and a peer learn from the data and from one another (Zhang et al. 2018, arXiv:1706.00384).
+    """Student and peers learn from the data and from one another (Zhang et al. 2018, arXiv:1706.00384).
 
-    To the student's loss ``weight * T² KL(peer || student)`` is added; the peer, a copy that is trained along and dropped
-    at the end, has the task's loss and ``weight * T² KL(student || peer)``. No gradient of either goes into the other.
-    The sum of all but the student's own loss is what the history shows as this ingredient's term. Where the gradient is
-    clipped, it is that of both together. Outputs without classes are matched by mean squared error, and every place
-    counts.
+    To the student's loss ``weight * T² KL(peer || student)`` is added, the mean over the peers; every peer, a copy that is
+    trained along and dropped at the end, has the task's loss and the same mean over all others. With ``together`` all
+    learn from one teacher instead, the mean of everybody's logits (online ensemble: KDCL, Guo et al. 2020, and ONE, Lan
+    et al. 2018, arXiv:1806.04606, without its gate). No gradient of one goes into another. The sum of all but the
+    student's own loss is what the history shows as this ingredient's term. Where the gradient is clipped, it is that of
+    all together. Outputs without classes are matched by mean squared error, and every place counts.
 
     Attributes:
-        peer: what the peer begins as: the original, a `Network`, or any module; better not the student itself.
+        peer: what the peer begins as: the original, a `Network`, or any module; better not the student itself. Several
+            in a tuple.
         weight: of what they learn from one another, 0 or more.
         temperature: T, above 0.
+        together: learn from the mean of all instead of from each of the others.
         axis: the dimension of the outputs that holds the classes; None finds it from the targets.
 
     """
 
-    peer: Teacher = dataclasses.field(default_factory=Original)
+    taught: ClassVar[bool] = True
+    peer: Teacher | Sequence[Teacher] = dataclasses.field(default_factory=Original)
     weight: float = 1.0
     temperature: float = 1.0
+    together: bool = False
     axis: int | None = None
 
     def __post_init__(self) -> None:
         at_least_zero(self, "weight")
         above_zero(self, "temperature")
-        if isinstance(self.peer, (Ensemble, Cached)):
-            msg = f"distill.Mutual(peer={self.peer!r}) was given. A peer is one network that is trained. Name it alone."
+        if isinstance(self.peer, list):
+            object.__setattr__(self, "peer", tuple(self.peer))
+        for peer in self.peers:
+            if isinstance(peer, (Ensemble, Cached)):
+                msg = f"distill.Mutual(peer={peer!r}) was given. A peer is one network that is trained. Name it alone."
+                raise RecipeError(msg)
+        if not self.peers:
+            msg = "distill.Mutual(peer=()) was given. Nobody learns alone there. Write `distill.Mutual(peer=build)`."
             raise RecipeError(msg)
 
+    @property
+    def peers(self) -> tuple[Teacher, ...]:
+        """One or several, as a tuple."""
+        return self.peer if isinstance(self.peer, tuple) else (self.peer,)
+
     def start(self, context: TrainContext) -> Hook:
-        """Copy the peer and compare its outputs with the student's on two examples.
+        """Copy the peers and compare their outputs with the student's on two examples.
 
         Raises:
-            RecipeError: it is no module, or its outputs differ in shape.
+            RecipeError: one is no module, or its outputs differ in shape.
 
         """
-        peer = copy.deepcopy(module_of(self.peer, context)).to(context.device).eval().requires_grad_()
-        if isinstance(peer, Network):
-            Layout(peer, context.device, context.precision).begin()
-        probe, objective = context.probe(), context.evidence.objective
-        with torch.no_grad():
-            check_outputs(probe.outputs, objective.outputs(batch.call(peer, probe.inputs)), label(self), "peer")
+        probe = context.probe()
+        peers = nn.ModuleList([self._peer(peer, probe, context) for peer in self.peers])
         axis = class_axis(probe.outputs, probe.target) if self.axis is None else self.axis
         check_axis(probe.outputs, axis, label(self))
-        return _MutualHook(self, peer.train(), axis, context)
+        return _MutualHook(self, peers, axis, context)
+
+    def _peer(self, given: Teacher, probe: Probe, context: TrainContext) -> nn.Module:
+        peer = copy.deepcopy(module_of(given, context)).to(context.device).eval().requires_grad_()
+        if isinstance(peer, Network):
+            Layout(peer, context.device, context.precision).begin()
+        with torch.no_grad():
+            outputs = context.evidence.objective.outputs(batch.call(peer, probe.inputs))
+        check_outputs(probe.outputs, outputs, label(self), "peer")
+        return peer.train()
 
 
 class _MutualHook(Hook):
-    def __init__(self, settings: Mutual, peer: nn.Module, axis: int | None, context: TrainContext) -> None:
+    def __init__(self, settings: Mutual, peers: nn.ModuleList, axis: int | None, context: TrainContext) -> None:
         self._settings = settings
-        self._peer = peer
+        self._peers = peers
         self._axis = axis
         self._context = context
 
     def trained(self) -> tuple[nn.Module, ...]:
-        return (self._peer,)
+        return (self._peers,)
 
     def term(self, step: Step) -> torch.Tensor:
         objective = self._context.evidence.objective
         with self._context.autocast():
-            raw = batch.call(self._peer, step.inputs)
-            losses = [weight * objective.loss_of(raw, target) for weight, target in step.targets]
-        student, peer = step.outputs.float(), objective.outputs(raw).float()
-        apart = self._apart(student, peer.detach()) + self._apart(peer, student.detach())
-        return torch.stack(losses).sum().float() + self._settings.weight * apart
+            raws = [batch.call(peer, step.inputs) for peer in self._peers]
+            losses = [weight * objective.loss_of(raw, target) for raw in raws for weight, target in step.targets]
+        outputs = [step.outputs.float(), *(objective.outputs(raw).float() for raw in raws)]
+        return torch.stack(losses).sum().float() + self._settings.weight * self._apart(outputs)
 
-    def _apart(self, learner: torch.Tensor, teacher: torch.Tensor) -> torch.Tensor:
+    def _apart(self, outputs: list[torch.Tensor]) -> torch.Tensor:
+        """How far each is from what it learns from, summed over all of them."""
+        known = [one.detach() for one in outputs]
+        if self._settings.together:
+            mean = torch.stack(known).mean(0)
+            return torch.stack([self._between(one, mean) for one in outputs]).sum()
+        pairs = [(one, other) for i, one in enumerate(outputs) for j, other in enumerate(known) if i != j]
+        return torch.stack([self._between(*pair) for pair in pairs]).sum() / (len(outputs) - 1)
+
+    def _between(self, learner: torch.Tensor, teacher: torch.Tensor) -> torch.Tensor:
         if self._axis is None:
             return functional.mse_loss(learner, teacher)
         return softened(learner, teacher, self._settings.temperature, self._axis).mean()

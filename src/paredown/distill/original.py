@@ -2,14 +2,15 @@
 
 import dataclasses
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Union
 
 from torch import nn
 
 from paredown.errors import RecipeError
+from paredown.recipe.order import RecipeStep, check
 
-__all__ = ["Cached", "Ensemble", "Original", "Teacher"]
+__all__ = ["Assistant", "Cached", "Ensemble", "Original", "Teacher"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,8 +87,42 @@ class Cached:
             raise RecipeError(msg)
 
 
-Teacher = Union[Original, Ensemble, Cached, nn.Module, Callable[[], nn.Module]]  # noqa: UP007 (it names itself)
-"""The original, an ensemble, a cached teacher, a `Network`, any module that takes the same inputs, or a function that returns one.
+@dataclasses.dataclass(frozen=True)
+class Assistant:
+    """A network of a size between teacher and student, taught by the one to teach the other (arXiv:1902.03393).
+
+    Mirzadeh et al. 2020. It is made by a recipe of its own before the training in which it teaches begins; in that recipe
+    `Original` is the original too. Chains are assistants inside of an assistant's trainings; densely guided teaching
+    (Son et al. 2021, arXiv:2009.08825) is ``Ensemble((Original(), Assistant(...)))``.
+
+    Example: ``distill.Assistant((prune.Channels(keep=0.7), Train(epochs=3, using=[distill.Logits()])))``.
+
+    An assistant that can be stored is made once for all trainings on the same evidence; its seeds are those of its own
+    trainings. Where the training has a deadline, the assistant's trainings get their share of the time, by epochs.
+
+    Attributes:
+        steps: what is done to `begin`: transforms and trainings, one or more.
+        begin: what the steps start from; the original, a `Network`, any module, or a function that returns one, for a
+            network of another architecture.
+
+    """
+
+    steps: Sequence[RecipeStep]
+    begin: "Teacher" = dataclasses.field(default_factory=Original)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "steps", tuple(self.steps))
+        if not self.steps:
+            msg = (
+                "distill.Assistant was given no steps. An assistant is made by a recipe. Write "
+                "`distill.Assistant((prune.Channels(keep=0.7), Train(epochs=3, using=[distill.Logits()])))`."
+            )
+            raise RecipeError(msg)
+        check(self.steps)
+
+
+Teacher = Union[Original, Ensemble, Cached, Assistant, nn.Module, Callable[[], nn.Module]]  # noqa: UP007 (it names itself)
+"""The original, an ensemble, a cached teacher, an assistant, a `Network`, any module that takes the same inputs, or a function that returns one.
 
 A run directory can only hold the original and functions at the top level of a module: those are found again later.
 """

@@ -1,7 +1,7 @@
 """Distillation from a teacher's outputs by other measures than Hinton's."""
 
 import dataclasses
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 
@@ -38,6 +38,7 @@ class Outputs(Ingredient):
 
     """
 
+    taught: ClassVar[bool] = True
     loss: OutputLoss = dataclasses.field(default_factory=DIST)
     teacher: Teacher = dataclasses.field(default_factory=Original)
     weight: float = 1.0

@@ -1,6 +1,7 @@
 """Knowledge review."""
 
 import dataclasses
+from typing import ClassVar
 
 import torch
 from torch import nn
@@ -34,6 +35,7 @@ class ReviewKD(Ingredient):
 
     """
 
+    taught: ClassVar[bool] = True
     at: str | tuple[str, ...] = ("",)
     to: str | tuple[str, ...] | None = None
     teacher: Teacher = dataclasses.field(default_factory=Original)

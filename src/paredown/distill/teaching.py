@@ -8,16 +8,19 @@ import torch
 from torch import nn
 
 from paredown import codec
+from paredown.distill.assistant import assist
 from paredown.distill.lesson import Lesson, Teaching
-from paredown.distill.original import Cached, Ensemble, Original, Teacher
+from paredown.distill.original import Assistant, Cached, Ensemble, Original, Teacher
 from paredown.distill.stored import Stored
 from paredown.errors import RecipeError
+from paredown.graph.capture import capture
 from paredown.graph.network import Network
 from paredown.graph.structure import flatten
 from paredown.recipe import batch
 from paredown.recipe.ingredient import TrainContext
 from paredown.recipe.layout import Layout
 from paredown.recipe.taps import Taps, matching
+from paredown.task import arguments
 
 __all__ = ["module_of", "teach"]
 
@@ -62,6 +65,8 @@ def module_of(teacher: object, context: TrainContext) -> nn.Module:
         RecipeError: it is none.
 
     """
+    if isinstance(teacher, Assistant):
+        return assist(teacher, _network(module_of(teacher.begin, context), context), context)
     module = context.original if isinstance(teacher, Original) else teacher
     if callable(module) and not isinstance(module, (nn.Module, type)):
         module = module()
@@ -73,6 +78,14 @@ def module_of(teacher: object, context: TrainContext) -> nn.Module:
         )
         raise RecipeError(msg)
     return module
+
+
+def _network(module: nn.Module, context: TrainContext) -> Network:
+    if isinstance(module, Network):
+        return module
+    inputs, _ = next(iter(context.evidence.work.calibrate.batches(limit=2)))
+    args, kwargs = arguments(module, inputs)
+    return capture(module, *args, **kwargs)
 
 
 class _One(Teaching):

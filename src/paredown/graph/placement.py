@@ -1,9 +1,11 @@
 """Device and floating type of a graph follow its parameters.
 
 Graphs carry constants: ``torch.arange(..., device=cpu)``, ``x.to(torch.float32)``. What had no effect when capturing is
-removed; what remains is rewritten whenever the network is moved or converted.
+removed; what remains is rewritten whenever the network is moved or converted. So are numbers that a type does not hold:
+the lowest of float32, with which attention is masked, is beyond the lowest of bfloat16.
 """
 
+import math
 from typing import Any
 
 import torch
@@ -38,6 +40,9 @@ def own_device_and_type(graph: fx.Graph) -> None:
                 "dtype": node.meta["val"].dtype,
                 "device": torch.device("cpu"),
             }
+        elif node.target is _aten.masked_fill.Scalar:
+            # Autocast may hand bfloat16 to it, which refuses what it cannot hold.
+            node.args = tuple(_held(value, torch.bfloat16) for value in node.args)
 
 
 def _settle_cast(graph: fx.Graph, node: fx.Node) -> None:
@@ -81,7 +86,7 @@ def follow(graph_module: fx.GraphModule, device: torch.device | None, old: torch
     for node in graph_module.graph.nodes:
         if node.op != "call_function":
             continue
-        args = tuple(new if isinstance(a, torch.dtype) and a == old else a for a in node.args)
+        args = tuple(_followed(a, None, old, new) for a in node.args)
         kwargs = {key: _followed(value, device, old, new) for key, value in node.kwargs.items()}
         if args != node.args or kwargs != node.kwargs:
             node.args, node.kwargs = args, kwargs
@@ -96,4 +101,11 @@ def _followed(value: Any, device: torch.device | None, old: torch.dtype, new: to
         return new
     if isinstance(value, torch.device) and device is not None:
         return device
+    return _held(value, new)
+
+
+def _held(value: Any, dtype: torch.dtype) -> Any:
+    """A finite number beyond those of a floating type becomes its largest or lowest; all else stays."""
+    if isinstance(value, float) and math.isfinite(value) and abs(value) > torch.finfo(dtype).max:
+        return math.copysign(torch.finfo(dtype).max, value)
     return value

@@ -4,10 +4,13 @@ from paredown.prune.activation_norm import ActivationNorm
 from paredown.prune.aggregation import Aggregation, Max, Mean, Sum
 from paredown.prune.allocation import Allocation, Global, Uniform
 from paredown.prune.batch_norm_scale import BatchNormScale
+from paredown.prune.blocks import Blocks
 from paredown.prune.channels import Channels
 from paredown.prune.erk import ERK
 from paredown.prune.fisher import Fisher
 from paredown.prune.fpgm import FPGM
+from paredown.prune.hessian_trace import HessianTrace
+from paredown.prune.hrank import HRank
 from paredown.prune.importance import Importance
 from paredown.prune.isomorphic import Isomorphic
 from paredown.prune.lamp import LAMP
@@ -45,12 +48,15 @@ __all__ = [
     "Aggregation",
     "Allocation",
     "BatchNormScale",
+    "Blocks",
     "ByMax",
     "ByMean",
     "BySum",
     "Channels",
     "Fisher",
     "Global",
+    "HRank",
+    "HessianTrace",
     "Importance",
     "Isomorphic",
     "Latency",

@@ -30,7 +30,7 @@ _EXAMPLES = 1024
 
 @dataclasses.dataclass(frozen=True)
 class Channels(Transform):
-    """Cut the least important indices of every coupled group: channels, heads, head dimensions, hidden widths.
+    """Cut the least important indices of every coupled group: channels, heads, head dimensions, widths, experts.
 
     The plan holds the kept indices of each group. Where the evidence has data, the plan also holds the batch norm
     statistics of the cut network, re-estimated (see `Reestimate`), so that recovery by default costs nothing.

@@ -13,7 +13,7 @@ from paredown.graph.cut import cut
 from paredown.graph.network import Network
 from paredown.prune.allocation import Allocation, Ranking, share
 from paredown.prune.importance import best
-from paredown.prune.knapsack import knapsack
+from paredown.recipe.knapsack import knapsack
 
 __all__ = ["Latency"]
 

@@ -1,7 +1,7 @@
 """One pass of data through a network, with a hand on the values that weights read."""
 
 import functools
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -16,7 +16,7 @@ from paredown.prune.readings import Reading, readings
 if TYPE_CHECKING:
     from paredown.recipe.evidence import Evidence
 
-__all__ = ["Hook", "Operator", "Pass", "Sums", "collect"]
+__all__ = ["Hook", "Operator", "Pass", "Sums", "collect", "gather"]
 
 Operator = Callable[[torch.Tensor], torch.Tensor]
 """An operator of the graph as a function of the values that are read, all else as it is."""
@@ -88,13 +88,27 @@ class Sums:
         }
         self._batch = next(iter(self._symbols), None)
 
-    def __call__(self, group: Group, reading: Reading, values: torch.Tensor) -> torch.Tensor:
-        """``[examples, size]`` or ``[examples, outer, size]``; one row for values that all examples share."""
-        dims = self._axes.nodes[reading.source]
+    def __call__(
+        self, group: Group, reading: Reading, values: torch.Tensor, gone: Collection[int] = ()
+    ) -> torch.Tensor:
+        """``[examples, size]`` or ``[examples, outer, size]``; one row for values that all examples share.
+
+        Args:
+            group: whose indices.
+            reading: what the values were read by.
+            values: of the shape of what is read, but for the axes in `gone`.
+            gone: axes of what is read that the values have no more.
+
+        """
+        dims = [dim for axis, dim in enumerate(self._axes.nodes[reading.source]) if axis not in gone]
         examples = next((leaf for dim in dims for leaf in leaves(dim) if leaf.size == self._batch), None)
         atoms = [examples, self._axes.outer(group.name), self._axes.leaf(group.name)]
         sums = tally(values.detach(), dims, [atom for atom in atoms if atom is not None], self._symbols)
         return sums if examples is not None else sums[None]
+
+
+Measure = Callable[[Sums, torch.Tensor, Operator], torch.Tensor]
+"""Rows for one batch, one per example, out of the values that are read and the operator that reads them."""
 
 
 def collect(
@@ -116,22 +130,54 @@ def collect(
         RecipeError: the evidence has no data, or a group has no values to look at.
 
     """
+
+    def summed(place: tuple[Group, Reading], sums: Sums, values: torch.Tensor, operate: Operator) -> torch.Tensor:
+        return sums(*place, entries(values, operate))
+
     groups = list(groups)
     found = readings(network, axes, groups)
     places = [(group, reading) for group in groups for reading in found[group.name]]
-    parts: list[list[torch.Tensor]] = [[] for _ in places]
+    looks = [(reading, functools.partial(summed, (group, reading))) for group, reading in places]
+    sums_of: dict[str, dict[Reading, torch.Tensor]] = {group.name: {} for group in groups}
+    for (group, reading), rows in zip(places, gather(network, axes, evidence, looks), strict=True):
+        sums_of[group.name][reading] = rows
+    return sums_of
+
+
+def gather(
+    network: Network,
+    axes: Axes,
+    evidence: "Evidence",
+    looks: Iterable[tuple[Reading, Measure]],
+    examples: int | None = None,
+) -> list[torch.Tensor]:
+    """What is measured of some readings over the calibration split.
+
+    Args:
+        network: left bit-identical; a copy runs in eval mode, without gradients.
+        axes: its analysis.
+        evidence: the data.
+        looks: what to measure where.
+        examples: to look at, at most; None for all.
+
+    Returns:
+        ``[examples, ...]`` per look.
+
+    Raises:
+        RecipeError: the evidence has no data.
+
+    """
+    looks = list(looks)
+    parts: list[list[torch.Tensor]] = [[] for _ in looks]
     twin = network.copy().eval().to(evidence.device)
-    for inputs in evidence.calibration(network=twin):
+    for inputs in evidence.calibration(examples, twin):
         sums = Sums(network, axes, inputs)
 
         def look(number: int, values: torch.Tensor, operate: Operator, sums: Sums = sums) -> torch.Tensor:
-            parts[number].append(sums(*places[number], entries(values, operate)))
+            parts[number].append(looks[number][1](sums, values, operate))
             return values
 
-        hooks = [(reading, functools.partial(look, number)) for number, (_, reading) in enumerate(places)]
+        hooks = [(reading, functools.partial(look, number)) for number, (reading, _) in enumerate(looks)]
         with torch.no_grad():
             Pass(twin, hooks).run(*inputs)
-    sums_of: dict[str, dict[Reading, torch.Tensor]] = {group.name: {} for group in groups}
-    for (group, reading), part in zip(places, parts, strict=True):
-        sums_of[group.name][reading] = torch.cat(part)
-    return sums_of
+    return [torch.cat(part) for part in parts]

@@ -11,8 +11,8 @@ from paredown.graph.network import Network
 from paredown.graph.statistics import reestimate, write_statistics
 from paredown.prune.allocation import Ranking, Sharing, share, unreachable
 from paredown.prune.importance import best
-from paredown.prune.knapsack import knapsack
 from paredown.recipe.evidence import Evidence
+from paredown.recipe.knapsack import knapsack
 
 __all__ = ["Sensitivity"]
 

@@ -1,8 +1,10 @@
-"""Which groups a technique may touch, by the paths of the user's modules."""
+"""Which groups or blocks a technique may touch, by the paths of the user's modules."""
 
 import dataclasses
 import difflib
 import fnmatch
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 
 from paredown.errors import FrozenError, RecipeError
 from paredown.graph.axes import Axes, Group
@@ -46,7 +48,8 @@ class Where:
         for pattern in (*self.include, *self.exclude):
             met = [group for group in axes.groups if _meets(pattern, group)]
             if not met:
-                raise RecipeError(_unmet(pattern, axes))
+                names = {path for group in axes.groups for path in (group.name, *_paths(group))}
+                raise RecipeError(_unmet(pattern, names, "group"))
             named = [group for group in met if group.name == pattern] or met
             if pattern in self.include and not any(group.free for group in named):
                 msg = (
@@ -59,9 +62,31 @@ class Where:
             raise RecipeError(self._nothing(axes))
         return chosen
 
+    def among(self, paths: Sequence[str], kind: str) -> tuple[str, ...]:
+        """The module paths that are meant.
+
+        Args:
+            paths: to choose from.
+            kind: what is there, in the singular, for messages.
+
+        Raises:
+            RecipeError: a pattern meets nothing, or nothing is left.
+
+        """
+        for pattern in (*self.include, *self.exclude):
+            if not any(_fits(pattern, path) for path in paths):
+                raise RecipeError(_unmet(pattern, paths, kind))
+        chosen = tuple(path for path in paths if self._wants(partial(_fits, path=path)))
+        if not chosen:
+            msg = f"{self} leaves no {kind}. Exclude less: there are {', '.join(map(repr, paths))}."
+            raise RecipeError(msg)
+        return chosen
+
     def _meant(self, group: Group) -> bool:
-        wanted = not self.include or any(_meets(pattern, group) for pattern in self.include)
-        return wanted and not any(_meets(pattern, group) for pattern in self.exclude)
+        return self._wants(lambda pattern: _meets(pattern, group))
+
+    def _wants(self, met: Callable[[str], bool]) -> bool:
+        return (not self.include or any(map(met, self.include))) and not any(map(met, self.exclude))
 
     def _nothing(self, axes: Axes) -> str:
         if not axes.free:
@@ -79,18 +104,17 @@ def _paths(group: Group) -> set[str]:
 
 
 def _meets(pattern: str, group: Group) -> bool:
-    if pattern == group.name:
-        return True
-    inside = f"{pattern}."
-    return any(
-        path == pattern or path.startswith(inside) or fnmatch.fnmatchcase(path, pattern) for path in _paths(group)
-    )
+    return pattern == group.name or any(_fits(pattern, path) for path in _paths(group))
 
 
-def _unmet(pattern: str, axes: Axes) -> str:
-    paths = sorted({path for group in axes.groups for path in _paths(group)} | {group.name for group in axes.groups})
-    near = difflib.get_close_matches(pattern, paths, n=5, cutoff=0.3) or paths[:5]
+def _fits(pattern: str, path: str) -> bool:
+    return path == pattern or path.startswith(f"{pattern}.") or fnmatch.fnmatchcase(path, pattern)
+
+
+def _unmet(pattern: str, names: Iterable[str], kind: str) -> str:
+    names = sorted(names)
+    near = difflib.get_close_matches(pattern, names, n=5, cutoff=0.3) or names[:5]
     return (
-        f"No group of this network meets the pattern {pattern!r}. "
-        f"Patterns are module paths, globs or group names; the nearest are {', '.join(map(repr, near))}."
+        f"No {kind} of this network meets the pattern {pattern!r}. "
+        f"Patterns are module paths, globs or {kind} names; the nearest are {', '.join(map(repr, near))}."
     )

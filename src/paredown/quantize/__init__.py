@@ -1,6 +1,7 @@
 """Quantization: fewer bits for weights and activations, where the target runs them faster."""
 
 from paredown.quantize.adaround import AdaRound
+from paredown.quantize.analysis import Analysis, NodeError, analyse
 from paredown.quantize.awq import AWQ
 from paredown.quantize.bias_correction import BiasCorrection
 from paredown.quantize.brecq import BRECQ
@@ -12,6 +13,7 @@ from paredown.quantize.gptq import GPTQ
 from paredown.quantize.hqq import HQQ
 from paredown.quantize.int8 import Int8
 from paredown.quantize.minmax import MinMax
+from paredown.quantize.mixed import Mixed
 from paredown.quantize.moving_average import MovingAverage
 from paredown.quantize.mse import Mse
 from paredown.quantize.percentile import Percentile
@@ -26,6 +28,7 @@ __all__ = [
     "GPTQ",
     "HQQ",
     "AdaRound",
+    "Analysis",
     "BiasCorrection",
     "Calibrate",
     "Collector",
@@ -34,8 +37,10 @@ __all__ = [
     "Equalize",
     "Int8",
     "MinMax",
+    "Mixed",
     "MovingAverage",
     "Mse",
+    "NodeError",
     "Percentile",
     "Range",
     "Refined",
@@ -43,4 +48,5 @@ __all__ = [
     "SmoothQuant",
     "WeightOnly",
     "WeightRange",
+    "analyse",
 ]

@@ -2,7 +2,8 @@
 
 A conversion between float and 8 bits costs about as much as a cheap operator, so rounding goes where a kernel reads or
 writes 8-bit numbers and nowhere else: after the activation that a convolution is fused with, not before it; once
-before data is moved (reshaped, sliced, padded, pooled by maximum), not after; on both inputs of a residual addition.
+before data is moved (reshaped, sliced, padded, pooled by maximum), not after; on both inputs of a residual addition. A
+value computed in float that an 8-bit convolution reads is rounded once, and whatever else reads it takes the same 8 bits.
 """
 
 import dataclasses
@@ -30,6 +31,7 @@ CLIPS = {
     _aten.hardtanh.default,
     _aten.hardtanh_.default,
 }
+_ALWAYS = CONVOLUTIONS | {LINEAR}  # the work is worth a conversion, wherever the input comes from
 _PAIRS = {_aten.add.Tensor, _aten.add_.Tensor, _aten.mul.Tensor, _aten.mul_.Tensor}
 
 
@@ -106,7 +108,8 @@ class _Placer:
         self._share()
         self.eight = {node for node in self.nodes if self._wanted(node)}
         while True:  # an operator on values that are nowhere in 8 bits would only add conversions
-            islands = {node for node in self.eight if node.target is not LINEAR and not self._fed(node)}
+            anyway = self._rounded_anyway()
+            islands = {node for node in self.eight if node.target not in _ALWAYS and not self._stays(node, anyway)}
             if not islands:
                 break
             for node in islands:
@@ -121,15 +124,15 @@ class _Placer:
             if node.target is not LINEAR:
                 reads.setdefault(_fused(node), set()).update(_fused(node).users)
         groups = self._groups(set(reads))
-        order = {node: position for position, node in enumerate(self.network.nodes())}
         points = tuple(
             Point(
-                source.name,
-                self._name(source),
-                tuple(sorted(user.name for user in reads[source])),
-                groups.get(source, source.name),
+                node.name,
+                self._name(node),
+                tuple(sorted(user.name for user in reads[node])),
+                groups.get(node, node.name),
             )
-            for source in sorted(reads, key=order.__getitem__)
+            for node in self.network.nodes()
+            if node in reads
         )
         return Placement(points, tuple(self._weights()), dict(sorted(self.left.items())))
 
@@ -160,18 +163,44 @@ class _Placer:
             return "it does not average whole images"
         return ""
 
-    def _fed(self, node: fx.Node) -> bool:
-        """Whether every input comes from an 8-bit operator or from the network's inputs."""
-        if node.target in CONVOLUTIONS:
-            return True
-        origins = []
+    def _stays(self, node: fx.Node, anyway: set[fx.Node]) -> bool:
+        """Whether an operator is better computed in 8 bits, given what else is."""
+        origins = list(self._origins(node))
+        given = [origin in self.eight or origin.op == "placeholder" for _, origin in origins]
+        fed = any(given) if node.target is JOIN else all(given)
+        return fed or self._converts_less(node, origins, anyway)
+
+    def _converts_less(self, node: fx.Node, origins: list[tuple[fx.Node, fx.Node]], anyway: set[fx.Node]) -> bool:
+        """Whether an operator with inputs of both kinds costs fewer conversions in 8 bits than in float.
+
+        In 8 bits every input that exists in float only has to be rounded, and the result is turned into float where a
+        float operator reads it. In float every input that exists in 8 bits only is turned, and the result is rounded
+        where an 8-bit operator reads it. Linear layers give float.
+        """
+        stored = {source for source, origin in origins if origin in self.eight and origin.target is not LINEAR}
+        sources = {source for source, _ in origins}
+        readers = list(self._readers(_fused(node)))
+        into = len(sources - stored - anyway) + any(reader not in self.eight for reader in readers)
+        return into < len(stored) + any(reader in self.eight for reader in readers)
+
+    def _origins(self, node: fx.Node) -> Iterator[tuple[fx.Node, fx.Node]]:
+        """Every value that reaches an operator, with the operator that computes it before its fused activations."""
         for argument in _values(node):
             for source, _ in self._sources(argument, node):
                 origin = source
                 while origin.target in CLIPS and len(_values(origin)[0].users) == 1:
                     origin = _values(origin)[0]
-                origins.append(origin in self.eight or origin.op == "placeholder")
-        return any(origins) if node.target is JOIN else all(origins)
+                yield source, origin
+
+    def _rounded_anyway(self) -> set[fx.Node]:
+        """Values that 8-bit layers read, so that rounding them is paid for whoever else reads them."""
+        layers = [node for node in self.eight if node.target in _ALWAYS]
+        return {source for node in layers for argument in _values(node) for source, _ in self._sources(argument, node)}
+
+    def _readers(self, value: fx.Node) -> Iterator[fx.Node]:
+        """The operators that a value reaches, also through data movement."""
+        for user in value.users:
+            yield from self._readers(user) if self._moves(user) else (user,)
 
     def _share(self) -> None:
         """Find the concatenations whose inputs can have one scale, so that they only copy bytes.

@@ -1,5 +1,6 @@
 """Lightning Fabric, made quiet."""
 
+import atexit
 import logging
 import os
 from typing import TYPE_CHECKING
@@ -63,5 +64,14 @@ def fabric_for(settings: "Train") -> "Fabric":
     devices = [device.index or 0] if settings.devices == 1 and device.type != "cpu" else settings.devices
     strategy = "ddp" if settings.devices > 1 else "auto"
     fabric = Fabric(accelerator=device.type, devices=devices, strategy=strategy, precision=settings.precision)
+    connected = torch.distributed.is_initialized()
     fabric.launch()
+    if torch.distributed.is_initialized() and not connected:
+        atexit.register(_disconnect)
     return fabric
+
+
+def _disconnect() -> None:
+    """End the process group before the interpreter does: its threads still run then, and the process would abort."""
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()

@@ -191,7 +191,7 @@ class Evidence:
             TrainingError: the loss on a calibration batch is not finite.
 
         """
-        return self._once(("gradients", network.fingerprint()), lambda: self._gradients(network))
+        return self.once(("gradients", network.fingerprint()), lambda: self._gradients(network))
 
     def _gradients(self, network: Network) -> Mapping[str, torch.Tensor]:
         twin = network.copy().eval().to(self.device)
@@ -238,7 +238,7 @@ class Evidence:
 
     def score(self, network: Network) -> float:
         """The task's score on the select split, in the score's unit."""
-        return self._once(("score", network.fingerprint()), lambda: self.evaluate(network))
+        return self.once(("score", network.fingerprint()), lambda: self.evaluate(network))
 
     def evaluate(self, network: Network) -> float:
         """The score on the select split without looking it up or remembering it, for networks that keep changing."""
@@ -253,7 +253,7 @@ class Evidence:
 
     def loss(self, network: Network, limit: int | None = None) -> float:
         """The task's mean loss on the select split, or on its first `limit` examples."""
-        return self._once(("loss", str(limit), network.fingerprint()), lambda: self._loss(network, limit))
+        return self.once(("loss", str(limit), network.fingerprint()), lambda: self._loss(network, limit))
 
     def _loss(self, network: Network, limit: int | None) -> float:
         quiet = self._quiet(network)
@@ -274,7 +274,8 @@ class Evidence:
         for inputs, target in split.batches(limit=limit):
             yield batch.to(self.device, inputs), batch.to(self.device, target)
 
-    def _once(self, key: tuple[str, ...], compute: Callable[[], _Found]) -> _Found:
+    def once(self, key: tuple[str, ...], compute: Callable[[], _Found]) -> _Found:
+        """What `compute` gives, remembered under a key that says everything it depends on beside data and seed."""
         if key not in self._known:
             self._known[key] = compute()
             while len(self._known) > _REMEMBERED:

@@ -16,7 +16,7 @@ import abc
 import dataclasses
 from collections.abc import Callable, Hashable, Mapping
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import torch
 from torch import nn
@@ -108,6 +108,7 @@ class TrainContext:
         tap: ask for the value of a module path, glob or node of the student; gives the paths that are meant, under
             which the values appear in `Step.taps`.
         tapped: the student's taps so far, by path.
+        deadline: moment on the clock of `time.monotonic` at which the training has to be done; None for no such moment.
         shared: what the ingredients of this training share; see `once`.
 
     """
@@ -123,6 +124,7 @@ class TrainContext:
     autocast: Callable[[], AbstractContextManager[Any]]
     tap: Callable[[str], tuple[str, ...]]
     tapped: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    deadline: float | None = None
     shared: dict[Hashable, Any] = dataclasses.field(default_factory=dict)
 
     def once(self, key: Hashable, make: Callable[[], _Made]) -> _Made:
@@ -199,7 +201,14 @@ class Hook:
 
 @dataclasses.dataclass(frozen=True)
 class Ingredient(abc.ABC):
-    """Base of everything that goes into ``Train(using=...)``. Settings are the dataclass fields."""
+    """Base of everything that goes into ``Train(using=...)``. Settings are the dataclass fields.
+
+    Attributes:
+        taught: another network, such as a teacher, runs on every batch, which makes a step longer.
+
+    """
+
+    taught: ClassVar[bool] = False
 
     @abc.abstractmethod
     def start(self, context: TrainContext) -> Hook:

@@ -178,6 +178,7 @@ class Loop:
             autocast=self._fabric.autocast,
             tap=self._taps.add,
             tapped=self._taps.nodes,
+            deadline=self._job.deadline,
         )
 
     def _train(self, pace: Pace) -> tuple[int, str, list[dict[str, float]], "_Best"]:

@@ -1,14 +1,13 @@
 """A price on confident outputs."""
 
 import dataclasses
-import math
 
 import torch
 from torch.nn import functional
 
 from paredown.recipe.ingredient import Hook, Ingredient, Step, TrainContext
 from paredown.regularize import labels
-from paredown.regularize.settings import require
+from paredown.regularize.settings import positive
 
 __all__ = ["ConfidencePenalty"]
 
@@ -28,7 +27,7 @@ class ConfidencePenalty(Ingredient):
     strength: float = 0.1
 
     def __post_init__(self) -> None:
-        require(self.strength > 0 and math.isfinite(self.strength), self, "strength", "a number above 0", 0.1)
+        positive(self, "strength", 0.1)
 
     def start(self, context: TrainContext) -> Hook:
         """Look for the classes.

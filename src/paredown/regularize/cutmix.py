@@ -11,7 +11,7 @@ from paredown.graph.structure import flatten
 from paredown.recipe import batch as nesting
 from paredown.recipe.ingredient import Hook, Ingredient, Targets, TrainContext
 from paredown.regularize import images
-from paredown.regularize.settings import require
+from paredown.regularize.settings import positive
 
 __all__ = ["CutMix"]
 
@@ -33,7 +33,7 @@ class CutMix(Ingredient):
     alpha: float = 1.0
 
     def __post_init__(self) -> None:
-        require(self.alpha > 0 and math.isfinite(self.alpha), self, "alpha", "a number above 0", 1.0)
+        positive(self, "alpha", 1.0)
 
     def start(self, context: TrainContext) -> Hook:
         """Look at the inputs.

@@ -1,7 +1,6 @@
 """Holding on to what was learned before wrong labels are memorised."""
 
 import dataclasses
-import math
 
 import torch
 from torch.nn import functional
@@ -9,7 +8,7 @@ from torch.nn import functional
 from paredown.errors import RecipeError
 from paredown.recipe.ingredient import Hook, Ingredient, Step, TrainContext
 from paredown.regularize import labels
-from paredown.regularize.settings import require
+from paredown.regularize.settings import positive, require
 
 __all__ = ["EarlyLearning"]
 
@@ -35,7 +34,7 @@ class EarlyLearning(Ingredient):
     momentum: float = 0.7
 
     def __post_init__(self) -> None:
-        require(0 < self.strength < math.inf, self, "strength", "a number above 0", 3.0)
+        positive(self, "strength", 3.0)
         require(0.0 <= self.momentum < 1.0, self, "momentum", "a share that is kept, from 0 to below 1", 0.7)
 
     def start(self, context: TrainContext) -> Hook:

@@ -1,7 +1,6 @@
 """Weights pulled to exactly 0."""
 
 import dataclasses
-import math
 
 import torch
 from torch import nn
@@ -9,7 +8,7 @@ from torch import nn
 from paredown.graph.network import Network
 from paredown.recipe.ingredient import Hook, Ingredient, TrainContext, Update
 from paredown.recipe.optimizers import decaying
-from paredown.regularize.settings import require
+from paredown.regularize.settings import positive, require
 
 __all__ = ["L1", "ElasticNet"]
 
@@ -30,7 +29,7 @@ class L1(Ingredient):
     strength: float = 0.01
 
     def __post_init__(self) -> None:
-        require(self.strength > 0 and math.isfinite(self.strength), self, "strength", "a number above 0", 0.01)
+        positive(self, "strength", 0.01)
 
     def start(self, context: TrainContext) -> Hook:
         """Find the weights."""
@@ -54,7 +53,7 @@ class ElasticNet(Ingredient):
     share: float = 0.5
 
     def __post_init__(self) -> None:
-        require(self.strength > 0 and math.isfinite(self.strength), self, "strength", "a number above 0", 0.01)
+        positive(self, "strength", 0.01)
         require(0.0 <= self.share <= 1.0, self, "share", "the share of the absolute values, from 0 to 1", 0.5)
 
     def start(self, context: TrainContext) -> Hook:

@@ -1,7 +1,6 @@
 """Noise on the inputs."""
 
 import dataclasses
-import math
 from typing import Any
 
 import torch
@@ -10,7 +9,7 @@ from paredown.errors import RecipeError
 from paredown.graph.structure import flatten
 from paredown.recipe import batch as nesting
 from paredown.recipe.ingredient import Hook, Ingredient, Targets, TrainContext
-from paredown.regularize.settings import require
+from paredown.regularize.settings import positive
 
 __all__ = ["GaussianNoise"]
 
@@ -27,7 +26,7 @@ class GaussianNoise(Ingredient):
     std: float = 0.1
 
     def __post_init__(self) -> None:
-        require(self.std > 0 and math.isfinite(self.std), self, "std", "a deviation above 0", 0.1)
+        positive(self, "std", 0.1, "a deviation above 0")
 
     def start(self, context: TrainContext) -> Hook:
         """Look at the inputs.

@@ -1,7 +1,6 @@
 """A loss that changes little when inputs do."""
 
 import dataclasses
-import math
 from typing import Any
 
 import torch
@@ -9,7 +8,7 @@ import torch
 from paredown.recipe import batch
 from paredown.recipe.ingredient import Hook, Ingredient, Step, TrainContext
 from paredown.regularize import slopes
-from paredown.regularize.settings import require
+from paredown.regularize.settings import positive
 from paredown.task.outputs import Objective
 
 __all__ = ["GradientPenalty"]
@@ -31,7 +30,7 @@ class GradientPenalty(Ingredient):
     strength: float = 0.1
 
     def __post_init__(self) -> None:
-        require(self.strength > 0 and math.isfinite(self.strength), self, "strength", "a number above 0", 0.1)
+        positive(self, "strength", 0.1)
 
     def start(self, context: TrainContext) -> Hook:
         """Try the second derivative.

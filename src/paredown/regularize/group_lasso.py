@@ -1,7 +1,6 @@
 """Whole slices pulled to exactly 0."""
 
 import dataclasses
-import math
 from collections.abc import Sequence
 
 import torch
@@ -9,7 +8,7 @@ import torch
 from paredown.graph.network import Network
 from paredown.recipe.ingredient import Hook, Ingredient, TrainContext, Update
 from paredown.regularize.coupled import Slices, coupled
-from paredown.regularize.settings import require
+from paredown.regularize.settings import positive
 
 __all__ = ["GroupLasso"]
 
@@ -36,7 +35,7 @@ class GroupLasso(Ingredient):
     strength: float = 0.01
 
     def __post_init__(self) -> None:
-        require(self.strength > 0 and math.isfinite(self.strength), self, "strength", "a number above 0", 0.01)
+        positive(self, "strength", 0.01)
 
     def start(self, context: TrainContext) -> Hook:
         """Find the slices.

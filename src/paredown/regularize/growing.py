@@ -1,7 +1,6 @@
 """Weight decay that grows on what is to go."""
 
 import dataclasses
-import math
 from collections.abc import Sequence
 
 import torch
@@ -9,7 +8,7 @@ import torch
 from paredown.graph.network import Network
 from paredown.recipe.ingredient import Hook, Ingredient, TrainContext, Update
 from paredown.regularize.coupled import Slices, coupled
-from paredown.regularize.settings import require
+from paredown.regularize.settings import positive, require
 
 __all__ = ["GReg"]
 
@@ -41,7 +40,7 @@ class GReg(Ingredient):
 
     def __post_init__(self) -> None:
         require(0.0 < self.keep < 1.0, self, "keep", "a share above 0 and below 1", 0.5)
-        require(self.strength > 0 and math.isfinite(self.strength), self, "strength", "a number above 0", 10.0)
+        positive(self, "strength", 10.0)
         require(self.every >= 1, self, "every", "a number of steps, at least 1", 5)
         require(0.0 < self.ramp <= 1.0, self, "ramp", "a share of the training above 0 and up to 1", 0.5)
 

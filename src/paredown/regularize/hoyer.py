@@ -1,7 +1,6 @@
 """Sparse whatever the size."""
 
 import dataclasses
-import math
 from collections.abc import Callable, Sequence
 
 import torch
@@ -9,7 +8,7 @@ import torch
 from paredown.recipe.ingredient import Hook, Ingredient, Step, TrainContext
 from paredown.regularize import layers
 from paredown.regularize.coupled import coupled
-from paredown.regularize.settings import require
+from paredown.regularize.settings import positive
 
 __all__ = ["Hoyer"]
 
@@ -36,7 +35,7 @@ class Hoyer(Ingredient):
     slices: bool = True
 
     def __post_init__(self) -> None:
-        require(self.strength > 0 and math.isfinite(self.strength), self, "strength", "a number above 0", 1e-3)
+        positive(self, "strength", 1e-3)
 
     def start(self, context: TrainContext) -> Hook:
         """Find the weights.

@@ -1,13 +1,12 @@
 """Outputs that change little when inputs do."""
 
 import dataclasses
-import math
 
 import torch
 
 from paredown.recipe.ingredient import Hook, Ingredient, Step, TrainContext
 from paredown.regularize import slopes
-from paredown.regularize.settings import require
+from paredown.regularize.settings import positive
 
 __all__ = ["JacobianPenalty"]
 
@@ -29,7 +28,7 @@ class JacobianPenalty(Ingredient):
     strength: float = 0.01
 
     def __post_init__(self) -> None:
-        require(self.strength > 0 and math.isfinite(self.strength), self, "strength", "a number above 0", 0.01)
+        positive(self, "strength", 0.01)
 
     def start(self, context: TrainContext) -> Hook:
         """Try the second derivative.

@@ -1,7 +1,6 @@
 """Examples mixed inside the network."""
 
 import dataclasses
-import math
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,7 @@ from paredown.recipe import batch as nesting
 from paredown.recipe.ingredient import Hook, Ingredient, Targets, TrainContext
 from paredown.recipe.inserts import Insert, Inserts
 from paredown.regularize import places
-from paredown.regularize.settings import require
+from paredown.regularize.settings import positive
 
 __all__ = ["ManifoldMixup"]
 
@@ -39,7 +38,7 @@ class ManifoldMixup(Ingredient):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "at", tuple(self.at))
-        require(self.alpha > 0 and math.isfinite(self.alpha), self, "alpha", "a number above 0", 2.0)
+        positive(self, "alpha", 2.0)
 
     def start(self, context: TrainContext) -> Hook:
         """Put it into the graph.

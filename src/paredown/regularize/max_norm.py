@@ -1,14 +1,13 @@
 """Weights on a leash."""
 
 import dataclasses
-import math
 
 import torch
 
 from paredown.graph.network import Network
 from paredown.recipe.ingredient import Hook, Ingredient, TrainContext
 from paredown.regularize import layers
-from paredown.regularize.settings import require
+from paredown.regularize.settings import positive
 
 __all__ = ["MaxNorm"]
 
@@ -28,7 +27,7 @@ class MaxNorm(Ingredient):
     limit: float = 3.0
 
     def __post_init__(self) -> None:
-        require(self.limit > 0 and math.isfinite(self.limit), self, "limit", "a norm above 0", 3.0)
+        positive(self, "limit", 3.0, "a norm above 0")
 
     def start(self, context: TrainContext) -> Hook:
         """Find the weights.

@@ -1,7 +1,6 @@
 """Mixed examples."""
 
 import dataclasses
-import math
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ from paredown.errors import RecipeError
 from paredown.graph.structure import flatten
 from paredown.recipe import batch as nesting
 from paredown.recipe.ingredient import Hook, Ingredient, Targets, TrainContext
+from paredown.regularize.settings import positive
 
 __all__ = ["Mixup"]
 
@@ -30,12 +30,7 @@ class Mixup(Ingredient):
     alpha: float = 0.2
 
     def __post_init__(self) -> None:
-        if not (self.alpha > 0 and math.isfinite(self.alpha)):
-            msg = (
-                f"regularize.Mixup(alpha={self.alpha}) was given. It is above 0. "
-                "Write `regularize.Mixup(alpha=0.2)`, or leave it out of `using`."
-            )
-            raise RecipeError(msg)
+        positive(self, "alpha", 0.2)
 
     def start(self, context: TrainContext) -> Hook:
         """Look at the inputs.

@@ -1,13 +1,12 @@
 """Weights kept near orthogonal."""
 
 import dataclasses
-import math
 
 import torch
 
 from paredown.recipe.ingredient import Hook, Ingredient, Step, TrainContext
 from paredown.regularize import layers
-from paredown.regularize.settings import require
+from paredown.regularize.settings import positive
 
 __all__ = ["Orthogonal"]
 
@@ -28,7 +27,7 @@ class Orthogonal(Ingredient):
     strength: float = 1e-4
 
     def __post_init__(self) -> None:
-        require(self.strength > 0 and math.isfinite(self.strength), self, "strength", "a number above 0", 1e-4)
+        positive(self, "strength", 1e-4)
 
     def start(self, context: TrainContext) -> Hook:
         """Find the weights.

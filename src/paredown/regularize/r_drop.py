@@ -1,7 +1,6 @@
 """Two passes that have to agree."""
 
 import dataclasses
-import math
 
 import torch
 from torch import fx
@@ -11,7 +10,7 @@ from paredown.errors import RecipeError
 from paredown.graph.network import Network
 from paredown.recipe.ingredient import Hook, Ingredient, Step, TrainContext
 from paredown.regularize import labels
-from paredown.regularize.settings import require
+from paredown.regularize.settings import positive
 
 __all__ = ["RDrop"]
 
@@ -33,7 +32,7 @@ class RDrop(Ingredient):
     strength: float = 1.0
 
     def __post_init__(self) -> None:
-        require(self.strength > 0 and math.isfinite(self.strength), self, "strength", "a number above 0", 1.0)
+        positive(self, "strength", 1.0)
 
     def start(self, context: TrainContext) -> Hook:
         """Look for classes and for something that differs between two passes.

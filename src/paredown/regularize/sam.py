@@ -10,7 +10,7 @@ from torch import nn
 from paredown.graph.fakequantize import fake_quantized
 from paredown.graph.network import Network
 from paredown.recipe.ingredient import Hook, Ingredient, TrainContext, Update
-from paredown.regularize.settings import require
+from paredown.regularize.settings import positive, require
 
 __all__ = ["ASAM", "SAM"]
 
@@ -33,7 +33,7 @@ class SAM(Ingredient):
     radius: float = 0.05
 
     def __post_init__(self) -> None:
-        require(_positive(self.radius), self, "radius", "a distance above 0", 0.05)
+        positive(self, "radius", 0.05, "a distance above 0")
 
     def start(self, context: TrainContext) -> Hook:
         """Find the weights."""
@@ -57,7 +57,7 @@ class ASAM(Ingredient):
     offset: float = 0.01
 
     def __post_init__(self) -> None:
-        require(_positive(self.radius), self, "radius", "a distance above 0", 0.5)
+        positive(self, "radius", 0.5, "a distance above 0")
         require(0 <= self.offset < math.inf, self, "offset", "0 or more", 0.01)
 
     def start(self, context: TrainContext) -> Hook:
@@ -103,10 +103,6 @@ class _Sharpness(Hook):
         update.again()
         for tensor, before in kept:
             tensor.copy_(before)
-
-
-def _positive(radius: float) -> bool:
-    return radius > 0 and math.isfinite(radius)
 
 
 def _movable(network: Network) -> tuple[nn.Parameter, ...]:

@@ -1,7 +1,6 @@
 """Scales of batch norms pulled to exactly 0."""
 
 import dataclasses
-import math
 from collections.abc import Sequence
 
 import torch
@@ -12,7 +11,7 @@ from paredown.graph.axes import analyse
 from paredown.graph.network import Network
 from paredown.recipe.ingredient import Hook, Ingredient, TrainContext, Update
 from paredown.regularize.coupled import bare
-from paredown.regularize.settings import require
+from paredown.regularize.settings import positive
 
 __all__ = ["NetworkSlimming"]
 
@@ -36,7 +35,7 @@ class NetworkSlimming(Ingredient):
     strength: float = 0.1
 
     def __post_init__(self) -> None:
-        require(self.strength > 0 and math.isfinite(self.strength), self, "strength", "a number above 0", 0.1)
+        positive(self, "strength", 0.1)
 
     def start(self, context: TrainContext) -> Hook:
         """Find the scales.

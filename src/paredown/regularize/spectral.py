@@ -1,14 +1,13 @@
 """Weights kept from stretching."""
 
 import dataclasses
-import math
 
 import torch
 from torch.nn import functional
 
 from paredown.recipe.ingredient import Hook, Ingredient, Step, TrainContext
 from paredown.regularize import layers
-from paredown.regularize.settings import require
+from paredown.regularize.settings import positive
 
 __all__ = ["Spectral"]
 
@@ -28,7 +27,7 @@ class Spectral(Ingredient):
     strength: float = 0.01
 
     def __post_init__(self) -> None:
-        require(self.strength > 0 and math.isfinite(self.strength), self, "strength", "a number above 0", 0.01)
+        positive(self, "strength", 0.01)
 
     def start(self, context: TrainContext) -> Hook:
         """Find the weights and draw a direction for each.

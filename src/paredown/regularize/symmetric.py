@@ -8,7 +8,7 @@ import torch
 
 from paredown.recipe.ingredient import Hook, Ingredient, TrainContext
 from paredown.regularize import labels
-from paredown.regularize.settings import require
+from paredown.regularize.settings import positive, require
 
 __all__ = ["SymmetricCrossEntropy"]
 
@@ -34,7 +34,7 @@ class SymmetricCrossEntropy(Ingredient):
 
     def __post_init__(self) -> None:
         require(0 <= self.alpha < math.inf, self, "alpha", "0 or more", 0.1)
-        require(0 < self.beta < math.inf, self, "beta", "a number above 0", 1.0)
+        positive(self, "beta", 1.0)
         require(-math.inf < self.floor < 0, self, "floor", "what log 0 counts as, below 0", -4.0)
 
     def start(self, context: TrainContext) -> Hook:

@@ -1,7 +1,6 @@
 """Noise on the weights."""
 
 import dataclasses
-import math
 
 import torch
 from torch import nn
@@ -9,7 +8,7 @@ from torch import nn
 from paredown.recipe.ingredient import Hook, Ingredient, TrainContext
 from paredown.recipe.inserts import Insert, Inserts
 from paredown.regularize import layers
-from paredown.regularize.settings import require
+from paredown.regularize.settings import positive
 
 __all__ = ["WeightNoise"]
 
@@ -30,7 +29,7 @@ class WeightNoise(Ingredient):
     std: float = 0.05
 
     def __post_init__(self) -> None:
-        require(self.std > 0 and math.isfinite(self.std), self, "std", "a deviation above 0", 0.05)
+        positive(self, "std", 0.05, "a deviation above 0")
 
     def start(self, context: TrainContext) -> Hook:
         """Put it into the graph.

@@ -7,6 +7,7 @@ from paredown.report.chart import change
 from paredown.report.compared import contenders, matrices
 from paredown.report.figures import figures, headline
 from paredown.report.page import limit_rows
+from paredown.report.rounding import rounding
 from paredown.report.words import mark
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ def terminal(summary: "RunSummary", console: "Console") -> None:
     _comparison(summary, console)
     _pairs(summary, console)
     _frontier(summary, console)
+    _rounding(summary, console)
     _failures(summary, console)
     _findings(summary, console)
     console.print()
@@ -146,6 +148,20 @@ def _sign(outcome: str) -> "Text":
         return Text("·", style="dim")
     _, sign, style = mark(outcome)
     return Text(sign, style=_STYLES[style])
+
+
+def _rounding(summary: "RunSummary", console: "Console") -> None:
+    from rich.text import Text  # noqa: PLC0415 (the CLI starts without it)
+
+    view = rounding(summary)
+    if view is None:
+        return
+    _heading(console, "Rounding")
+    console.print(Text(view.sentence))
+    table = _grid(("worst", "left"), ("dB", "right"), ("own dB", "right"), ("file dB", "right"), ("why", "left"))
+    for row in view.worst:
+        table.add_row(Text(row.name), row.snr, row.own, row.file, Text(row.reason))
+    console.print(table)
 
 
 def _failures(summary: "RunSummary", console: "Console") -> None:

@@ -14,6 +14,7 @@ from paredown.report.figures import best_of, figures, headline, original_of
 from paredown.report.glyphs import FAMILIES, glyph, glyph_name
 from paredown.report.ledger import entry
 from paredown.report.plain import finite
+from paredown.report.rounding import rounding
 from paredown.report.table import table
 from paredown.report.words import GLOSSARY, SEVERITIES, mark
 
@@ -72,6 +73,7 @@ def html(summary: "RunSummary") -> str:
         table=table(summary),
         ledgers=_ledgers(summary),
         selected=_selected(summary),
+        rounding=rounding(summary),
         findings=_findings(summary),
         glossary=GLOSSARY,
         method=_method(summary),
@@ -186,11 +188,18 @@ def _selected(summary: "RunSummary") -> str:
     return chosen.id if chosen else ""
 
 
-def _findings(summary: "RunSummary") -> list[tuple[str, str, list["FindingSummary"]]]:
+def _findings(summary: "RunSummary") -> list[tuple[str, str, list[tuple["FindingSummary", list["FindingSummary"]]]]]:
+    """Severity, its name, and its findings; those with one code are told together, the best file's first."""
     severities = dict.fromkeys([*SEVERITIES, *(finding.severity for finding in summary.findings)])
-    groups = (
-        (s, SEVERITIES.get(s, s.capitalize()), [f for f in summary.findings if f.severity == s]) for s in severities
-    )
+    best = best_of(summary)
+    groups = []
+    for severity in severities:
+        told: dict[str, list[FindingSummary]] = {}
+        for finding in summary.findings:
+            if finding.severity == severity:
+                told.setdefault(finding.code, []).append(finding)
+        rows = [sorted(same, key=lambda f: best is None or f.candidate != best.label) for same in told.values()]
+        groups.append((severity, SEVERITIES.get(severity, severity.capitalize()), [(row[0], row[1:]) for row in rows]))
     return [group for group in groups if group[2]]
 
 

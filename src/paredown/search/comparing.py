@@ -17,7 +17,7 @@ from paredown.search.arms import ArmPlan, arms
 from paredown.search.baseline import measure_pace
 from paredown.search.compress import Session, end, family_names, informed, session, space_of
 from paredown.search.labels import label
-from paredown.search.plan import Pace, epochs_in
+from paredown.search.plan import Pace, epochs_in, reserve
 from paredown.search.probing import Prober
 from paredown.search.run import Run
 from paredown.search.settings import Settings
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["compare"]
 
-_TRAINING = 0.6  # of the time may go into training
+_SLOWER = 1.3  # times as long as a few measured steps say: evaluations, range test, data
 _GENERAL = Budget(latency="50%")  # what arms aim at where no budget is given
 
 Side = ModuleType | str | Iterable[Any] | Mapping[str, Sequence[Step]]
@@ -126,7 +126,8 @@ def _carry_out(held: Session, recipes: Mapping[str, tuple[Step, ...]]) -> None:
     prober = Prober(held.trials, space, held.settings.budget or _GENERAL, original)
     plans = [plan for plan in arms(space, prober) if plan.name in held.settings.families]
     trained = max(1, sum(plan.sketch.trains for plan in plans)) * held.settings.seeds
-    seconds = held.ledger.decide("seconds per arm", lambda: _TRAINING * held.bench.clock.left() / trained)
+    files = len(plans) * held.settings.seeds + 2
+    seconds = held.ledger.decide("seconds per arm", lambda: _each(held, pace, files, trained))
     sides = {plan.label: ("arm", space.recipe(_trained(plan, pace, seconds))) for plan in plans}
     named = {plan.label: plan.name for plan in plans}
     sides |= {name: ("arm", recipe) for name, recipe in recipes.items()}
@@ -142,6 +143,13 @@ def _carry_out(held: Session, recipes: Mapping[str, tuple[Step, ...]]) -> None:
     if held.settings.seeds > 1:
         held.ledger.measured("groups", groups)
     end(held, pace, most=len(groups) + 1, least=len(groups) + 1)
+
+
+def _each(held: Session, pace: Pace, files: int, trained: int) -> float:
+    """Seconds for every training, so that time is left to measure all files often enough for an answer."""
+    left = held.bench.clock.left()
+    training = left - reserve(left, pace, files, held.bench.task.data.judge.count) - trained * pace.overhead
+    return max(0.0, training) / trained / _SLOWER
 
 
 def _trained(plan: ArmPlan, pace: Pace, seconds: float) -> Any:

@@ -20,6 +20,7 @@ from paredown.search.interrupts import terminable
 from paredown.search.ledger import Ledger
 from paredown.search.plan import Pace, reserve
 from paredown.search.probing import Prober
+from paredown.search.rounding import look_inside
 from paredown.search.run import Run
 from paredown.search.searching import Searching
 from paredown.search.settings import About, Settings, begin, stored
@@ -243,4 +244,7 @@ def end(held: Session, pace: Pace, most: int = FILES, least: int = _LEAST_FILES)
     files = ledger.decide("shortlist", choose)
     ending = Ending(bench, held.settings.budget, pace, held.about.run)
     chosen, finals = ending.carry_out(files)
+    best = ledger.trial(chosen.best)
+    if best is not None:
+        look_inside(bench, best)
     ledger.measured("findings", explain(ledger, held.settings, held.about, chosen, finals))

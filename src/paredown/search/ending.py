@@ -264,7 +264,8 @@ class Ending:
             rows = (self._bench.rows(stored[""]),) if stored else ()
             name = groups.get(key, record.label)
             side = sides.get(name, Arm(name, ()))
-            sides[name] = Arm(name, (*side.files, finals[key]), (*side.rows, *rows))
+            untrained = record.result.trained <= 0
+            sides[name] = Arm(name, (*side.files, finals[key]), (*side.rows, *rows), fixed=untrained)
         if len(sides) > 1:
             score = self._bench.task.score
             self._ledger.measured("comparison", compare(list(sides.values()), score=score, seed=self._bench.seed))

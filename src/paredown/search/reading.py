@@ -10,6 +10,7 @@ from paredown.search.results import TrialResult
 from paredown.search.settings import About, Settings, stored
 from paredown.verdict import Comparison, Measured, Verdict
 from paredown.verdict.findings import Finding
+from paredown.verdict.summary import RoundingSummary
 
 __all__ = ["Record", "read"]
 
@@ -31,6 +32,7 @@ class Record:
         comparison: None before the end.
         arms: name of an arm or control to trial.
         findings: as `paredown.verdict` made them.
+        rounding: what rounding does inside of the best file; None where nothing is rounded, or before the end.
         openings: of these judge data, by this user, so far.
         events: of the kinds a reader should see: kind and text.
 
@@ -48,6 +50,7 @@ class Record:
     comparison: Comparison | None
     arms: Mapping[str, str]
     findings: tuple[Finding, ...]
+    rounding: RoundingSummary | None
     openings: int
     events: tuple[tuple[str, str], ...]
 
@@ -86,6 +89,7 @@ def read(directory: str | Path) -> Record:
             comparison=ledger.measurement("comparison"),
             arms=ledger.measurement("arms") or {},
             findings=tuple(ledger.measurement("findings") or ()),
+            rounding=ledger.measurement("rounding"),
             openings=ledger.openings(about.judge),
             events=tuple((kind, text) for _, kind, text in ledger.events() if kind in {"warning", "skipped"}),
         )

@@ -114,8 +114,8 @@ class Sketch:
 
     @property
     def distilled(self) -> bool:
-        """The original is asked at every training step."""
-        return any(isinstance(thing, distill.Logits) for thing in self.using)
+        """A teacher is asked at every training step."""
+        return any(thing.taught for thing in self.using)
 
     @property
     def main(self) -> int:

@@ -52,6 +52,7 @@ def summarise(record: Record) -> RunSummary:
         margins=_margins(record),
         openings=record.openings,
         versions=about.versions,
+        rounding=record.rounding,
     )
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from paredown.graph.capabilities import Capabilities
     from paredown.graph.network import Network
+    from paredown.targets.target import Inner
 
 __all__ = ["OnnxRuntime"]
 
@@ -111,6 +112,14 @@ class OnnxRuntime(Target):
         """Open an ``.onnx`` file; imports onnxruntime and NumPy only."""
         _require("onnxruntime")
         return _OnnxSession(Path(path), self.threads)
+
+    def inner(self, path: str | os.PathLike[str]) -> "Inner":
+        """Reads every value that is rounded, out of a copy of the file; see `Target.inner`."""
+        _require("onnx", "onnxruntime")
+        from paredown.targets.onnx_inner import rounded_values  # noqa: PLC0415 (targets import without onnx)
+
+        self.open(path).close()
+        return rounded_values(Path(path), self.open)
 
     def version(self) -> str:
         """Name and version of the installed runtime."""

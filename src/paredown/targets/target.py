@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from paredown.graph.capabilities import Capabilities
     from paredown.graph.network import Network
 
-__all__ = ["Artifact", "Lowering", "Port", "Session", "Target"]
+Inner = Callable[[Sequence["npt.NDArray[Any]"]], Mapping[str, "npt.NDArray[Any]"]]
+
+__all__ = ["Artifact", "Inner", "Lowering", "Port", "Session", "Target"]
 
 
 class Port(NamedTuple):
@@ -145,6 +147,18 @@ class Target(abc.ABC):
             LoweringError: the file is missing or is not one of this runtime's, or the runtime is not installed.
 
         """
+
+    def inner(self, path: str | os.PathLike[str]) -> "Inner | None":  # noqa: ARG002 (for subclasses)
+        """Reads the rounded values inside of a file, where this runtime lets them be read; see `paredown.quantize.analyse`.
+
+        Returns:
+            A function from flat inputs to values by the name of the node that rounds; None where they cannot be read.
+
+        Raises:
+            LoweringError: the file is missing or is not one of this runtime's.
+
+        """
+        return None
 
     @abc.abstractmethod
     def version(self) -> str:

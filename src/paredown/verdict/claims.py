@@ -54,12 +54,12 @@ class Claim:
 
 
 def claims_of(  # noqa: PLR0913, PLR0917 (one call per pair)
-    a: Arm, b: Arm, score: "Score | None", margins: Margins, scope: str, seed: int
+    a: Arm, b: Arm, score: "Score | None", margins: Margins, scope: str, seed: int, *, paired: bool = False
 ) -> list[Claim]:
     """One claim per quantity that both arms were measured in."""
     found = []
     if score is not None and a.rows and b.rows:
-        found.append(_score(a, b, score, margins, scope, seed))
+        found.append(_score(a, b, score, margins, scope, seed, paired=paired))
     timed = [[file.latency for file in arm.files if file.latency is not None] for arm in (a, b)]
     if [len(latencies) for latencies in timed] == [len(a.files), len(b.files)]:
         found.append(_latency((a.label, b.label), timed, margins, scope))
@@ -89,14 +89,17 @@ def _best(
     return min(1.0, 2 * p), best
 
 
-def _score(a: Arm, b: Arm, score: "Score", margins: Margins, scope: str, seed: int) -> Claim:  # noqa: PLR0913, PLR0917
+def _score(  # noqa: PLR0913, PLR0917 (one call per pair)
+    a: Arm, b: Arm, score: "Score", margins: Margins, scope: str, seed: int, *, paired: bool
+) -> Claim:
     values = [np.array([score.reduce(np.asarray(rows, dtype=float)) for rows in arm.rows]) for arm in (a, b)]
     margin = margins.score or (0.5 if score.unit == "%" else 0.005 * abs(float(values[0].mean())) or 0.005)
     better, worse = (Result.B_WINS, Result.A_WINS) if score.higher_is_better else (Result.A_WINS, Result.B_WINS)
     if scope == "files":
         difference, p_above = _score_of_files(a.rows[0], b.rows[0], score, seed)
     else:
-        difference, p_above = _score_of_recipes(a.rows, b.rows, values, score, seed)
+        seedwise = paired and len(a.rows) == len(b.rows)
+        difference, p_above = _score_of_recipes(a.rows, b.rows, values, score, seed, paired=seedwise)
     p, best = _best(p_above, -margin, margin, better, worse)
     unit = "pt" if score.unit == "%" else score.unit
     return Claim(a.label, b.label, "score", difference, unit, margin, p, best, scope)
@@ -117,22 +120,32 @@ def _score_of_files(first: Rows, second: Rows, score: "Score", seed: int) -> tup
     return difference, lambda bound: bootstrap.p_above(drawn[1] - drawn[0], bound)
 
 
-def _score_of_recipes(
-    first: Sequence[Rows], second: Sequence[Rows], values: Sequence[np.ndarray], score: "Score", seed: int
+def _score_of_recipes(  # noqa: PLR0913 (two sides and how they are compared)
+    first: Sequence[Rows],
+    second: Sequence[Rows],
+    values: Sequence[np.ndarray],
+    score: "Score",
+    seed: int,
+    *,
+    paired: bool,
 ) -> tuple[Interval, Callable[[float], float]]:
     """Seeds are drawn anew by the next user, and so are examples: both count."""
     drawn = bootstrap.replicates(score, [np.asarray(rows, dtype=float) for rows in (*first, *second)], 1000, seed)
     by_examples = drawn[len(first) :].mean(0) - drawn[: len(first)].mean(0)
-    estimate = float(values[1].mean() - values[0].mean())
-    return _welch(estimate, values[0], values[1], float(np.nanvar(by_examples, ddof=1)))
+    by_examples_variance = float(np.nanvar(by_examples, ddof=1))
+    if paired:
+        differences = values[1] - values[0]
+        return _welch(float(differences.mean()), np.zeros(1), differences, by_examples_variance)
+    return _welch(float(values[1].mean() - values[0].mean()), values[0], values[1], by_examples_variance)
 
 
 def _welch(
     estimate: float, first: np.ndarray, second: np.ndarray, extra: float = 0.0
 ) -> tuple[Interval, Callable[[float], float]]:
-    parts = [values.var(ddof=1) / len(values) for values in (first, second)]
-    squares = sum(part**2 / (len(values) - 1) for part, values in zip(parts, (first, second), strict=True))
-    freedom = sum(parts) ** 2 / squares if squares > 0 else len(first) + len(second) - 2
+    drawn = [values for values in (first, second) if len(values) > 1]  # a single value is one without chance
+    parts = [values.var(ddof=1) / len(values) for values in drawn]
+    squares = sum(part**2 / (len(values) - 1) for part, values in zip(parts, drawn, strict=True))
+    freedom = sum(parts) ** 2 / squares if squares > 0 else max(1, len(first) + len(second) - 2)
     error = math.sqrt(sum(parts) + extra)
     half = student.quantile(0.975, freedom) * error
     difference = Interval(estimate, estimate - half, estimate + half)
@@ -142,7 +155,8 @@ def _welch(
 def _latency(labels: tuple[str, str], timed: Sequence[Sequence[Latency]], margins: Margins, scope: str) -> Claim:
     if scope == "recipes":
         logs = [np.array([np.mean(one.log_ratios or (0.0,)) for one in latencies]) for latencies in timed]
-        difference, p_above = _welch(float(logs[1].mean() - logs[0].mean()), logs[0], logs[1])
+        between = sum(_noise(latencies[0]) for latencies in timed if len(latencies) == 1)
+        difference, p_above = _welch(float(logs[1].mean() - logs[0].mean()), logs[0], logs[1], between)
         looks: tuple[int, ...] = (1,)
     else:
         difference, p_above, looks = _latency_of_files(timed[0][0], timed[1][0])
@@ -150,6 +164,12 @@ def _latency(labels: tuple[str, str], timed: Sequence[Sequence[Latency]], margin
     p, best = _best(p_above, -edge, edge, Result.A_WINS, Result.B_WINS)
     shown = Interval(_per_cent(difference.estimate), _per_cent(difference.low), _per_cent(difference.high))
     return Claim(*labels, "latency", shown, "%", 100 * margins.latency, sequential.adjust(p, looks), best, scope)
+
+
+def _noise(latency: Latency) -> float:
+    """Variance of the mean of a file's log-ratios, which is all the chance there is in an arm of one file."""
+    ratios = np.array(latency.log_ratios)
+    return float(ratios.var(ddof=1) / len(ratios)) if len(ratios) > 1 else 0.0
 
 
 def _per_cent(log_ratio: float) -> float:

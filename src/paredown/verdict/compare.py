@@ -28,8 +28,9 @@ class Comparison:
 
     Attributes:
         pairs: every two arms in every quantity that both were measured in.
-        scope: ``recipes`` where there are pairs of arms with files of three or more seeds each; only of those pairs
-            (see their own scope) may one say that a technique beats another. The others are about these very files.
+        scope: ``recipes`` where there are pairs of arms with files of three or more seeds each (one file is enough of an
+            arm that is made without chance); only of those pairs (see their own scope) may one say that a technique
+            beats another. The others are about these very files.
         margins: what counted as a tie.
 
     """
@@ -46,12 +47,13 @@ class Comparison:
         return "\n".join([f"Scope: {self.scope}.", *(str(pair) for pair in self.pairs)])
 
 
-def compare(
+def compare(  # noqa: PLR0913 (one call, everything about it in sight)
     arms: Mapping[str, Measured] | Sequence[Arm],
     *,
     score: "Score | None" = None,
     rows: Mapping[str, Rows] = MappingProxyType({}),
     margins: Margins | None = None,
+    paired: bool = False,
     seed: int = 0,
 ) -> Comparison:
     """Compare every two arms in score, latency, size and memory.
@@ -65,6 +67,8 @@ def compare(
         score: the task's score; needed to compare scores.
         rows: the score's rows by label, for arms that are plain files.
         margins: what counts as a tie.
+        paired: the i-th files of all arms belong together (the same start, the same order of data), so that recipes are
+            compared seed by seed; what a seed does to all arms alike cancels then. To be decided before looking.
         seed: of the bootstrap.
 
     Raises:
@@ -76,7 +80,7 @@ def compare(
     claims = [
         claim
         for a, b in itertools.combinations(sides, 2)
-        for claim in claims_of(a, b, score, chosen, _scope(a, b), seed)
+        for claim in claims_of(a, b, score, chosen, _scope(a, b), seed, paired=paired)
     ]
     tested = [claim for claim in claims if claim.p is not None]
     corrected = dict(zip(map(id, tested), holm([claim.p for claim in tested if claim.p is not None]), strict=True))
@@ -86,7 +90,9 @@ def compare(
 
 
 def _scope(a: Arm, b: Arm) -> str:
-    return "recipes" if min(len(a.files), len(b.files)) >= _SEEDS else "files"
+    """About recipes where chance had a say in at least one arm, and had it often enough in all such arms."""
+    drawn = [len(arm.files) for arm in (a, b) if not arm.fixed]
+    return "recipes" if drawn and min(drawn) >= _SEEDS else "files"
 
 
 def _arms(arms: Mapping[str, Measured] | Sequence[Arm], rows: Mapping[str, Rows]) -> list[Arm]:

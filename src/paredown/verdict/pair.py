@@ -62,12 +62,15 @@ class Arm:
         label: short name for people.
         files: measurements, one per seed.
         rows: the score's rows of each file, on the same split in the same order for all arms; empty where unknown.
+        fixed: made without chance, so that every seed would give this very file (the original, rounding without
+            training); one file says all about such a recipe.
 
     """
 
     label: str
     files: tuple[Measured, ...]
     rows: tuple[Rows, ...] = ()
+    fixed: bool = False
 
 
 @dataclasses.dataclass(frozen=True)

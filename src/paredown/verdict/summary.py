@@ -16,6 +16,8 @@ __all__ = [
     "FindingSummary",
     "LimitSummary",
     "PairSummary",
+    "RoundedSummary",
+    "RoundingSummary",
     "RunSummary",
     "StepSummary",
 ]
@@ -116,6 +118,33 @@ class FindingSummary:
 
 
 @dataclasses.dataclass(frozen=True)
+class RoundedSummary:
+    """One value that the best file rounds."""
+
+    node: str
+    layer: str  # the user's module path, empty at the root
+    snr_db: float  # with all rounding up to here, against none
+    own_db: float  # of the rounding at this place alone
+    file_db: float | None  # of the file against the rounded network
+    cosine: float
+    clipped: float  # share of the values outside of the range
+    tail: float  # the largest magnitude over that of 99.9 %
+    spread: float  # the largest channel's magnitude over the median's
+    reason: str
+
+
+@dataclasses.dataclass(frozen=True)
+class RoundingSummary:
+    """What rounding does inside of the best file."""
+
+    candidate: str
+    examples: int
+    nodes: tuple[RoundedSummary, ...]  # in the order of the graph
+    first: str = ""  # the first value with less than 20 dB
+    first_in_file: str = ""  # the first value that the file computes differently
+
+
+@dataclasses.dataclass(frozen=True)
 class RunSummary:
     """A whole run."""
 
@@ -144,6 +173,7 @@ class RunSummary:
     margins: Mapping[str, float] = dataclasses.field(default_factory=_empty)
     openings: int = 0  # how often this judge data has been opened, this run included
     versions: Mapping[str, str] = dataclasses.field(default_factory=_empty)
+    rounding: RoundingSummary | None = None  # where the best file is quantized
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values."""

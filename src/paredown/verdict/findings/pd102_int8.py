@@ -8,6 +8,11 @@ __all__ = ["check"]
 CODE = "PD102"
 TITLE = "the int8 file is not faster"
 _CONVERSIONS = ("QuantizeLinear", "DequantizeLinear")
+_INTEGER = ("QLinear", "QGemm", "MatMulInteger", "ConvInteger", "DynamicQuantize", "QAttention")
+_MOVES = {
+    "Concat", "Constant", "Expand", "Flatten", "Gather", "Identity", "MaxPool", "Pad", "Reshape", "Shape", "Slice",
+    "Split", "Squeeze", "Transpose", "Unsqueeze", "ReorderInput", "ReorderOutput", *_CONVERSIONS,
+}  # fmt: skip
 
 
 def check(context: FileContext) -> Finding:
@@ -28,6 +33,16 @@ def check(context: FileContext) -> Finding:
     conversions = sum(lowering.operators.get(name, 0) for name in _CONVERSIONS)
     if conversions:
         causes.append(f"{conversions} conversions between float and 8 bits are left in the graph")
+    unsupported = {name: count for name, count in lowering.operators.items() if _computes(name)}
+    if unsupported:
+        most = sorted(unsupported.items(), key=lambda entry: (-entry[1], entry[0]))
+        shown = ", ".join(f"{count} {name}" for name, count in most[:4]) + (", ..." if len(most) > 4 else "")
+        causes.append(f"{sum(unsupported.values())} operators beside {lowering.quantized} in 8 bits are float: {shown}")
     causes = causes or ["all nodes were fused, so the network is bound by something else (see PD103)"]
-    text = f"It takes {found}: {'; '.join(causes)}. Leave those layers in float, or ship the float file."
+    text = f"It takes {found}: {'; '.join(causes)}. `quantize.Mixed()` finds out by measuring which layers to leave in float; or ship the float file."
     return Finding(CODE, TITLE, Severity.ISSUE, text, label)
+
+
+def _computes(operator: str) -> bool:
+    """Whether an operator computes in float: neither in 8 bits, nor a conversion, nor one that only moves values."""
+    return operator not in _MOVES and not operator.startswith(_INTEGER)

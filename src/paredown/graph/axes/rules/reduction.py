@@ -3,6 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
+import torch
+from torch import fx
+
 from paredown.graph.axes.analysis import Analysis, Call, Rule
 from paredown.graph.axes.dims import Dim, size_of
 from paredown.graph.axes.rules.elementwise import broadcast, pointwise
@@ -57,10 +60,28 @@ def similarity(a: Analysis, call: Call) -> list[Dim]:
 
 
 def softmax(a: Analysis, call: Call) -> list[Dim]:
-    """``softmax`` and kin over an axis: probabilities of alternatives, none may go."""
+    """``softmax`` and kin over an axis: probabilities of alternatives, none may go.
+
+    Unless they are the weights of a router: what a linear layer gives out and nothing else has changed in shape. A
+    router shares its weights out among the experts that are left.
+    """
     x = a.axes(call["self"])
-    a.algebra.freeze(x[int(call["dim"])], "makes probabilities over it")
+    axis = int(call["dim"]) % len(x)
+    if axis == len(x) - 1 and _routes(call["self"]):
+        a.sensitive(call.node, [x[axis]])
+    else:
+        a.algebra.freeze(x[axis], "makes probabilities over it")
     return x
+
+
+def _routes(node: Any) -> bool:
+    """Whether a node is a linear layer, but for a change of type or a scale."""
+    while isinstance(node, fx.Node) and node.target in _SCALES and not isinstance(node.args[1], fx.Node):
+        node = node.args[0]
+    return isinstance(node, fx.Node) and node.target is torch.ops.aten.linear.default
+
+
+_SCALES = frozenset({torch.ops.aten.to.dtype, torch.ops.aten.mul.Tensor, torch.ops.aten.div.Tensor})
 
 
 def sort(a: Analysis, call: Call) -> Any:

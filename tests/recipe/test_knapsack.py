@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from paredown.prune.knapsack import knapsack
+from paredown.recipe.knapsack import knapsack
 
 ITEMS = st.lists(
     st.lists(st.tuples(st.floats(0.01, 1), st.floats(0.01, 1)), min_size=2, max_size=4), min_size=1, max_size=4

@@ -1,0 +1,1 @@
+"""Distillation and regularization as measured arms, on seven kinds of task."""

@@ -1,0 +1,179 @@
+"""The tasks: networks and data of the examples, and a student of about a quarter of the cost for each."""
+
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import torch.nn.functional as F
+
+import paredown
+from benchmarks.training.case import Case, Using
+from paredown import distill, regularize
+from paredown.distill import Teacher
+from paredown.recipe import AdamW, Train
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "examples"))
+import california_table
+import camvid_segmentation
+import cmapss_series
+import fashion_mnist
+import fsdd_speech
+import sst2_text
+
+__all__ = ["CASES"]
+
+
+def _classes(teacher: Teacher) -> dict[str, Using]:
+    return {
+        "logits": (distill.Logits(teacher),),
+        "logits, temperature 2": (distill.Logits(teacher, temperature=2.0),),
+        "logits, standardized": (distill.Logits(teacher, temperature=2.0, standardize=True),),
+        "DIST": (distill.Outputs(teacher=teacher, loss=distill.DIST()),),
+    }
+
+
+def _numbers(teacher: Teacher) -> dict[str, Using]:
+    return {"outputs": (distill.Logits(teacher),), "outputs, half": (distill.Logits(teacher, alpha=0.5),)}
+
+
+def _pixels(teacher: Teacher) -> dict[str, Using]:
+    return {
+        "logits": (distill.Logits(teacher, temperature=1.0),),
+        "logits, temperature 4": (distill.Logits(teacher),),
+        "channel-wise": (distill.Features(at=("fourth",), teacher=teacher, loss=distill.CWD()),),
+    }
+
+
+PICTURES = {
+    "crop and flip": (regularize.Crop(padding=2), regularize.Flip()),
+    "crop, flip and Cutout": (regularize.Crop(padding=2), regularize.Flip(), regularize.Cutout(size=8)),
+    "Mixup and averaged weights": (regularize.Mixup(), regularize.EMA()),
+    "CutMix, crop and flip": (regularize.CutMix(), regularize.Crop(padding=2), regularize.Flip()),
+}
+WRONG_LABELS = {
+    "generalized cross-entropy": (regularize.GeneralizedCrossEntropy(),),
+    "symmetric cross-entropy": (regularize.SymmetricCrossEntropy(),),
+    "bootstrap": (regularize.Bootstrap(),),
+    "Mixup, crop and flip": (regularize.Mixup(), regularize.Crop(padding=2), regularize.Flip()),
+    "early learning": (regularize.EarlyLearning(),),
+}
+
+
+def _train(epochs: float, rate: float, batch_size: int = 64, **more: object) -> Train:
+    settings = {"early": None, **more}
+    return Train(epochs=epochs, optimizer=AdamW(lr=rate), batch_size=batch_size, **settings)  # type: ignore[arg-type]
+
+
+def _fashion(change: Callable[[paredown.Data], paredown.Data]) -> Callable[[Path], paredown.Task]:
+    """Fashion-MNIST with changed training data and a fresh network."""
+
+    def task(data: Path) -> paredown.Task:
+        train, judge = fashion_mnist.read(data, "train"), fashion_mnist.read(data, "t10k")
+        splits = change(paredown.Data(train=train, judge=judge, batch_size=128))
+        network = fashion_mnist.network().eval()
+        return paredown.Task(network, splits, F.cross_entropy, paredown.scores.accuracy, name="Fashion-MNIST")
+
+    return task
+
+
+CASES: Mapping[str, Case] = {
+    "california": Case(
+        "California housing: regression on a table",
+        california_table.load,
+        lambda: california_table.network(128),
+        _train(20, 2e-3, 256),
+        {
+            "averaged weights": (regularize.EMA(),),
+            "Mixup": (regularize.Mixup(),),
+            "noise": (regularize.GaussianNoise(std=0.05),),
+            "Dropout": (regularize.Dropout(probability=0.05),),
+        },
+        _numbers,
+        teaching=_train(40, 2e-3, 256, using=(regularize.EMA(),)),
+        teachers=5,
+    ),
+    "cmapss": Case(
+        "C-MAPSS: regression on series",
+        cmapss_series.load,
+        lambda: cmapss_series.network(32),
+        _train(5, 2e-3, 128),
+        {
+            "averaged weights": (regularize.EMA(),),
+            "Mixup": (regularize.Mixup(),),
+            "noise": (regularize.GaussianNoise(std=0.1),),
+            "Dropout": (regularize.Dropout(probability=0.1),),
+        },
+        _numbers,
+        teaching=_train(10, 2e-3, 128, using=(regularize.EMA(),)),
+        teachers=4,
+    ),
+    "fsdd": Case(
+        "Spoken digits: a depthwise-separable network",
+        fsdd_speech.load,
+        lambda: fsdd_speech.network(32),
+        _train(12, 2e-3),
+        {
+            "SpecAugment": (regularize.SpecAugment(),),
+            "Mixup": (regularize.Mixup(),),
+            "label smoothing": (regularize.LabelSmoothing(),),
+            "averaged weights": (regularize.EMA(),),
+        },
+        _classes,
+    ),
+    "fashion-1%": Case(
+        "Fashion-MNIST, 1 % of the labels",
+        _fashion(lambda data: data.subsample(0.01)),
+        lambda: fashion_mnist.network(16),
+        _train(60, 2e-3, precision="bf16-mixed"),
+        PICTURES,
+        _classes,
+        teaching=_train(60, 2e-3, using=PICTURES["crop and flip"], precision="bf16-mixed"),
+    ),
+    "fashion-wrong": Case(
+        "Fashion-MNIST, a fifth of the images, 40 % of the labels wrong",
+        _fashion(lambda data: data.subsample(0.2).corrupt_labels(0.4)),
+        lambda: fashion_mnist.network(16),
+        _train(15, 2e-3, 128, precision="bf16-mixed"),
+        WRONG_LABELS,
+        _classes,
+        teaching=_train(10, 2e-3, 128, using=WRONG_LABELS["generalized cross-entropy"], precision="bf16-mixed"),
+    ),
+    "fashion": Case(
+        "Fashion-MNIST",
+        _fashion(lambda data: data),
+        lambda: fashion_mnist.network(16),
+        _train(4, 2e-3, 128, precision="bf16-mixed"),
+        PICTURES,
+        _classes,
+        teaching=_train(6, 2e-3, 128, using=PICTURES["crop and flip"], precision="bf16-mixed"),
+    ),
+    "sst2": Case(
+        "SST-2: a small transformer",
+        sst2_text.load,
+        lambda: sst2_text.Transformer(width=64),
+        _train(3, 1e-3),
+        {
+            "Dropout": (regularize.Dropout(probability=0.1),),
+            "token dropout": (
+                regularize.TokenDropout(
+                    replacement=sst2_text.UNKNOWN, keep=(sst2_text.PAD, sst2_text.START), name="tokens"
+                ),
+            ),
+            "label smoothing": (regularize.LabelSmoothing(),),
+            "averaged weights": (regularize.EMA(),),
+        },
+        _classes,
+    ),
+    "camvid": Case(
+        "CamVid: segmentation",
+        camvid_segmentation.load,
+        lambda: camvid_segmentation.UNet(12),
+        _train(12, 2e-3, 8, precision="bf16-mixed"),
+        {
+            "averaged weights": (regularize.EMA(),),
+            "weight decay": (regularize.WeightDecay(),),
+            "ChannelDropout": (regularize.ChannelDropout(probability=0.05),),
+        },
+        _pixels,
+    ),
+}

@@ -1,0 +1,76 @@
+"""The tables of this benchmark."""
+
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+__all__ = ["rows", "section"]
+
+Table = Callable[[Sequence[str], Sequence[Sequence[str]]], str]
+Interval = Callable[..., str]
+
+
+def section(results: Sequence[Mapping[str, Any]], table: Table, interval: Interval) -> str:
+    """A summary of all tasks, and what was chosen."""
+    arms = [row for result in results for row in rows(result["training"], interval)]
+    chosen = [_chosen(result) for result in results]
+    first = results[0]
+    return (
+        "## Training a student of a quarter of the cost: regularization and distillation beside a control\n\n"
+        "`python -m benchmarks.training DATA`. Every arm starts from the same fresh students and sees the same data; "
+        "scores are those of exported files on `judge`, opened once. Differences to the control are taken seed by "
+        "seed and count seeds and examples as chance; *wins* means beyond the margin that nobody would act upon, after correction for all pairs. "
+        "*Gap*: how much better on training examples than on `select`.\n\n"
+        f"{table(['task', 'arm', 'mean score', 'against the control (95 %)', 'outcome', 'gap'], arms)}\n"
+        f"Chosen on `select`, with a seed of its own:\n\n"
+        f"{table(['task', 'regularization', 'distillation', 'cost of the student', 'epochs', 'minutes'], chosen)}\n"
+        f"{first['runtime']}; {first['training']['processor']}, {first['training']['threads']} thread(s) for training. Raw: "
+        + ", ".join(f"[`{result['file']}`]({result['file']})" for result in results)
+        + ".\n"
+    )
+
+
+def rows(case: Mapping[str, Any], interval: Interval) -> list[list[str]]:
+    """A row for every arm: task, arm, mean score, difference to the control, outcome, gap."""
+    against = {pair["b"]: pair for pair in case["pairs"] if pair["a"] == "control"}
+    found = []
+    for label, scores in case["judge"].items():
+        pair = against.get(label)
+        found.append(
+            [
+                case["title"],
+                label if label != "teacher" else "(the teacher)",
+                f"{statistics.fmean(scores):.4g} {case['unit']}",
+                f"{interval(pair['difference'], digits=_digits(pair))} {pair['unit']}" if pair else "–",
+                _outcome(pair, case) if pair else "–",
+                f"{case['gap'][label]:.3g}" if label in case["gap"] else "–",
+            ]
+        )
+    return found
+
+
+def _digits(pair: Mapping[str, Any]) -> int:
+    return 2 if pair["unit"] == "pt" else 4
+
+
+def _outcome(pair: Mapping[str, Any], case: Mapping[str, Any]) -> str:
+    """In words, and where the interval alone is clear of nought, that too."""
+    words = {"a wins": "loses", "b wins": "**wins**"}.get(pair["outcome"], pair["outcome"])
+    difference = pair["difference"]
+    if pair["outcome"] == "cannot tell" and (difference["low"] > 0 or difference["high"] < 0):
+        better = (difference["low"] > 0) == case["higher_is_better"]
+        return f"{'better' if better else 'worse'}, not clear of the margin"
+    return str(words)
+
+
+def _chosen(result: Mapping[str, Any]) -> list[str]:
+    case = result["training"]
+    share = case["macs"]["student"] / case["macs"]["teacher"]
+    return [
+        case["title"],
+        case["chosen"]["regularized"],
+        case["chosen"]["distilled"],
+        f"{100 * share:.0f} %",
+        f"{case['epochs']:g}",
+        f"{case['seconds'] / 60:.0f}",
+    ]

@@ -1,0 +1,43 @@
+"""What rounding does inside of the best file, for the report."""
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+from paredown.errors import LoweringError, RecipeError
+from paredown.graph.network import Network
+from paredown.quantize import NodeError, analyse
+from paredown.search.bench import Bench
+from paredown.search.ledger import TrialRecord
+from paredown.verdict.summary import RoundedSummary, RoundingSummary
+
+if TYPE_CHECKING:
+    from paredown.search.results import TrialResult
+
+__all__ = ["look_inside"]
+
+_FIELDS = tuple(field.name for field in dataclasses.fields(RoundedSummary))
+
+
+def look_inside(bench: Bench, record: TrialRecord) -> None:
+    """Compare the best network with and without its rounding, and with its file; the ledger keeps what was found.
+
+    Nothing is done for a network that computes in float. What cannot be compared is noted in the diary.
+    """
+    result: TrialResult = record.result
+    if not result.lowering.quantized or bench.ledger.measurement("rounding") is not None:
+        return
+    bench.progress.begin("looking at the rounding")
+    try:
+        network = Network.load(bench.ledger.blobs.open(result.network))
+        found = analyse(network, bench.evidence, inner=bench.target.inner(bench.ledger.blobs.open(result.file)))
+    except (LoweringError, RecipeError) as error:
+        bench.ledger.event("warning", f"{record.label}: the rounding was not analysed: {error}")
+        return
+    nodes = tuple(_node(node) for node in found.nodes)
+    bench.ledger.measured(
+        "rounding", RoundingSummary(record.label, found.examples, nodes, found.first, found.first_in_file)
+    )
+
+
+def _node(node: NodeError) -> RoundedSummary:
+    return RoundedSummary(**{name: getattr(node, name) for name in _FIELDS})

@@ -1,0 +1,55 @@
+"""The committed pages are what the committed results say: no number is typed by hand."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from benchmarks import record, tables
+from benchmarks.training import page as training
+from benchmarks.training.arms import Bench
+from benchmarks.training.case import Case
+from torch import nn
+
+import paredown
+from paredown import distill, regularize
+from paredown.recipe import AdamW, Train
+
+PAGES = tables.pages(record.latest())
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.parent.name + "/" + path.name)
+def test_a_page_is_as_generated(path):
+    assert Path(path).read_text() == PAGES[path], "run python -m benchmarks.tables"
+
+
+def test_training_arms_are_judged_beside_their_control(tmp_path):
+    torch.manual_seed(0)
+    inputs = torch.randn(360, 6)
+    targets = (inputs[:, :1] * inputs[:, 1:2]).tanh()
+    data = paredown.Data((inputs[:200], targets[:200]), judge=(inputs[200:], targets[200:]), batch_size=50)
+
+    def network(width=4):
+        return nn.Sequential(nn.Linear(6, width), nn.ReLU(), nn.Linear(width, 1))
+
+    task = paredown.Task(network(16).eval(), data, nn.functional.mse_loss, paredown.scores.root_squared_error)
+    case = Case(
+        "a product of two numbers",
+        lambda _: task,
+        network,
+        Train(epochs=2, optimizer=AdamW(lr=1e-2), early=None),
+        {"averaged": (regularize.EMA(),), "noise": (regularize.GaussianNoise(std=0.5),)},
+        lambda teacher: {"outputs": (distill.Logits(teacher),)},
+        teaching=Train(epochs=4, optimizer=AdamW(lr=1e-2), early=None),
+        teachers=2,
+    )
+    result = Bench(case, tmp_path).run(seeds=3)
+    assert result["scope"] == "recipes"
+    assert result["macs"]["student"] < result["macs"]["teacher"] / 3
+    assert set(result["judge"]) == {"teacher", "control", "regularized", "distilled", "both"}
+    assert all(len(scores) == 3 for label, scores in result["judge"].items() if label != "teacher")
+    assert len(set(result["judge"]["teacher"])) == 2
+    assert {(pair["a"], pair["b"]) for pair in result["pairs"]} >= {("control", "distilled"), ("control", "both")}
+    page = training.section(
+        [{"training": {**result, "threads": 1}, "runtime": "r", "file": "f"}], tables.table, tables.interval
+    )
+    assert page.count("a product of two numbers") == 6

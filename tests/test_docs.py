@@ -1,0 +1,27 @@
+"""The guide's Python is run, top to bottom, as one program."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+DOCS = Path(__file__).parents[1] / "docs"
+
+
+def snippets(page):
+    return re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL)
+
+
+def test_the_guide_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    parts = snippets(DOCS / "guide.md")
+    assert len(parts) >= 8
+    exec(compile("\n".join(parts), "guide.md", "exec"), {"__name__": "guide"})  # noqa: S102
+    for name in ("before.onnx", "after.onnx", "best.onnx", "best.onnx.certificate.json"):
+        assert (tmp_path / name).stat().st_size > 0, name
+
+
+@pytest.mark.parametrize("page", sorted(DOCS.rglob("*.md")), ids=lambda page: page.name)
+def test_links_lead_somewhere(page):
+    for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):
+        assert (page.parent / target).exists(), f"{page.name}: {target}"
