@@ -53,3 +53,11 @@ def test_training_arms_are_judged_beside_their_control(tmp_path):
         [{"training": {**result, "threads": 1}, "runtime": "r", "file": "f"}], tables.table, tables.interval
     )
     assert page.count("a product of two numbers") == 6
+    pairs = tables.pairs_page({"distillation_pairs": {**result, "device": "d", "precision": "p"}, "file": "f"})
+    assert pairs.count("\n| ") == 2 + 5  # a head, its rule, the teacher and four arms
+
+
+def test_what_the_loop_costs_is_told_by_case():
+    case = {"case": "tiny", "by_hand_ms": 1.0, "train_ms": 1.04, "overhead_percent": 4.0}
+    page = tables.overhead_page({"overhead": [case], "torch": "2", "processor": "p", "file": "f"})
+    assert "| tiny | 1.000 | 1.040 | 4.0 % |" in page
