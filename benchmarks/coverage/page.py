@@ -63,7 +63,7 @@ def models(result: Mapping[str, Any], table: Table) -> str:
     """The page of all models."""
     head = [
         "model", "M parameters", "after", "MACs after", "frozen", "held by", "analyse + cut", "comes out", "proven",
-        "trains", "bf16", "ONNX", "Torch-Pruning", "with heads named", "engine",
+        "trains", "bf16", "ONNX", "Torch-Pruning", "with heads named",
     ]  # fmt: skip
     rows = [_row(name, model["arms"]) for name, model in sorted(result["coverage"].items())]
     failures = [
@@ -87,7 +87,7 @@ def _row(name: str, arms: Mapping[str, Any]) -> list[str]:
     run = arms.get("paredown")
     peers = [_MARKS[came_out(arms[arm])] if arm in arms else "–" for arm in ("torch-pruning", "torch-pruning-heads")]
     if not run or "cut" not in run["stages"]:
-        return [name, *["–"] * 6, "**no**", *["–"] * 4, *peers, run.get("code", "") if run else ""]
+        return [name, *["–"] * 6, "**no**", *["–"] * 4, *peers]
     cut, before = run["stages"]["cut"], run["stages"]["original"]["parameters"]
     return [
         name,
@@ -100,5 +100,4 @@ def _row(name: str, arms: Mapping[str, Any]) -> list[str]:
         _MARKS[came_out(run)],
         *(_MARKS[agrees(run, stage)] for stage in ("proof", "train", "bf16", "onnx")),
         *peers,
-        run.get("code", ""),
     ]
