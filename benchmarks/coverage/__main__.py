@@ -28,12 +28,13 @@ def main() -> None:
     write = commands.add_parser("record", help="write the results of --out to benchmarks/results")
     write.add_argument("--out", type=Path, required=True)
     write.add_argument("--note", default="", help="a sentence for the page, such as what was not run")
+    write.add_argument("--earlier", type=Path, help="a stored result, for models that --out does not hold")
     options = parser.parse_args()
     if options.command == "list":
         families.write()
         return
     if options.command == "record":
-        print(collect.write(options.out, options.note))
+        print(collect.write(options.out, options.note, options.earlier))
         return
     chosen = [c for c in cases().values() if not options.only or c.name.startswith(tuple(options.only))]
     if not chosen:

@@ -112,7 +112,7 @@ def _torchvision(name: str, shape: tuple[int, ...]) -> Callable[[bool], Made]:
         load_torchvision()
         models = importlib.import_module("torchvision.models")
         more = {"weights_backbone": None} if name.startswith("lraspp") else {}
-        more |= {"init_weights": True} if name in {"googlenet", "inception_v3"} else {}
+        more |= {"init_weights": True, "aux_logits": False} if name in {"googlenet", "inception_v3"} else {}
         model = models.get_model(name, weights=None, **more)
         return enliven(traps.FirstOutput(model) if name.startswith("lraspp") else model), torch.randn(2, *shape)
 

@@ -16,14 +16,23 @@ __all__ = ["agrees", "came_out", "ratio", "summary", "write"]
 _PACKAGES = ("torch", "torchvision", "timm", "transformers", "torch-pruning", "onnxruntime")
 
 
-def write(out: Path, note: str = "") -> Path:
-    """Store what a folder of runs holds as ``results/<date>-coverage.json``; `note` says what is special about it."""
+def write(out: Path, note: str = "", earlier: Path | None = None) -> Path:
+    """Store what a folder of runs holds as ``results/<date>-coverage.json``.
+
+    Args:
+        out: the folder.
+        note: what is special about it.
+        earlier: a stored result, whose models are taken that the folder does not hold.
+
+    """
     models: dict[str, dict[str, Any]] = {}
     for arm in ARMS:
         for path in sorted((out / arm).glob("*.json")):
             run = json.loads(path.read_text())
             entry = models.setdefault(run["name"], {"source": run["source"], "family": run["family"], "arms": {}})
             entry["arms"][arm] = {key: run[key] for key in ("seconds", "stages", "failed", "code")}
+    if earlier:
+        models = _stored(earlier) | models
     result = {
         "coverage": models,
         "versions": {name: importlib.metadata.version(name) for name in _PACKAGES},
@@ -34,6 +43,14 @@ def write(out: Path, note: str = "") -> Path:
         "summary": {source: summary(group) for source, group in _groups(models).items()},
     }
     return record.write("coverage", result)
+
+
+def _stored(path: Path) -> dict[str, dict[str, Any]]:
+    """The models of an earlier result; its date stands for the engine where it does not say which made them."""
+    models: dict[str, dict[str, Any]] = json.loads(path.read_text())["coverage"]
+    for model in models.values():
+        model["arms"] = {arm: {"code": path.name[:10]} | run for arm, run in model["arms"].items()}
+    return models
 
 
 def _groups(models: Mapping[str, Any]) -> dict[str, list[Any]]:
