@@ -4,6 +4,7 @@ Its own data is not at hand. Its inputs here are made as its makers make them (f
 speech.
 """
 
+import itertools
 from pathlib import Path
 
 import torch
@@ -24,11 +25,12 @@ class Autoencoder(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         layers: list[nn.Module] = []
-        for narrow, wide in zip(_WIDTHS, _WIDTHS[1:], strict=False):
+        for narrow, wide in itertools.pairwise(_WIDTHS):
             layers += [nn.Linear(narrow, wide), nn.BatchNorm1d(wide, eps=1e-3), nn.ReLU()]
         self.layers = nn.Sequential(*layers, nn.Linear(128, 640))
 
     def forward(self, vectors: Tensor) -> Tensor:
+        """The vectors as the network knows them."""
         return self.layers(vectors)
 
 

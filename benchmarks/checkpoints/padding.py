@@ -20,4 +20,5 @@ class Same(nn.Module):
         self.kernel, self.stride = kernel, stride
 
     def forward(self, inputs: Tensor) -> Tensor:
+        """Pad."""
         return same(inputs, self.kernel, self.stride)

@@ -39,6 +39,7 @@ class Person(nn.Module):
         self.dense = nn.Linear(256, 2)
 
     def forward(self, pictures: Tensor) -> Tensor:
+        """Logits."""
         return self.dense(F.avg_pool2d(self.features(pictures), 3).flatten(1))
 
 

@@ -29,6 +29,7 @@ class ResNet8(nn.Module):
         self.dense = nn.Linear(64, 10)
 
     def forward(self, pictures: Tensor) -> Tensor:
+        """Logits."""
         first = F.relu(self.batch_normalization(self.conv2d(pictures)))
         inner = F.relu(self.batch_normalization_1(self.conv2d_1(first)))
         second = F.relu(first + self.batch_normalization_2(self.conv2d_2(inner)))

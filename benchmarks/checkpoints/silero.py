@@ -32,6 +32,7 @@ class Silero(nn.Module):
         self.final_conv = nn.Conv1d(128, 1, 1)
 
     def forward(self, audio: Tensor, hidden: Tensor, cell: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """One step."""
         padded = F.pad(audio[:, None], (0, 64), mode="reflect")
         real, imaginary = self.stft_conv(padded).chunk(2, dim=1)
         spectrum = (real.square() + imaginary.square()).sqrt()

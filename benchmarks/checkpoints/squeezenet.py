@@ -56,6 +56,7 @@ class SqueezeNet(nn.Module):
         self.classifier = nn.Sequential(nn.Dropout(), nn.Conv2d(512, 1000, 1), nn.ReLU(), nn.AdaptiveAvgPool2d(1))
 
     def forward(self, pictures: Tensor) -> Tensor:
+        """Logits."""
         return self.classifier(self.features(pictures)).flatten(1)
 
 

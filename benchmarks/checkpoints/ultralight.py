@@ -4,6 +4,7 @@ Linzaer, github.com/Linzaer/Ultra-Light-Fast-Generic-Face-Detector-1MB; the bloc
 Huang, Wang: "Receptive field block net for accurate and fast object detection", ECCV 2018.
 """
 
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -50,7 +51,7 @@ class ReceptiveField(nn.Module):
 
     @staticmethod
     def _branch(channels: int, widths: Sequence[int], dilation: int) -> nn.Sequential:
-        pairs = zip(widths, widths[1:], strict=False)
+        pairs = itertools.pairwise(widths)
         return nn.Sequential(
             Convolution(channels, widths[0], 1, relu=False),
             *(Convolution(narrow, wide, 3) for narrow, wide in pairs),
@@ -90,6 +91,7 @@ class Detector(nn.Module):
         return nn.ModuleList([*separable, nn.Conv2d(256, kinds[3], 3, padding=1)])
 
     def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
+        """Scores and boxes."""
         first = self.base_net[:8](pictures)
         second = self.base_net[8:11](first)
         third = self.base_net[11:](second)

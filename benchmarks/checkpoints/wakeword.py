@@ -29,6 +29,7 @@ class WakeWord(nn.Module):
         self.dense = nn.Linear(32, 3)
 
     def forward(self, spectra: Tensor) -> Tensor:
+        """Logits."""
         return self.dense(self.features(spectra).flatten(1))
 
 

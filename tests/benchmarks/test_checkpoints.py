@@ -88,7 +88,7 @@ def test_resnet8_scores_what_is_reported(data):
     images = pictures.squares(data / "cifar10-jpeg/test.parquet", 32, limit=1000)
     labels = torch.from_numpy(pyarrow.parquet.read_table(data / "cifar10-jpeg/test.parquet")["label"].to_numpy()[:1000])
     right = float((model(images).argmax(1) == labels).float().mean())
-    assert 0.7548 == pytest.approx(right, abs=0.03)
+    assert right == pytest.approx(0.7548, abs=0.03)
 
 
 def test_nobody_is_seen_in_blood_cells(data):
@@ -121,6 +121,6 @@ def test_squeezenet_scores_what_is_reported(data):
     model = squeezenet.load(data)
     assert numbers(model) == 1_248_424
     weights = torch.cat([parameter.flatten() for parameter in model.parameters() if parameter.ndim > 1])
-    assert 0.33 == pytest.approx(float((weights != 0).float().mean()), abs=0.01)
+    assert float((weights != 0).float().mean()) == pytest.approx(0.33, abs=0.01)
     images, labels = squeezenet.photos(data, limit=48)
     assert 0.45 < float((model(images).argmax(1) == labels).float().mean()) < 0.85  # 60.0 % of all 1,000
