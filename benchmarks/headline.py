@@ -96,9 +96,11 @@ def picture(run: Mapping[str, Any], path: Path) -> None:
         for candidate in shown:
             _draw(axes, candidate)
         axes.set_ylim(-_DEEPEST, 1.0)
+        right = axes.get_xlim()[1]
+        axes.set_xlim(right=right)
         axes.axvspan(
             1 / _LATENCY,
-            axes.get_xlim()[1],
+            right,
             ymin=(_DEEPEST - _DROP) / (_DEEPEST + 1.0),
             color="#0072b2",
             alpha=0.08,

@@ -8,7 +8,12 @@ from torch import nn
 sys.path.insert(0, str(Path(__file__).parents[1] / "examples"))
 from resnet_cifar import ResNet
 
-__all__ = ["resnet20", "resnet56"]
+__all__ = ["resnet8", "resnet20", "resnet56"]
+
+
+def resnet8() -> nn.Module:
+    """One block in each of three stages."""
+    return ResNet(blocks=1)
 
 
 def resnet20() -> nn.Module:

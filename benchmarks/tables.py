@@ -135,7 +135,109 @@ def quantization_page(result: Mapping[str, Any]) -> str:
     return "\n".join(parts)
 
 
-PAGES = {"candidates": run_page, "shapes": shapes_page, "blocks": blocks_page, "quantization": quantization_page}
+def language_page(result: Mapping[str, Any]) -> str:
+    """Narrow weights side by side, beside the float file and beside rounding to nearest."""
+    rows = [
+        [
+            file["label"],
+            interval(file["quality"]["score"], digits=3),
+            interval(file["quality"]["drop"], digits=3),
+            interval(file["to_nearest"]["drop"], digits=3) if file["to_nearest"] else "–",
+            interval(file["p50"], digits=3),
+            faster(file["ratio"]),
+            f"{file['size'] / 1000:.0f}",
+            f"{file['seconds']:.1f}" if file["seconds"] is not None else "–",
+        ]
+        for file in result["files"]
+    ]
+    rows += [[row["label"], *["–"] * 6, row["failure"]] for row in result["failed"]]
+    trained = f"Trained for {result['steps']} steps, width {result['width']}. " if "steps" in result else ""
+    head = [
+        "file", result["score"], "drop", "drop from rounding to nearest", "latency p50, ms", "speed-up", "size, kB",
+        "seconds to make",
+    ]  # fmt: skip
+    parts = [
+        f"## {result['language']}\n",
+        (
+            f"{trained}{result['runtime']}, one thread, {result['processor']}; {result['examples']} examples, "
+            f"{result['calibration']} for calibration. A drop below 0 is a gain. "
+            f"Raw: [`{result['file']}`]({result['file']}).\n"
+        ),
+        table(head, rows),
+    ]
+    return "\n".join(parts)
+
+
+def overhead_page(result: Mapping[str, Any]) -> str:
+    """The training loop beside one by hand."""
+    rows = [
+        [case["case"], f"{case['by_hand_ms']:.3f}", f"{case['train_ms']:.3f}", f"{case['overhead_percent']:.1f} %"]
+        for case in result["overhead"]
+    ]
+    head = ["network and batch", "by hand, ms", "`Train`, ms", "more"]
+    return (
+        "## What `Train` costs beside a loop written by hand\n\n"
+        "`python -m benchmarks.train_overhead`. Processor time of one optimizer step on one thread.\n\n"
+        f"{table(head, rows)}\n"
+        f"torch {result['torch']}, {result['processor']}. Raw: [`{result['file']}`]({result['file']}).\n"
+    )
+
+
+def pairs_page(result: Mapping[str, Any]) -> str:
+    """Ways to distil beside a control."""
+    case = result["distillation_pairs"]
+    head = ["arm", "mean accuracy", "against the control (95 %)", "outcome"]
+    rows = [[row[1], *row[2:5]] for row in training.rows(case, interval)]
+    return (
+        f"## {case['title']}\n\n`python -m benchmarks.distillation_pairs DATA`: {case['epochs']:g} epochs, {case['seeds']} seeds.\n\n"
+        f"{table(head, rows)}\n"
+        f"{case['device']}, {case['precision']}. Raw: [`{result['file']}`]({result['file']}).\n"
+    )
+
+
+def mixed_page(result: Mapping[str, Any]) -> str:
+    """Which layers stay in float, and what that is worth."""
+    parts = ["## Layers in float among layers of 8 bits\n"]
+    for case in result["mixed"]:
+        rows = [
+            [
+                file["label"],
+                interval(file["quality"]["score"], unit=" %"),
+                interval(file["quality"]["drop"]),
+                interval(file["p50"], digits=3),
+                faster(file["ratio"]),
+                _in_float(file["layers"]),
+                f"{file['seconds']:.0f}" if file["seconds"] is not None else "–",
+            ]
+            for file in case["files"]
+        ]
+        parts += [
+            f"### {case['title']}\n",
+            (
+                f"{result['runtime']}, one thread, {case['processor']}; {result['calibration']} calibration examples. "
+                f"Raw: [`{result['file']}`]({result['file']}).\n"
+            ),
+            table(["file", "score", "drop", "latency p50, ms", "speed-up", "left in float", "seconds to make"], rows),
+        ]
+    return "\n".join(parts)
+
+
+def _in_float(layers: Sequence[Mapping[str, Any]] | None) -> str:
+    if layers is None:
+        return "–"
+    return ", ".join(layer["layer"] for layer in layers if layer["in"] == "float") or "none"
+
+
+PAGES = {
+    "candidates": run_page,
+    "shapes": shapes_page,
+    "blocks": blocks_page,
+    "quantization": quantization_page,
+    "language": language_page,
+    "overhead": overhead_page,
+    "distillation_pairs": pairs_page,
+    "mixed": mixed_page,
+}
 
 
 def main() -> None:

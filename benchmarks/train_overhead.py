@@ -1,6 +1,6 @@
 """What `Train` costs beside a loop written by hand, in processor time per optimizer step.
 
-    python -m benchmarks.train_overhead            # about a minute; prints JSON
+    python -m benchmarks.train_overhead            # about a minute
 
 Both train the same batches with the same optimizer and clipping on one thread: the loop by hand the user's own module,
 `Train` the captured network through Lightning Fabric. Rounds alternate; a step is the fastest tenth of its round, and of
@@ -9,7 +9,7 @@ the rounds the fastest counts, in processor time: what other work on the machine
 
 import argparse
 import copy
-import json
+import os
 import statistics
 import time
 from typing import Any
@@ -19,7 +19,9 @@ from torch import nn
 from torch.nn import functional
 
 import paredown
+from benchmarks import record
 from paredown.graph.network import Network
+from paredown.measure import processor
 from paredown.recipe import AdamW, Constant, Evidence, Train
 
 
@@ -145,14 +147,17 @@ def measure(name: str, rounds: int) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Measure every case and print JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=7)
     options = parser.parse_args()
     torch.set_num_threads(1)
-    print(
-        json.dumps({"torch": torch.__version__, "cases": [measure(name, options.rounds) for name in CASES]}, indent=2)
-    )
+    result = {
+        "torch": torch.__version__,
+        "processor": str(processor()),
+        "load_before": os.getloadavg()[0],
+        "overhead": [measure(name, options.rounds) for name in CASES],
+    }
+    print(record.write("train-overhead", result))
 
 
 if __name__ == "__main__":

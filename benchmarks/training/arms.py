@@ -61,6 +61,16 @@ class Bench:
             "distilled": self.lessons[lesson],
             "both": (*self.case.regularizers[regularizer], *self.lessons[lesson]),
         }
+        return {
+            **self.compare(arms, seeds),
+            "chosen": {"regularized": regularizer, "distilled": lesson},
+            "select": {"regularized": tried_regularizers, "distilled": tried_lessons},
+            "seconds": time.monotonic() - start,
+        }
+
+    def compare(self, arms: Mapping[str, Using], seeds: int) -> dict[str, Any]:
+        """Train every arm with several seeds and judge all of them, once; the first arm is the control."""
+        start = time.monotonic()
         made = {
             label: [self._fit(self.case.train, self.student(seed), seed, using) for seed in range(seeds)]
             for label, using in arms.items()
@@ -81,8 +91,6 @@ class Bench:
             "data": repr(self.task.data),
             "epochs": self.case.train.epochs * self.shorter,
             "seeds": seeds,
-            "chosen": {"regularized": regularizer, "distilled": lesson},
-            "select": {"regularized": tried_regularizers, "distilled": tried_lessons},
             "judge": {label: [float(score.reduce(one)) for one in several] for label, several in rows.items()},
             "gap": {label: self._gap(networks) for label, networks in made.items()},
             "pairs": [{**dataclasses.asdict(pair), "outcome": str(pair.outcome)} for pair in compared.of("score")],

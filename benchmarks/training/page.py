@@ -4,7 +4,7 @@ import statistics
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-__all__ = ["section"]
+__all__ = ["rows", "section"]
 
 Table = Callable[[Sequence[str], Sequence[Sequence[str]]], str]
 Interval = Callable[..., str]
@@ -12,7 +12,7 @@ Interval = Callable[..., str]
 
 def section(results: Sequence[Mapping[str, Any]], table: Table, interval: Interval) -> str:
     """A summary of all tasks, and what was chosen."""
-    rows = [row for result in results for row in _rows(result, interval)]
+    arms = [row for result in results for row in rows(result["training"], interval)]
     chosen = [_chosen(result) for result in results]
     first = results[0]
     return (
@@ -21,7 +21,7 @@ def section(results: Sequence[Mapping[str, Any]], table: Table, interval: Interv
         "scores are those of exported files on `judge`, opened once. Differences to the control are taken seed by "
         "seed and count seeds and examples as chance; *wins* means beyond the margin that nobody would act upon, after correction for all pairs. "
         "*Gap*: how much better on training examples than on `select`.\n\n"
-        f"{table(['task', 'arm', 'mean score', 'against the control (95 %)', 'outcome', 'gap'], rows)}\n"
+        f"{table(['task', 'arm', 'mean score', 'against the control (95 %)', 'outcome', 'gap'], arms)}\n"
         f"Chosen on `select`, with a seed of its own:\n\n"
         f"{table(['task', 'regularization', 'distillation', 'cost of the student', 'epochs', 'minutes'], chosen)}\n"
         f"{first['runtime']}; {first['training']['processor']}, {first['training']['threads']} thread(s) for training. Raw: "
@@ -30,13 +30,13 @@ def section(results: Sequence[Mapping[str, Any]], table: Table, interval: Interv
     )
 
 
-def _rows(result: Mapping[str, Any], interval: Interval) -> list[list[str]]:
-    case = result["training"]
+def rows(case: Mapping[str, Any], interval: Interval) -> list[list[str]]:
+    """A row for every arm: task, arm, mean score, difference to the control, outcome, gap."""
     against = {pair["b"]: pair for pair in case["pairs"] if pair["a"] == "control"}
-    rows = []
+    found = []
     for label, scores in case["judge"].items():
         pair = against.get(label)
-        rows.append(
+        found.append(
             [
                 case["title"],
                 label if label != "teacher" else "(the teacher)",
@@ -46,7 +46,7 @@ def _rows(result: Mapping[str, Any], interval: Interval) -> list[list[str]]:
                 f"{case['gap'][label]:.3g}" if label in case["gap"] else "–",
             ]
         )
-    return rows
+    return found
 
 
 def _digits(pair: Mapping[str, Any]) -> int:

@@ -65,6 +65,14 @@ PARTS = {
         for n, cls in of_kind(quantize.Refinement, quantize).items()
     },
     **{
+        f"{n} in quantize.WeightOnly": quantize.WeightOnly(weights=cls())
+        for n, cls in of_kind(quantize.WeightRange, quantize).items()
+    },
+    **{
+        f"{n} in quantize.WeightOnly": quantize.WeightOnly(refine=make(cls))
+        for n, cls in of_kind(quantize.Refinement, quantize).items()
+    },
+    **{
         f"{n} in architecture.Slim": architecture.Slim(strategy=cls(), evaluations=6, examples=32)
         for n, cls in of_kind(architecture.Strategy, architecture).items()
     },

@@ -132,15 +132,15 @@ def test_what_is_skipped_stays_in_float(network, evidence, tmp_path):
     plan = quantize.Int8(skip=("stem", "head")).plan(network, evidence)
     assert {entry["parameter"] for entry in plan.decisions["weights"]} == {"one.weight", "two.weight"}
     assert plan.decisions["float"] == {
-        "adaptive_avg_pool2d": "an input is computed in float",
-        "add": "an input is computed in float",
-        "add_1": "an input is computed in float",
         "conv2d": "it was asked to be left in float",
         "linear": "it was asked to be left in float",
     }
     quantized = quantize.Int8(skip=("stem", "head")).apply(network, plan)
     artifact = OnnxRuntime().lower(quantized, tmp_path / "network.onnx")
     assert artifact.lowering.operators["Gemm"] == 1
+    assert artifact.lowering.operators["QLinearAdd"] == 2
+    assert artifact.lowering.operators["QLinearGlobalAveragePool"] == 1
+    assert artifact.lowering.operators["QuantizeLinear"] == 1  # behind the first convolution, for all who read it
     assert artifact.lowering.unfused == ()
 
 

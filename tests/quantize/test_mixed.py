@@ -84,6 +84,14 @@ def test_the_plan_is_that_of_int8_with_these_layers_skipped(bench):
     assert step.apply(bench.network, plan).fingerprint() == same.fingerprint()
 
 
+def test_the_calibration_data_are_run_once(bench, monkeypatch):
+    seen, passes = evidence(bench, stopwatch()), []
+    observe = seen.observe
+    monkeypatch.setattr(seen, "observe", lambda *given: passes.append(1) or observe(*given))
+    Mixed().plan(bench.network, seen)
+    assert len(passes) == 1
+
+
 def test_what_int8_skips_is_no_layer_to_choose(bench):
     plan = Mixed(of=Int8(skip=("head",))).plan(bench.network, evidence(bench, stopwatch()))
     assert [row["layer"] for row in plan.decisions["layers"]] == ["stem.0", "block.0", "block.3"]

@@ -114,6 +114,17 @@ def test_the_summary_comes_from_the_directory_alone(finished):
     assert len({candidate.label for candidate in summary.candidates}) == len(summary.candidates)
 
 
+def test_the_rounding_of_a_quantized_best_file_is_looked_at_inside(finished):
+    run, *_ = finished
+    found, best = run.summary().rounding, next(c for c in run.summary().candidates if c.best)
+    assert (found is not None) == ("quantize" in best.families)
+    if found is not None:
+        assert found.candidate == best.label
+        assert found.examples
+        assert all(node.file_db is not None and node.file_db > 30 for node in found.nodes)
+        assert all(node.reason for node in found.nodes)
+
+
 def test_the_report_is_written(finished, tmp_path):
     run, *_ = finished
     path = run.report(tmp_path / "deep" / "report.html")

@@ -67,6 +67,40 @@ FUNCTIONS = {
         lambda x, _: F.scaled_dot_product_attention(x, x, x, attn_mask=x[:, :1, :, :6] + 1, scale=0.3),
     ),
     "upsample": (IMAGE, lambda x, _: F.interpolate(x, scale_factor=2.0)),
+    "expand": (IMAGE, lambda x, w: x + w[0, :1, None, None].expand(x.shape[0], 4, 6, 8) + x[:, :1].expand_as(x)),
+    "class token": (
+        IMAGE,
+        lambda x, w: torch.cat([w[:, :, None, None].sum(1).expand(x.shape[0], -1, 1, 8), x[:, :, :1]], 2),
+    ),
+    "look up": (
+        IMAGE,
+        lambda x, _: (
+            x[:, torch.tensor([2, 0, 2])] + x[:, :, torch.tensor([[0], [-1]])].sum((1, 2), keepdim=True).squeeze(1)
+        ),
+    ),
+    "power": (IMAGE, lambda x, _: x**2 + x.abs() ** 1.5 + x**3 + (x.abs() + 0.1).rsqrt()),
+    "sum": (IMAGE, lambda x, _: x.sum((1, -1)) + x.sum(-1, keepdim=True).squeeze(-1).sum(1)),
+    "norm": (IMAGE, lambda x, _: F.normalize(x, dim=-1) + x.norm(p=1, dim=1, keepdim=True)),
+    "stack": (
+        IMAGE,
+        lambda x, _: torch.stack([x, 2 * x], -1).flatten(3) + torch.stack((x, -x), 2).flatten(1)[:, :1, None, None],
+    ),
+    "bias plus product": (ROWS, lambda x, w: torch.addmm(w[0], x, w)),
+    "einsum": (IMAGE, lambda x, w: torch.einsum("bchw,cd->bdhw", x, w)),
+    "cast": (IMAGE, lambda x, _: (x.double() * 2).float()),
+    "reshape as": (IMAGE, lambda x, _: x.flatten(1).reshape_as(x.transpose(1, 3))),
+    "positions": (
+        IMAGE,
+        lambda x, _: x * torch.cat([torch.arange(4.0).sin(), torch.arange(4).cumsum(0) / 3.0]).flip(0),
+    ),
+    "upsample linearly": (
+        IMAGE,
+        lambda x, _: (
+            F.interpolate(x, scale_factor=2.0, mode="bilinear")[:, :, :9, :13]
+            + F.interpolate(x, size=(9, 13), mode="bilinear", align_corners=True)
+            + F.interpolate(x, size=(9, 13), mode="bilinear")
+        ),
+    ),
     "upsample to a size": (IMAGE, lambda x, _: F.interpolate(x, size=(12, 24))),
 }
 

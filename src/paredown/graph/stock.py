@@ -41,7 +41,8 @@ class _Writer:
 
 def _fake_quantize(graph: fx.Graph, node: fx.Node, copied: Mapping[fx.Node, Any]) -> fx.Node:
     """With scale and zero point as the operator itself uses them."""
-    x, scale, zero, axis, low, high = [copied.get(a, a) if isinstance(a, fx.Node) else a for a in node.args]
+    given: tuple[Any, ...] = tuple(node.args)
+    (x, scale, zero), (axis, low, high) = [copied[argument] for argument in given[:3]], given[3:]
     fake = node.meta["val"]
     call = _Writer(graph, fake)
 
@@ -66,7 +67,8 @@ def _fake_quantize(graph: fx.Graph, node: fx.Node, copied: Mapping[fx.Node, Any]
 
 def _dynamic_quantize(graph: fx.Graph, node: fx.Node, copied: Mapping[fx.Node, Any]) -> fx.Node:
     """With the range of the values, and a step of 1 where all of them are 0."""
-    x, low, high = [copied.get(a, a) if isinstance(a, fx.Node) else a for a in node.args]
+    given: tuple[Any, ...] = tuple(node.args)
+    x, (low, high) = copied[given[0]], given[1:]
     call = _Writer(graph, node.meta["val"])
     values = call(_aten.to.dtype, x, torch.float32)
     least = call(_aten.clamp_max.default, call(_aten.amin.default, values), 0.0)

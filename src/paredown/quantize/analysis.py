@@ -195,7 +195,7 @@ def _values(network: Network, wanted: set[str], inputs: Sequence[torch.Tensor]) 
 
 def _weights(network: Network) -> dict[str, float]:
     """Signal-to-noise of every rounded weight, by the node that reads it."""
-    found = {}
+    found: dict[str, float] = {}
     for entry in fake_quantized(network):
         if entry.value.op == "get_attr":
             module = network.graph_module

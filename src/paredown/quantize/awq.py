@@ -50,8 +50,9 @@ class AWQ(Transform):
     steps: int = 20
 
     def __post_init__(self) -> None:
-        if not isinstance(self.of, WeightOnly):
-            msg = f"AWQ(of=...) was given {title(self.of)}; it scales what WeightOnly rounds. Type AWQ(of=WeightOnly(bits=4))."
+        others: list[object] = [thing for thing in (self.of,) if not isinstance(thing, WeightOnly)]
+        if others:
+            msg = f"AWQ(of=...) was given {title(others[0])}; it scales what WeightOnly rounds. Type AWQ(of=WeightOnly(bits=4))."
             raise RecipeError(msg)
         if self.steps < 2:
             msg = f"AWQ(steps={self.steps}) was given; it is 2 or more. Type AWQ()."

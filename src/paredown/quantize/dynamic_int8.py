@@ -75,7 +75,7 @@ class DynamicInt8(Transform):
         places = tables(folded, {str(LINEAR)} & capabilities.dynamic_operators | embedding, self.skip)
         if not any(stored.linear for stored in places.found):
             raise RecipeError(_nothing(capabilities, self.skip))
-        tensors = {}
+        tensors: dict[str, torch.Tensor] = {}
         for stored in places.found:
             values = finite_weight(folded, stored.parameter)
             numbers = _grid(values, self.weights, stored)
@@ -99,7 +99,7 @@ class DynamicInt8(Transform):
             },
             tensors=tensors,
         )
-        return refined(self, network, folded, plan, evidence)
+        return refined(self, self.refine, network, folded, plan, evidence)
 
     def apply(self, network: Network, plan: Plan) -> Network:
         """Fold batch norms and insert the planned rounding nodes."""

@@ -77,6 +77,17 @@ class Int8(Transform):
                 or constant on the calibration data, or there is no calibration data.
 
         """
+        return self.planned(network, evidence, {})
+
+    def planned(self, network: Network, evidence: "Evidence", ends: dict[str, tuple[float, float]]) -> Plan:
+        """As `plan`, for several plans of one network that differ in `skip`: no value is observed twice.
+
+        Args:
+            network: left bit-identical.
+            evidence: the calibration data.
+            ends: of the ranges of nodes that were observed before, by name; new ones are added.
+
+        """
         refuse_quantized(network, "Int8")
         capabilities = evidence.capabilities
         _check_target(capabilities)
@@ -86,7 +97,7 @@ class Int8(Transform):
         if not places.points:
             raise RecipeError(_nothing(capabilities, self.skip))
         form = INT8 if capabilities.int8_symmetric_activations else UINT8
-        tensors = self._activation_grids(folded, evidence, places, form)
+        tensors = self._activation_grids(folded, evidence, places, form, ends)
         for weight in places.weights:
             tensors |= self._weight_grid(folded, weight, places, tensors)
         nodes = len({user for weight in places.weights for user in weight.users})
@@ -108,7 +119,7 @@ class Int8(Transform):
             },
             tensors=tensors,
         )
-        return refined(self, network, folded, plan, evidence)
+        return refined(self, self.refine, network, folded, plan, evidence)
 
     def apply(self, network: Network, plan: Plan) -> Network:
         """Fold batch norms and insert the planned fake-quantize nodes."""
@@ -149,19 +160,26 @@ class Int8(Transform):
         return IntFormat(self.weight_bits, signed=True)
 
     def _activation_grids(
-        self, folded: Network, evidence: "Evidence", places: Placement, form: IntFormat
+        self,
+        folded: Network,
+        evidence: "Evidence",
+        places: Placement,
+        form: IntFormat,
+        known: dict[str, tuple[float, float]],
     ) -> dict[str, torch.Tensor]:
         symmetric = form.signed
-        collectors = {point.node: self.activations.collector(form, symmetric=symmetric) for point in places.points}
-        observers = {name: _guarded(name, collector) for name, collector in collectors.items()}
-        evidence.observe(folded, observers)
+        new = [point.node for point in places.points if point.node not in known]
+        collectors = {name: self.activations.collector(form, symmetric=symmetric) for name in new}
+        if collectors:
+            evidence.observe(folded, {name: _guarded(name, collector) for name, collector in collectors.items()})
+        known |= {name: collector.ends() for name, collector in collectors.items()}
         ends: dict[str, tuple[float, float]] = {}
         for point in places.points:
-            low, high = collectors[point.node].ends()
+            low, high = known[point.node]
             if not low < high:
                 raise RecipeError(_constant(point.node, low))
-            known = ends.get(point.shares, (low, high))
-            ends[point.shares] = (min(low, known[0]), max(high, known[1]))
+            other = ends.get(point.shares, (low, high))
+            ends[point.shares] = (min(low, other[0]), max(high, other[1]))
         tensors = {}
         for name, (low, high) in ends.items():
             scale, zero_point = grid(

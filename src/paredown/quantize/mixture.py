@@ -64,6 +64,7 @@ class Trials:
 
     def __init__(self, network: Network, step: Int8, evidence: "Evidence", examples: int | None) -> None:
         self._network, self._step, self._evidence, self._examples = network, step, evidence, examples
+        self._ends: dict[str, tuple[float, float]] = {}
         self._known: dict[frozenset[str], Mixture] = {}
         self._times: dict[frozenset[str], float] = {}
         self._losses: dict[frozenset[str], float] = {}
@@ -123,7 +124,7 @@ class Trials:
     def _make(self, names: frozenset[str], nodes: Sequence[str]) -> Mixture:
         if names not in self._known:
             step = dataclasses.replace(self._step, skip=(*self._step.skip, *nodes))
-            plan = step.plan(self._network, self._evidence)
+            plan = step.planned(self._network, self._evidence, self._ends)
             self._known[names] = Mixture(names, plan, step.apply(self._network, plan))
         return self._known[names]
 

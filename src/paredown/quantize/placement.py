@@ -124,15 +124,15 @@ class _Placer:
             if node.target is not LINEAR:
                 reads.setdefault(_fused(node), set()).update(_fused(node).users)
         groups = self._groups(set(reads))
-        order = {node: position for position, node in enumerate(self.network.nodes())}
         points = tuple(
             Point(
-                source.name,
-                self._name(source),
-                tuple(sorted(user.name for user in reads[source])),
-                groups.get(source, source.name),
+                node.name,
+                self._name(node),
+                tuple(sorted(user.name for user in reads[node])),
+                groups.get(node, node.name),
             )
-            for source in sorted(reads, key=order.__getitem__)
+            for node in self.network.nodes()
+            if node in reads
         )
         return Placement(points, tuple(self._weights()), dict(sorted(self.left.items())))
 
@@ -200,10 +200,7 @@ class _Placer:
     def _readers(self, value: fx.Node) -> Iterator[fx.Node]:
         """The operators that a value reaches, also through data movement."""
         for user in value.users:
-            if self._moves(user):
-                yield from self._readers(user)
-            else:
-                yield user
+            yield from self._readers(user) if self._moves(user) else (user,)
 
     def _share(self) -> None:
         """Find the concatenations whose inputs can have one scale, so that they only copy bytes.

@@ -36,21 +36,28 @@ def refinements(given: Sequence[Refinement] | Refinement, owner: str, ranges: st
 
     """
     things = tuple(given) if isinstance(given, Sequence) else (given,)
-    for thing in things:
-        if not isinstance(thing, Refinement):
-            what = f"{thing.__name__} (the class)" if isinstance(thing, type) else title(thing)
-            msg = (
-                f"{owner}(refine=...) was given {what}, which refines nothing. Refinements are objects such as "
-                f"`AdaRound()` and `BiasCorrection()`; ranges such as `Mse()` go into {ranges}."
-            )
-            raise RecipeError(msg)
+    others: list[object] = [thing for thing in things if not isinstance(thing, Refinement)]
+    for thing in others:
+        what = f"{thing.__name__} (the class)" if isinstance(thing, type) else title(thing)
+        msg = (
+            f"{owner}(refine=...) was given {what}, which refines nothing. Refinements are objects such as "
+            f"`AdaRound()` and `BiasCorrection()`; ranges such as `Mse()` go into {ranges}."
+        )
+        raise RecipeError(msg)
     return things
 
 
-def refined(step: Transform, network: Network, folded: Network, plan: Plan, evidence: "Evidence") -> Plan:
-    """The plan with what ``step.refine`` finds, one refinement on top of the other; zeros that are to stay do so."""
+def refined(  # noqa: PLR0913, PLR0917 (a step's plan and what it is about)
+    step: Transform,
+    refine: Sequence[Refinement] | Refinement,
+    network: Network,
+    folded: Network,
+    plan: Plan,
+    evidence: "Evidence",
+) -> Plan:
+    """The plan of a step with what refinements find, one on top of the other; zeros that are to stay do so."""
     zeros = {name: weight.detach().cpu() == 0 for name, weight in sparse_weights(folded).items()}
-    for refinement in step.refine:  # type: ignore[attr-defined] (a field of those that call this)
+    for refinement in refine if isinstance(refine, Sequence) else (refine,):
         rounded = step.apply(network, plan).to(evidence.device)
         found = refinement.refine(folded.copy().to(evidence.device), rounded, evidence)
         values = {f"{name}{_REFINED}": _sparse(value.cpu(), zeros.get(name)) for name, value in found.values.items()}

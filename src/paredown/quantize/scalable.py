@@ -22,6 +22,7 @@ _PASSED = {
     _aten.leaky_relu.default,
     _aten.mul.Tensor,
     _aten.matmul.default,
+    _aten.unflatten.int,
     _aten.scaled_dot_product_attention.default,
 }
 _CLOSE = 1e-3

@@ -119,7 +119,7 @@ class WeightOnly(Transform):
             decisions={"stored": [dataclasses.asdict(stored) for stored in places.found], "float": places.left},
             tensors=tensors,
         )
-        return refined(self, network, folded, plan, evidence)
+        return refined(self, self.refine, network, folded, plan, evidence)
 
     def apply(self, network: Network, plan: Plan) -> Network:
         """Fold batch norms and insert the planned fake-quantize nodes."""
@@ -189,7 +189,8 @@ class WeightOnly(Transform):
         """A matrix rounded to nearest on its grid."""
         numbers = self.grid(values, stored)
         ends = numbers.format.quant_min, numbers.format.quant_max
-        return fake_quantize(values, numbers.scale, numbers.zero_point, 1, *ends)
+        result: torch.Tensor = fake_quantize(values, numbers.scale, numbers.zero_point, 1, *ends)
+        return result
 
     def _nothing(self, folded: Network, places: Tables) -> str:
         widths = sorted({int(node.args[1].meta["val"].shape[-1]) for node in folded.nodes() if node.target is LINEAR})  # type: ignore[union-attr]

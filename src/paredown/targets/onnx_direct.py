@@ -1,12 +1,16 @@
 """The quick way into ONNX: one rule per operator, from the captured graph straight to nodes."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+import numpy as np
 import onnx
 import torch
+from torch import fx
 
 from paredown.graph.network import InputSpec, Network
 from paredown.targets.onnx_builder import IR_VERSION, MICROSOFT, OPSET, Builder, Untranslatable
+from paredown.targets.onnx_constants import constants
 from paredown.targets.onnx_rules import RULES
 
 if TYPE_CHECKING:
@@ -21,8 +25,10 @@ def translate(network: Network) -> onnx.ModelProto | None:
     dims: dict[str, str] = {}
     inputs = []
     specs = iter(network.inputs)
+    known = constants(network)
+    _store(builder, known)
     try:
-        for node in network.nodes():
+        for node in (node for node in network.nodes() if node not in known):
             if node.op == "placeholder":
                 spec = next(specs)
                 builder.names[node] = builder.fresh(spec.name)
@@ -48,6 +54,13 @@ def translate(network: Network) -> onnx.ModelProto | None:
         ir_version=IR_VERSION,
         producer_name="paredown",
     )
+
+
+def _store(builder: Builder, known: Mapping[fx.Node, np.ndarray]) -> None:
+    """Make initialisers of the constants that other nodes read."""
+    for node, value in known.items():
+        if not known.keys() >= node.users.keys():
+            builder.names[node] = builder.constant(value, value.dtype, node.name)
 
 
 def _kind(dtype: torch.dtype) -> int:

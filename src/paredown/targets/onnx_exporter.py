@@ -32,12 +32,15 @@ def _fake_quantize(x: Any, scale: Any, zero_point: Any, axis: int, quant_min: in
 
 
 def _microsoft(name: str, inputs: Mapping[str, str], attributes: Sequence[str]) -> Any:
-    """An operator of ONNX Runtime's own, which the exporter has no schema of; inputs from ``?`` on may be missing."""
+    """An operator of ONNX Runtime's own, which the exporter has no schema of; inputs with a ``?`` may be missing."""
     schema = onnx.defs.OpSchema
-    optional = schema.FormalParameterOption.Optional
+    options = schema.FormalParameterOption
     given = [
         schema.FormalParameter(
-            key, f"tensor({kind.strip('?')})", "", **({"param_option": optional} if "?" in kind else {})
+            key,
+            f"tensor({kind.strip('?')})",
+            "",
+            param_option=options.Optional if kind.endswith("?") else options.Single,
         )
         for key, kind in inputs.items()
     ]

@@ -118,6 +118,17 @@ def _attention(inside: int, width: int) -> tuple[nn.Module, int]:
     return _Function(run, **parts), inside
 
 
+def _recurrent(inside: int, width: int) -> tuple[nn.Module, int]:
+    """Reads columns one after the other, by a GRU where it is narrow and an LSTM where it is not."""
+
+    def run(x: Tensor, cell: nn.Module) -> Tensor:
+        height = x.shape[2]
+        return cell(x.sum(2).transpose(1, 2))[0].transpose(1, 2).unsqueeze(2).expand(-1, -1, height, -1)  # type: ignore[no-any-return]
+
+    cell = (nn.GRU if width == 2 else nn.LSTM)(inside, width, batch_first=True)
+    return _Function(run, cell=cell), width
+
+
 def _normed(inside: int, width: int) -> tuple[nn.Module, int]:
     return nn.Sequential(nn.Conv2d(inside, 2 * width, 1), nn.GroupNorm(2, 2 * width), nn.SiLU()), 2 * width
 
@@ -135,6 +146,7 @@ STEPS: Mapping[str, Callable[[int, int], tuple[nn.Module, int]]] = {
     "split": _split,
     "attention": _attention,
     "normed": _normed,
+    "recurrent": _recurrent,
 }
 """Name to ``step(channels in, width) -> (module, channels out)``."""
 
@@ -181,15 +193,22 @@ class RandomNetwork:
         return capture(self.model(), torch.randn(2, *SHAPE, generator=generator))
 
 
-def models(steps: Sequence[str] = tuple(STEPS), most: int = 4) -> st.SearchStrategy[RandomNetwork]:
-    """Random networks made of some kinds of steps."""
-    step = st.tuples(st.sampled_from(list(steps)), st.sampled_from([2, 4, 6]))
-    return st.builds(
-        RandomNetwork,
-        st.lists(step, min_size=1, max_size=most).map(tuple),
-        st.sampled_from(["mean", "flatten"]),
-        st.integers(0, 3),
-    )
+def models(
+    steps: Sequence[str] = tuple(STEPS), most: int = 4, always: Sequence[str] = ()
+) -> st.SearchStrategy[RandomNetwork]:
+    """Random networks made of some kinds of steps.
+
+    Args:
+        steps: names out of `STEPS` to draw from.
+        most: so many are drawn at most.
+        always: kinds that every network has beside them.
+
+    """
+    width = st.sampled_from([2, 4, 6])
+    some = st.lists(st.tuples(st.sampled_from(list(steps)), width), min_size=0 if always else 1, max_size=most)
+    fixed = st.tuples(*(st.tuples(st.just(name), width) for name in always))
+    drawn = st.tuples(some, fixed).flatmap(lambda parts: st.permutations([*parts[0], *parts[1]])).map(tuple)
+    return st.builds(RandomNetwork, drawn, st.sampled_from(["mean", "flatten"]), st.integers(0, 3))
 
 
 def networks(steps: Sequence[str] = tuple(STEPS), most: int = 4) -> st.SearchStrategy[Network]:

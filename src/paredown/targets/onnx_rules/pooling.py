@@ -100,10 +100,27 @@ def _upsample_nearest(builder: Builder, node: fx.Node) -> None:
     builder.emit("Resize", [builder.value(node.args[0]), "", factors], node, **attributes)
 
 
+def _upsample_linear(builder: Builder, node: fx.Node) -> None:
+    """Between the nearest places; a factor that does not give a whole size would be used as it is by torch."""
+    source, result = fake(given(node)), fake(node)
+    sizes = [(static(old), static(new)) for old, new in zip(source.shape[2:], result.shape[2:], strict=True)]
+    factors: Any = argument(node, 3, "scale_factors") or [new / old for old, new in sizes]
+    if any(old * factor != new for (old, new), factor in zip(sizes, factors, strict=True)):
+        raise Untranslatable(str(node))
+    ends = builder.constant([new for _, new in sizes])
+    attributes: dict[str, Any] = {
+        "mode": "linear",
+        "coordinate_transformation_mode": "align_corners" if node.args[2] else "half_pixel",
+        "axes": list(range(2, source.ndim)),
+    }
+    builder.emit("Resize", [builder.value(node.args[0]), "", "", ends], node, **attributes)
+
+
 RULES: dict[object, Rule] = {
     **dict.fromkeys((_aten.max_pool1d.default, _aten.max_pool2d.default), _max_pool),
     **dict.fromkeys((_aten.adaptive_avg_pool1d.default, _aten.adaptive_avg_pool2d.default), _adaptive_average_pool),
     **dict.fromkeys((_aten.upsample_nearest2d.vec, _aten.upsample_nearest2d.default), _upsample_nearest),
+    _aten.upsample_bilinear2d.vec: _upsample_linear,
     _aten.avg_pool2d.default: _average_pool,
     _aten.mean.dim: _mean,
 }

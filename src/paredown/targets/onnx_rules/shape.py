@@ -58,7 +58,14 @@ def _squeeze(builder: Builder, node: fx.Node) -> None:
 
 RULES: dict[object, Rule] = {
     **dict.fromkeys(
-        (_aten.view.default, _aten.reshape.default, _aten.flatten.using_ints, _aten.unflatten.int), _reshape
+        (
+            _aten.view.default,
+            _aten.reshape.default,
+            _aten.reshape_as.default,
+            _aten.flatten.using_ints,
+            _aten.unflatten.int,
+        ),
+        _reshape,
     ),
     **dict.fromkeys((_aten.permute.default, _aten.transpose.int, _aten.t.default), _permute),
     **dict.fromkeys((_aten.squeeze.dim, _aten.squeeze.dims, _aten.unsqueeze.default), _squeeze),
