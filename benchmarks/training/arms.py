@@ -47,7 +47,7 @@ class Bench:
         original = paredown.capture(self.task.model, inputs)
         self.teachers = [self._taught(original, number) for number in range(case.teachers)]
         self.lessons = case.distillations(
-            distill.Original() if case.teachers == 1 else distill.Ensemble(tuple(self.teachers))
+            distill.Original() if case.teachers == 1 else distill.Ensemble(tuple(self.teachers)), data
         )
 
     def run(self, seeds: int) -> dict[str, Any]:

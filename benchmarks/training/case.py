@@ -25,7 +25,7 @@ class Case:
         student: makes a fresh student of about a quarter of the teacher's multiply-accumulates.
         train: of every arm, without ingredients.
         regularizers: what is tried on `select`, by name; the best one is the arm.
-        distillations: likewise, made for a teacher.
+        distillations: likewise, made for a teacher and the data folder.
         teaching: training of the teacher, where the task's model is not trained yet, or where there are several.
         teachers: so many are trained, with seeds of their own, and teach together.
 
@@ -36,6 +36,6 @@ class Case:
     student: Callable[[], nn.Module]
     train: Train
     regularizers: Mapping[str, Using]
-    distillations: Callable[[Teacher], Mapping[str, Using]]
+    distillations: Callable[[Teacher, Path], Mapping[str, Using]]
     teaching: Train | None = None
     teachers: int = 1

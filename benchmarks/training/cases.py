@@ -23,7 +23,7 @@ import sst2_text
 __all__ = ["CASES"]
 
 
-def _classes(teacher: Teacher) -> dict[str, Using]:
+def _classes(teacher: Teacher, _: Path) -> dict[str, Using]:
     return {
         "logits": (distill.Logits(teacher),),
         "logits, temperature 2": (distill.Logits(teacher, temperature=2.0),),
@@ -32,11 +32,20 @@ def _classes(teacher: Teacher) -> dict[str, Using]:
     }
 
 
-def _numbers(teacher: Teacher) -> dict[str, Using]:
+def _few(teacher: Teacher, data: Path) -> dict[str, Using]:
+    """Beside few labels, the pictures whose labels were taken away."""
+    pictures, _ = fashion_mnist.read(data, "train")
+    return {
+        "logits": (distill.Logits(teacher),),
+        "on unlabelled pictures": (distill.Unlabelled(pictures, teacher=teacher),),
+    }
+
+
+def _numbers(teacher: Teacher, _: Path) -> dict[str, Using]:
     return {"outputs": (distill.Logits(teacher),), "outputs, half": (distill.Logits(teacher, alpha=0.5),)}
 
 
-def _pixels(teacher: Teacher) -> dict[str, Using]:
+def _pixels(teacher: Teacher, _: Path) -> dict[str, Using]:
     return {
         "logits": (distill.Logits(teacher, temperature=1.0),),
         "logits, temperature 4": (distill.Logits(teacher),),
@@ -124,10 +133,10 @@ CASES: Mapping[str, Case] = {
         "Fashion-MNIST, 1 % of the labels",
         _fashion(lambda data: data.subsample(0.01)),
         lambda: fashion_mnist.network(16),
-        _train(60, 2e-3, precision="bf16-mixed"),
-        PICTURES,
-        _classes,
-        teaching=_train(60, 2e-3, using=PICTURES["crop and flip"], precision="bf16-mixed"),
+        _train(150, 2e-3, 32, precision="bf16-mixed"),
+        {name: PICTURES[name] for name in ("crop and flip", "crop, flip and Cutout")},
+        _few,
+        teaching=_train(200, 2e-3, 32, using=PICTURES["crop and flip"], precision="bf16-mixed"),
     ),
     "fashion-wrong": Case(
         "Fashion-MNIST, a fifth of the images, 40 % of the labels wrong",
