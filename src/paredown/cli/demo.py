@@ -18,7 +18,7 @@ __all__ = ["demo", "digits", "network", "task", "train"]
 
 _JUDGE, _SELECT = 600, 300
 _SIDE = 16
-_WIDTHS = (40, 80, 160)
+_WIDTHS = (48, 96, 192)
 _EPOCHS, _BATCH, _RATE = 10, 64, 0.1
 _LIMITS = {"size": "25%", "latency": "60%", "drop": "2pt"}
 
