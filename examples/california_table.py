@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from command import main, need
 from torch import Tensor, nn
+from training import train
 
 import paredown
 
@@ -52,30 +53,13 @@ def network(width: int = 256) -> nn.Sequential:
     return nn.Sequential(*body, nn.Linear(width, 1))
 
 
-def train(model: nn.Module, rows: Tensor, prices: Tensor, epochs: int = 20) -> nn.Module:
-    """Plain training, as any user would have done before coming here."""
-    torch.manual_seed(0)
-    model.train()
-    steps = epochs * (len(rows) // 256)
-    optimizer = torch.optim.AdamW(model.parameters(), 2e-3, weight_decay=1e-2)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 2e-3, total_steps=steps)
-    for _ in range(epochs):
-        for batch in torch.randperm(len(rows))[: len(rows) // 256 * 256].split(256):
-            loss = F.mse_loss(model(rows[batch]), prices[batch])
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            schedule.step()
-    return model.eval()
-
-
 def load(data: Path) -> paredown.Task:
     """The task: a trained network, 12,640 rows to train, 4,000 to choose and 4,000 to judge."""
     need(data, NEEDED)
     rows, prices = read(data)
     judge, select, rest = np.split(np.random.default_rng(0).permutation(len(rows)), [4000, 8000])
     return paredown.Task(
-        train(network(), rows[rest], prices[rest]),
+        train(network(), rows[rest], prices[rest], epochs=20, batch_size=256),
         data=paredown.Data(
             train=(rows[rest], prices[rest]),
             select=(rows[select], prices[select]),

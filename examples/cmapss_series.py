@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from command import main, need
 from torch import Tensor, nn
+from training import train
 
 import paredown
 
@@ -73,29 +74,12 @@ def read(data: Path) -> dict[str, tuple[Tensor, Tensor]]:
     }
 
 
-def train(model: nn.Module, inputs: Tensor, targets: Tensor, epochs: int = 5) -> nn.Module:
-    """Plain training, as any user would have done before coming here."""
-    torch.manual_seed(0)
-    model.train()
-    steps = epochs * (len(inputs) // 128)
-    optimizer = torch.optim.AdamW(model.parameters(), 2e-3, weight_decay=1e-2)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 2e-3, total_steps=steps)
-    for _ in range(epochs):
-        for batch in torch.randperm(len(inputs))[: len(inputs) // 128 * 128].split(128):
-            loss = F.mse_loss(model(inputs[batch]), targets[batch])
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            schedule.step()
-    return model.eval()
-
-
 def load(data: Path) -> paredown.Task:
     """The task: a trained network, its windows, squared error, root mean squared error (as a share of `CAP`)."""
     need(data, NEEDED)
     parts = read(data)
     return paredown.Task(
-        train(network(), *parts["train"]),
+        train(network(), *parts["train"], epochs=5, batch_size=128),
         data=paredown.Data(train=parts["train"], select=parts["select"], judge=parts["judge"], batch_size=128),
         loss=F.mse_loss,
         score=paredown.scores.root_squared_error,

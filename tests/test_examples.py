@@ -11,7 +11,7 @@ import paredown
 from paredown import prune, targets
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
-SHARED = {"command", "resnet_cifar"}
+SHARED = {"command", "resnet_cifar", "training"}
 NAMES = sorted(path.stem for path in EXAMPLES.glob("*.py") if path.stem not in SHARED)
 INPUTS = {
     "california_table": ("network", (2, 13)),
