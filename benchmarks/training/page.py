@@ -18,7 +18,9 @@ def section(results: Sequence[Mapping[str, Any]], table: Table, interval: Interv
     return (
         "## Training a student of a quarter of the cost: regularization and distillation beside a control\n\n"
         "`python -m benchmarks.training DATA`. Every arm starts from the same fresh students and sees the same data; "
-        "scores are those of exported files on `judge`, opened once. Differences to the control are taken seed by "
+        "scores are those of exported files on `judge`, opened once in a run. Earlier runs with other settings had opened it "
+        "before for the tasks shown so far, and seeds were paired only after such a look (`dev/LOG.md`): these rows show "
+        "what happened, they are no blind test. Differences to the control are taken seed by "
         "seed and count seeds and examples as chance; *wins* means beyond the margin that nobody would act upon, after correction for all pairs. "
         "*Gap*: how much better on training examples than on `select`.\n\n"
         f"{table(['task', 'arm', 'mean score', 'against the control (95 %)', 'outcome', 'gap'], arms)}\n"
