@@ -22,7 +22,7 @@ def write(out: Path, note: str = "", earlier: Path | None = None) -> Path:
     Args:
         out: the folder.
         note: what is special about it.
-        earlier: a stored result, whose models are taken that the folder does not hold.
+        earlier: a stored result, whose models and arms are taken that the folder does not hold.
 
     """
     models: dict[str, dict[str, Any]] = {}
@@ -32,7 +32,7 @@ def write(out: Path, note: str = "", earlier: Path | None = None) -> Path:
             entry = models.setdefault(run["name"], {"source": run["source"], "family": run["family"], "arms": {}})
             entry["arms"][arm] = {key: run[key] for key in ("seconds", "stages", "failed", "code")}
     if earlier:
-        models = _stored(earlier) | models
+        models = _merged(_stored(earlier), models)
     result = {
         "coverage": models,
         "versions": {name: importlib.metadata.version(name) for name in _PACKAGES},
@@ -51,6 +51,15 @@ def _stored(path: Path) -> dict[str, dict[str, Any]]:
     for model in models.values():
         model["arms"] = {arm: {"code": path.name[:10]} | run for arm, run in model["arms"].items()}
     return models
+
+
+def _merged(stored: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Arm by arm: what is new stands before what was stored."""
+    merged = dict(stored)
+    for name, entry in new.items():
+        before = stored.get(name, {"arms": {}})
+        merged[name] = entry | {"arms": before["arms"] | entry["arms"]}
+    return merged
 
 
 def _groups(models: Mapping[str, Any]) -> dict[str, list[Any]]:

@@ -30,6 +30,7 @@ class TorchPruning(Transform):
         build: top-level function that makes the user's module, without weights.
         taylor: rank by Taylor importance from gradients of the calibration split; else by the norm of the group.
         macs: share of the multiply-accumulates, as Torch-Pruning counts them, at which it stops.
+        multiple: widths stay divisible by it (`round_to`).
         global_pruning: one ranking for all layers, else the same share of every layer.
         ignore: patterns of module names that it must leave alone. It cannot follow zero-padded shortcuts (it cuts what
             they add up to unevenly, and the module no longer runs), so there it may cut inside of blocks only.
@@ -39,6 +40,7 @@ class TorchPruning(Transform):
     build: Callable[[], nn.Module]
     taylor: bool = False
     macs: float = 0.5
+    multiple: int | None = None
     global_pruning: bool = True
     ignore: tuple[str, ...] = ()
 
@@ -56,6 +58,7 @@ class TorchPruning(Transform):
             pruning_ratio=0.95,
             max_pruning_ratio=0.9,
             iterative_steps=_STEPS,
+            round_to=self.multiple,
             ignored_layers=[layer for name, layer in module.named_modules() if self._ignores(name)],
         )
         count = torch_pruning.utils.count_ops_and_params
