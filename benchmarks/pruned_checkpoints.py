@@ -168,7 +168,7 @@ def measured(case: Case, data: Path, out: Path) -> dict[str, Any]:
     return {
         "title": case.title,
         "run": run.summary().to_json(),
-        "groups": len(axes.groups),
+        "groups": len(axes.free),
         "frozen": sorted({str(group.frozen_by) for group in axes.groups if group.frozen_by}),
     }
 
@@ -179,8 +179,9 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=sorted(CASES), default=sorted(CASES))
     parser.add_argument("--out", type=Path, default=Path("runs"))
     options = parser.parse_args()
-    found = {name: measured(CASES[name], options.data, options.out / f"pruned-{name}") for name in options.only}
-    print(record.write("pruned-checkpoints", {"pruned_checkpoints": found, "share": SHARE}))
+    for name in options.only:
+        found = measured(CASES[name], options.data, options.out / f"pruned-{name}")
+        print(record.write(f"pruned-{name}", {"pruned_checkpoint": found, "share": SHARE}), flush=True)
 
 
 if __name__ == "__main__":

@@ -79,6 +79,7 @@ FREE = {
         "pool.out_proj": 16,
     },
     "Recurrent": {"first": 10, "lstm[hidden]": 6, "gru[hidden]": 7},
+    "RecurrentCells": {"first": 10, "lstm[hidden]": 6, "gru[hidden]": 7},
     "SuperResolution": {"first": 8, "up[0]": 6},
     "Text": {
         "places": 12,

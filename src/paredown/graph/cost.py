@@ -176,6 +176,12 @@ def _recurrence(network: Network, node: fx.Node) -> int:
     return math.prod(source[:-1]) * matrices
 
 
+def _recurrent_step(network: Network, node: fx.Node) -> int:
+    """Both weight matrices once per example."""
+    matrices = sum(math.prod(_shape(network, weight)) for weight in node.args[2:4])
+    return _shape(network, node.args[0])[0] * matrices
+
+
 def _einsum(network: Network, node: fx.Node) -> int:
     equation, operands = node.args[:2]
     sizes: dict[str, int] = {}
@@ -204,6 +210,7 @@ _RULES: dict[object, _Rule] = {
     _aten.einsum.default: _einsum,
     _aten.scaled_dot_product_attention.default: _attention,
     **{getattr(_aten, name).input: _recurrence for name in ("lstm", "gru", "rnn_tanh", "rnn_relu")},
+    **{getattr(_aten, f"{name}_cell").default: _recurrent_step for name in ("lstm", "gru", "rnn_tanh", "rnn_relu")},
 }
 
 _FREE = frozenset(

@@ -23,6 +23,7 @@ __all__ = [
     "Mixer",
     "PaddedResidual",
     "Recurrent",
+    "RecurrentCells",
     "Shuffle",
     "SuperResolution",
     "Text",
@@ -427,6 +428,24 @@ class Recurrent(nn.Module):
         y, _ = self.lstm(torch.relu(self.first(x)))
         _, last = self.gru(y)
         return self.head(last[-1])
+
+
+class RecurrentCells(nn.Module):
+    """An LSTM cell and a GRU cell, called step by step, over ``[batch, 6, 8]``."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Linear(8, 10)
+        self.lstm = nn.LSTMCell(10, 6)
+        self.gru = nn.GRUCell(6, 7, bias=False)
+        self.head = nn.Linear(7, 5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y, states, last = torch.relu(self.first(x)), None, None
+        for step in range(3):
+            states = self.lstm(y[:, step], states)
+            last = self.gru(states[0], last)
+        return self.head(last)
 
 
 class SuperResolution(nn.Module):

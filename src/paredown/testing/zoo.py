@@ -18,6 +18,7 @@ INPUTS: Mapping[str, Callable[[], Tensor]] = {
     "GroupedQueries": lambda: torch.randn(2, 7, 16),
     "Encoder": lambda: torch.randn(2, 6, 16),
     "Recurrent": lambda: torch.randn(2, 6, 8),
+    "RecurrentCells": lambda: torch.randn(2, 6, 8),
     "Text": lambda: torch.randint(0, 11, (2, 6)),
 }
 """Examples of the blocks that do not take ``[batch, 3, 16, 16]`` images."""

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from paredown.graph.axes.analysis import Analysis, Call
+from paredown.graph.axes.analysis import Analysis, Call, Rule
 from paredown.graph.axes.dims import Dim, Misfit, find
 from paredown.graph.axes.rules.table import overloads
 
@@ -65,4 +65,28 @@ def rnn(a: Analysis, call: Call) -> list[list[Dim]]:
     return _recurrent(a, call, 1)
 
 
+def _step(gates: int) -> Rule:
+    """``lstm_cell``, ``gru_cell``, ``rnn_tanh_cell``, ``rnn_relu_cell``: the next states."""
+
+    def rule(a: Analysis, call: Call) -> list[Dim] | list[list[Dim]]:
+        x, several = a.axes(call["input"]), isinstance(call["hx"], (list, tuple))
+        states = [a.axes(node) for node in (call["hx"] if several else [call["hx"]])]
+        hidden = states[0][-1]
+        find(hidden).label = find(hidden).label or "hidden"
+        for state in states:
+            a.algebra.unify(hidden, state[-1])
+            a.algebra.unify(x[0], state[0])
+        _cell(a, [call[name] for name in _PARAMETERS if call[name] is not None], x[-1], hidden, gates)
+        for name in _PARAMETERS[:2]:
+            a.multiply(call.node, x[0], *a.axes(call[name]))
+        return [[x[0], hidden] for _ in states] if several else [x[0], hidden]
+
+    return rule
+
+
+_PARAMETERS = ("w_ih", "w_hh", "b_ih", "b_hh")
+_STEPS = {"lstm_cell": 4, "gru_cell": 3, "rnn_tanh_cell": 1, "rnn_relu_cell": 1}
+
 RULES = overloads("lstm", lstm) | overloads("gru", gru) | overloads("rnn_tanh rnn_relu", rnn)
+for _name, _gates in _STEPS.items():
+    RULES |= overloads(_name, _step(_gates))
