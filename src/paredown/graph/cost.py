@@ -15,7 +15,8 @@ __all__ = ["Cost", "NodeCost", "costs", "is_free", "total"]
 
 _aten = torch.ops.aten
 _FAKE_QUANTIZE = "paredown::fake_quantize"
-_ROUNDING = {_FAKE_QUANTIZE, "paredown::dynamic_quantize"}
+_ROUND_FLOAT = "paredown::round_float"
+_ROUNDING = {_FAKE_QUANTIZE, _ROUND_FLOAT, "paredown::dynamic_quantize"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,7 +66,7 @@ def costs(network: Network) -> tuple[NodeCost, ...]:
         network = propagate(network.copy())
     found = []
     for node in network.nodes():
-        if node.op != "call_function" or not isinstance(node.target, torch._ops.OpOverload) or _rounds(node):
+        if node.op != "call_function" or not isinstance(node.target, torch._ops.OpOverload) or _rounding(node):
             continue
         stored = _stored(network, node)
         found.append(
@@ -86,7 +87,7 @@ def total(network: Network) -> Cost:
     """Cost of the whole network for one example."""
     stored: dict[int, tuple[torch.Tensor, int]] = {}
     for node in network.nodes():
-        if node.op == "call_function" and not _rounds(node):
+        if node.op == "call_function" and not _rounding(node):
             stored |= _stored(network, node)
     return Cost(
         macs=sum(cost.macs for cost in costs(network)),
@@ -95,12 +96,10 @@ def total(network: Network) -> Cost:
     )
 
 
-def _is_fake_quantize(node: fx.Node) -> bool:
-    return isinstance(node.target, torch._ops.OpOverload) and node.target._schema.name == _FAKE_QUANTIZE
-
-
-def _rounds(node: fx.Node) -> bool:
-    return isinstance(node.target, torch._ops.OpOverload) and node.target._schema.name in _ROUNDING
+def _rounding(node: fx.Node) -> str | None:
+    """Name of the operator where it rounds."""
+    name = node.target._schema.name if isinstance(node.target, torch._ops.OpOverload) else None
+    return name if name in _ROUNDING else None
 
 
 def _stored(network: Network, node: fx.Node) -> dict[int, tuple[torch.Tensor, int]]:
@@ -109,9 +108,9 @@ def _stored(network: Network, node: fx.Node) -> dict[int, tuple[torch.Tensor, in
     for argument in node.all_input_nodes:
         bits = None
         source: Any = argument
-        while _is_fake_quantize(source):
-            source, low, high = source.args[0], source.args[4], source.args[5]
-            bits = math.ceil(math.log2(high - low + 1))
+        while (rounding := _rounding(source)) in {_FAKE_QUANTIZE, _ROUND_FLOAT}:
+            bits = 16 if rounding == _ROUND_FLOAT else math.ceil(math.log2(source.args[5] - source.args[4] + 1))
+            source = source.args[0]
         if source.op == "get_attr":
             tensor = _attribute(network, str(source.target))
             found[id(tensor)] = (tensor, bits if bits is not None else 8 * tensor.element_size())
@@ -230,7 +229,7 @@ _FREE = frozenset(
 def is_free(node: fx.Node) -> bool:
     """Whether a node only arranges what is there: no multiply-accumulates are counted for it."""
     name = node.target._schema.name.removeprefix("aten::").removesuffix("_")  # type: ignore[union-attr]
-    return name in _FREE or _rounds(node)
+    return name in _FREE or _rounding(node) is not None
 
 
 def _macs(network: Network, node: fx.Node) -> int:

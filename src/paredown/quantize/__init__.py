@@ -10,6 +10,7 @@ from paredown.quantize.dynamic_int8 import DynamicInt8
 from paredown.quantize.entropy import Entropy
 from paredown.quantize.equalize import Equalize
 from paredown.quantize.gptq import GPTQ
+from paredown.quantize.half import Half
 from paredown.quantize.hqq import HQQ
 from paredown.quantize.int8 import Int8
 from paredown.quantize.minmax import MinMax
@@ -35,6 +36,7 @@ __all__ = [
     "DynamicInt8",
     "Entropy",
     "Equalize",
+    "Half",
     "Int8",
     "MinMax",
     "Mixed",

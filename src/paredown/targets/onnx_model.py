@@ -10,6 +10,7 @@ from paredown.graph.fold import fold_batch_norm
 from paredown.graph.network import Network
 from paredown.targets.onnx_direct import translate
 from paredown.targets.onnx_exporter import export
+from paredown.targets.onnx_half import rounded_once, store_half
 from paredown.targets.onnx_int8 import store_int8
 from paredown.targets.onnx_narrow import say_narrow
 from paredown.targets.onnx_shortcuts import convolve_shortcuts
@@ -45,7 +46,7 @@ def onnx_model(network: Network) -> OnnxModel:
     convolve_shortcuts(folded)
     rounded = fake_quantized(folded)
     round_biases(folded)
-    said = say_narrow(folded)
+    said, halves = rounded_once(say_narrow(folded))
     pairs = fake_quantized(said)
     for entry in pairs:
         _settle(said, entry)
@@ -54,7 +55,8 @@ def onnx_model(network: Network) -> OnnxModel:
     if pairs:
         store_int8(model)
         tidy(model)
-    return OnnxModel(model.SerializeToString(deterministic=True), folded, bool(rounded))
+    store_half(model, halves)
+    return OnnxModel(model.SerializeToString(deterministic=True), folded, bool(rounded or halves))
 
 
 def _settle(network: Network, entry: FakeQuantize) -> None:

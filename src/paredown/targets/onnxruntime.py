@@ -82,7 +82,7 @@ class OnnxRuntime(Target):
             formats=frozenset({"float32", "int8", "uint8"}),
             dynamic_operators=frozenset({"aten.linear.default"}),
             weight_operators=_STORED,
-            weight_formats=frozenset({"int4", "uint4", "int8", "uint8"}),
+            weight_formats=frozenset({"int4", "uint4", "int8", "uint8", "float16", "bfloat16"}),
             weight_groups=frozenset({16, 32, 64, 128, 256}),
         )
 

@@ -103,7 +103,7 @@ _CAPABILITIES = Capabilities(
     formats=frozenset({"float32", "int8", "uint8"}),
     dynamic_operators=frozenset({"aten.linear.default"}),
     weight_operators=frozenset({"aten.linear.default", "aten.embedding.default"}),
-    weight_formats=frozenset({"int4", "uint4", "int8", "uint8"}),
+    weight_formats=frozenset({"int4", "uint4", "int8", "uint8", "float16", "bfloat16"}),
     weight_groups=frozenset({16, 32}),
 )
 

@@ -1,6 +1,6 @@
 """The rounding operators: a scale per channel has the channels' axis."""
 
-from paredown.graph import dynamic, fakequantize
+from paredown.graph import dynamic, fakequantize, half
 from paredown.graph.axes.analysis import Analysis, Call, Rule
 from paredown.graph.axes.dims import Dim
 
@@ -29,7 +29,14 @@ def dynamic_quantize(a: Analysis, call: Call) -> list[Dim]:
     return a.axes(call["x"])
 
 
+def round_float(a: Analysis, call: Call) -> list[Dim]:
+    """``round_float(x, format)``: number by number."""
+    a.loose.add(call.node.name)  # a float's last bit may tip the rounding
+    return a.axes(call["x"])
+
+
 RULES: dict[object, Rule] = {
     fakequantize.fake_quantize._opoverload: fake_quantize,
     dynamic.dynamic_quantize._opoverload: dynamic_quantize,
+    half.round_float._opoverload: round_float,
 }
