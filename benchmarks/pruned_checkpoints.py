@@ -15,13 +15,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
-
 import paredown
 from benchmarks import record
-from benchmarks.checkpoints import anomaly, person, pictures, resnet8, silero, ultralight, wakeword
+from benchmarks.checkpoints import tasks
 from paredown import distill, prune, targets
 from paredown.graph import analyse
 from paredown.recipe import AdamW, Train
@@ -49,111 +45,17 @@ class Case:
     recovery: Train
 
 
-def joined(outputs: tuple[Tensor, ...]) -> Tensor:
-    """All results of a network side by side, along the last dimension."""
-    return torch.cat(outputs, -1)
-
-
-def same_decision(outputs: Tensor, target: Tensor) -> Tensor:
-    """Speech or none, as before, ``[n]`` in per cent: the probability is the first of all results."""
-    return 100.0 * ((outputs[:, 0] > 0.5) == (target[:, 0] > 0.5))
-
-
-def same_face(outputs: Tensor, target: Tensor) -> Tensor:
-    """A face or none, as before, ``[n]`` in per cent: the best of 4,420 boxes is surer than 0.7, or none is."""
-    return 100.0 * ((outputs[..., 1].amax(1) > 0.7) == (target[..., 1].amax(1) > 0.7))
-
-
-def same_class(outputs: Tensor, target: Tensor) -> Tensor:
-    """The most likely class is the one it was, ``[n]`` in per cent."""
-    return 100.0 * (outputs.argmax(1) == target.argmax(1))
-
-
-def decibels_off(outputs: Tensor, target: Tensor) -> Tensor:
-    """Mean distance between two spectra, ``[n]``, in decibels."""
-    return (outputs - target).abs().mean(1)
-
-
-def _imitates(  # noqa: PLR0913 (all that a case says)
-    model: nn.Module,
-    inputs: Tensor | tuple[Tensor, ...],
-    score: paredown.scores.Score,
-    *,
-    name: str,
-    several: bool = False,
-    held: float = 0.5,
-) -> paredown.Task:
-    """A task whose targets are what the network itself says; the last part of the inputs is held out."""
-    parts = inputs if isinstance(inputs, tuple) else (inputs,)
-    with torch.no_grad():
-        answers = [model(*(part[start : start + 50] for part in parts)) for start in range(0, len(parts[0]), 50)]
-    target = torch.cat([joined(answer) if several else answer for answer in answers])
-    first = round(len(target) * (1 - held))
-
-    def split(rows: slice) -> tuple[Any, Tensor]:
-        chosen = tuple(part[rows] for part in parts)
-        return (chosen if isinstance(inputs, tuple) else chosen[0]), target[rows]
-
-    data = paredown.Data(split(slice(first)), judge=split(slice(first, None)), batch_size=32)
-    return paredown.Task(model, data, loss=F.mse_loss, score=score, logits=joined if several else None, name=name)
-
-
-def _silero(data: Path) -> paredown.Task:
-    model = silero.load(data)
-    read, _ = silero.stream(model, silero.audio(data)[0])
-    score = paredown.scores.of(same_decision, name="same decision", unit="%")
-    return _imitates(model, read, score, name="Silero VAD", several=True)
-
-
-def _ultralight(data: Path) -> paredown.Task:
-    score = paredown.scores.of(same_face, name="same decision", unit="%")
-    return _imitates(ultralight.load(data), ultralight.photos(data), score, name="Ultra-Light Face", several=True)
-
-
-def _resnet8(data: Path) -> paredown.Task:
-    train, test = (
-        _labelled(data / f"cifar10-jpeg/{name}.parquet", limit) for name, limit in (("train", 20_000), ("test", None))
-    )
-    splits = paredown.Data(train, judge=test, batch_size=64)
-    score = paredown.scores.accuracy
-    return paredown.Task(resnet8.load(data), splits, loss=F.cross_entropy, score=score, name="ResNet-8")
-
-
-def _labelled(path: Path, limit: int | None) -> tuple[Tensor, Tensor]:
-    import pyarrow.parquet  # noqa: PLC0415 (as in the examples)
-
-    labels = pyarrow.parquet.read_table(path, columns=["label"])["label"].to_numpy()[:limit]
-    return pictures.squares(path, 32, limit=limit), torch.from_numpy(labels.copy()).long()
-
-
-def _person(data: Path) -> paredown.Task:
-    score = paredown.scores.of(same_class, name="same class", unit="%")
-    return _imitates(person.load(data), person.photos(data), score, name="Person")
-
-
-def _wakeword(data: Path) -> paredown.Task:
-    score = paredown.scores.of(same_class, name="same class", unit="%")
-    windows = wakeword.windows(data)[0]  # come class by class
-    mixed = windows[torch.randperm(len(windows), generator=torch.Generator().manual_seed(0))]
-    return _imitates(wakeword.load(data), mixed, score, name="Wake word", held=0.6)
-
-
-def _anomaly(data: Path) -> paredown.Task:
-    score = paredown.scores.of(decibels_off, name="distance", unit="dB", higher_is_better=False)
-    return _imitates(anomaly.load(data), anomaly.spectra(data), score, name="Anomaly")
-
-
 def _train(epochs: float, lr: float = 1e-3, *, teacher: bool = False) -> Train:
     return Train(epochs=epochs, optimizer=AdamW(lr=lr), using=(distill.Logits(),) if teacher else (), early=None)
 
 
 CASES: Mapping[str, Case] = {
-    "silero": Case("Speech detector, Silero VAD (a recurrent cell)", _silero, _train(40)),
-    "ultralight": Case("Face detector, Ultra-Light-Fast RFB-320", _ultralight, _train(5)),
-    "resnet8": Case("Pictures, MLPerf Tiny ResNet-8", _resnet8, _train(5, teacher=True)),
-    "person": Case("Person or none, MLPerf Tiny MobileNet 0.25", _person, _train(10)),
-    "wakeword": Case("Wake word, MLPerf Tiny streaming DS-CNN", _wakeword, _train(40)),
-    "anomaly": Case("Machine sounds, MLPerf Tiny autoencoder", _anomaly, _train(40)),
+    "silero": Case("Speech detector, Silero VAD (a recurrent cell)", tasks.speech, _train(40)),
+    "ultralight": Case("Face detector, Ultra-Light-Fast RFB-320", tasks.faces, _train(5)),
+    "resnet8": Case("Pictures, MLPerf Tiny ResNet-8", tasks.images, _train(5, teacher=True)),
+    "person": Case("Person or none, MLPerf Tiny MobileNet 0.25", tasks.persons, _train(10)),
+    "wakeword": Case("Wake word, MLPerf Tiny streaming DS-CNN", tasks.wake_word, _train(40)),
+    "anomaly": Case("Machine sounds, MLPerf Tiny autoencoder", tasks.machines, _train(40)),
 }
 
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 from benchmarks import pruned_checkpoints, tables
-from benchmarks.pruned_checkpoints import decibels_off, joined, same_class, same_decision, same_face
+from benchmarks.checkpoints.tasks import decibels_off, imitates, joined, same_class, same_decision, same_face
 from torch import nn
 
 import paredown
@@ -27,7 +27,7 @@ def test_a_network_imitates_itself_and_is_cut():
     torch.manual_seed(0)
     score = paredown.scores.of(same_decision, name="same decision", unit="%")
     inputs = (torch.randn(160, 6), torch.randn(160, 4))
-    task = pruned_checkpoints._imitates(Steps().eval(), inputs, score, name="steps", several=True)
+    task = imitates(Steps().eval(), inputs, score, name="steps", several=True)
     task.check()
     assert (len(task.data.work.train), len(task.data.work.select)) == (80, 40)
     network = paredown.capture(task.model, *(part[:2] for part in inputs))
