@@ -1,10 +1,11 @@
-"""Post-training 8 bits on trained networks, with ONNX Runtime's own quantizer and NNCF beside ours.
+"""Post-training 8 bits on trained networks, with ONNX Runtime's own quantizers, NNCF and torchao beside ours.
 
-    python -m benchmarks.quantization DATA [--only resnet20]     # some minutes on 2 cores
+    python -m benchmarks.quantization DATA [--only resnet20 silero]     # minutes a network on a quiet machine
 
-``DATA`` as in ``examples/cifar10_resnet20.py``. Every quantizer gets the same 512 calibration images. All files of a
-network are timed in the same rounds of fresh processes, with one thread in ONNX Runtime, and scored on the same test
-images, in pairs with the float file. A peer that is not installed, or fails, is written down as such.
+``DATA`` as in ``examples/cifar10_resnet20.py``, and the checkpoints of `benchmarks.checkpoints`. Every quantizer gets the
+same calibration examples, 512 where there are so many. All files of a network are timed in the same rounds of fresh
+processes, with one thread in ONNX Runtime, and scored on the same held-out examples, in pairs with the float file. A peer
+that is not installed, or fails, is written down as such.
 """
 
 import argparse
@@ -12,7 +13,9 @@ import dataclasses
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +24,13 @@ from safetensors.torch import load_file
 
 import paredown
 from benchmarks import networks, record
+from benchmarks.checkpoints import tasks
+from benchmarks.peers.onnx_language import DYNAMIC
 from benchmarks.peers.onnx_quantizers import PEERS
+from benchmarks.peers.torchao_pt2e import pt2e
 from paredown import measure, quantize, targets
 from paredown.graph.network import Network
-from paredown.recipe import Evidence
+from paredown.recipe import Evidence, Transform
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "examples"))
 import cifar10_resnet20
@@ -40,11 +46,15 @@ class Case:
     Attributes:
         title: for people.
         task: makes it from the data directory.
+        more: steps of ours beside those that every network gets, by label.
+        told: what its score means, where that needs saying.
 
     """
 
     title: str
     task: Callable[[Path], paredown.Task]
+    more: Mapping[str, Transform] = dataclasses.field(default_factory=dict)
+    told: str = ""
 
 
 def _resnet(depth: int) -> Callable[[Path], paredown.Task]:
@@ -63,9 +73,28 @@ def _resnet(depth: int) -> Callable[[Path], paredown.Task]:
     return task
 
 
+_NARROW = {
+    "4-bit weights, nearest": quantize.Int8(weight_bits=4, weights=quantize.Mse()),
+    "4-bit weights, AdaRound": quantize.Int8(weight_bits=4, weights=quantize.Mse(), refine=quantize.AdaRound()),
+    "4-bit weights, BRECQ": quantize.Int8(weight_bits=4, weights=quantize.Mse(), refine=quantize.BRECQ()),
+}
+_ITSELF = "The score is agreement with the float file: there are too few labels here, or none that fit."
+
 CASES: Mapping[str, Case] = {
-    "resnet20": Case("ResNet-20, CIFAR-10", _resnet(20)),
-    "resnet56": Case("ResNet-56, CIFAR-10", _resnet(56)),
+    "resnet20": Case("ResNet-20, CIFAR-10", _resnet(20), _NARROW),
+    "resnet56": Case("ResNet-56, CIFAR-10", _resnet(56), _NARROW),
+    "squeezenet": Case("SqueezeNet, one photo of each of 1,000 classes", tasks.classes),
+    "resnet8": Case("MLPerf Tiny ResNet-8, CIFAR-10", tasks.images),
+    "person": Case("MLPerf Tiny MobileNet 0.25, person or none", tasks.persons, told=_ITSELF),
+    "wakeword": Case("MLPerf Tiny DS-CNN, wake word", tasks.wake_word, told=_ITSELF),
+    "anomaly": Case(
+        "MLPerf Tiny autoencoder, machine sounds",
+        tasks.machines,
+        {"DynamicInt8": quantize.DynamicInt8()},
+        "The score is the distance to the spectra that the float file makes.",
+    ),
+    "silero": Case("Silero VAD", tasks.speech, told=_ITSELF),
+    "ultralight": Case("Ultra-Light-Fast face detector", tasks.faces, told=_ITSELF),
 }
 OURS = {
     "Int8, min-max": quantize.Int8(),
@@ -74,28 +103,55 @@ OURS = {
 }
 
 
-def files(task: paredown.Task, network: Network, folder: Path) -> tuple[dict[str, Path], list[dict[str, Any]]]:
+def files(
+    case: Case, task: paredown.Task, network: Network, folder: Path
+) -> tuple[dict[str, Path], list[dict[str, Any]]]:
     """Lower the float network and ours, let the peers quantize the float file; who failed, and seconds of all."""
     evidence = Evidence.of(task, TARGET.capabilities)
     made = {"float": TARGET.lower(network, folder / "float.onnx").path}
     rows = []
-    for label, step in OURS.items():
-        start = time.monotonic()
-        plan = step.plan(network, evidence)
-        path = folder / f"ours-{len(made)}.onnx"
-        made[label] = TARGET.lower(step.apply(network, plan), path).path
-        rows.append({"label": label, "seconds": time.monotonic() - start, "failure": ""})
-    name = network.inputs[0].name
-    batches = [{name: tensors[0].numpy()} for tensors in evidence.calibration(CALIBRATION, network)]
+    attempts = {label: partial(_ours, step, network, evidence) for label, step in {**OURS, **case.more}.items()}
+    tensors = list(evidence.calibration(CALIBRATION, network))
+    names = [spec.name for spec in network.inputs]
+    batches = [dict(zip(names, (part.numpy() for part in batch), strict=True)) for batch in tensors]
     for label, peer in PEERS.items():
-        start, path, failure = time.monotonic(), folder / f"peer-{len(made)}.onnx", ""
+        attempts[label] = partial(_from_file, partial(peer, batches=batches), made["float"])
+    for label, quantizer in DYNAMIC.items():
+        attempts[label] = partial(_from_file, quantizer, made["float"])
+    attempts["torchao PT2E, exported"] = partial(pt2e, task.model, network.example, tensors)
+    for label, attempt in attempts.items():
+        start, path, failure = time.monotonic(), folder / f"file-{len(rows)}.onnx", ""
         try:
-            peer(made["float"], path, batches)
+            attempt(out=path)
+            with TARGET.open(path) as session:
+                session.run([part.numpy() for part in tensors[0]])
             made[label] = path
-        except Exception as error:  # noqa: BLE001 (a peer's failure is a result)
+        except Exception as error:  # noqa: BLE001 (a failure is a result)
             failure = f"{type(error).__name__}: {error}".splitlines()[0]
         rows.append({"label": label, "seconds": time.monotonic() - start, "failure": failure})
     return made, rows
+
+
+def _ours(step: Transform, network: Network, evidence: Evidence, out: Path) -> None:
+    TARGET.lower(step.on(network, evidence), out)
+
+
+def _from_file(quantizer: Callable[..., None], source: Path, out: Path) -> None:
+    quantizer(source, out=out)
+
+
+def kernels(path: Path) -> dict[str, int]:
+    """How often each operator is in the graph that ONNX Runtime runs."""
+    import onnx  # noqa: PLC0415 (an extra)
+    import onnxruntime  # noqa: PLC0415 (an extra)
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    with tempfile.TemporaryDirectory() as scratch:
+        options.optimized_model_filepath = f"{scratch}/optimised.onnx"
+        onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        graph = onnx.load(options.optimized_model_filepath).graph
+    return dict(Counter(node.op_type for node in graph.node))
 
 
 def measured(case: Case, data: Path) -> dict[str, Any]:
@@ -103,9 +159,10 @@ def measured(case: Case, data: Path) -> dict[str, Any]:
     task = case.task(data)
     work = task.data.work
     inputs, _ = next(iter(work.calibrate.batches(2, limit=2)))
-    network = paredown.capture(task.model, inputs)
+    arguments, named = task.arguments(inputs)
+    network = paredown.capture(task.model, *arguments, **named)
     with tempfile.TemporaryDirectory() as scratch:
-        made, rows = files(task, network, Path(scratch))
+        made, rows = files(case, task, network, Path(scratch))
         test = task.data.judge.open(lambda _: 1)
         truth = next(target for _, target in test.batches(len(test)))
         scored = {
@@ -113,6 +170,7 @@ def measured(case: Case, data: Path) -> dict[str, Any]:
             for label, path in made.items()
         }
         times = measure.latency(made, target=TARGET, baseline="float", pairs=(6, 16), time_limit=300)
+        run = {label: kernels(path) for label, path in made.items()}
         sizes = {label: path.stat().st_size for label, path in made.items()}
     known = {row["label"]: row for row in rows}
     found = [
@@ -123,25 +181,33 @@ def measured(case: Case, data: Path) -> dict[str, Any]:
             "p50": dataclasses.asdict(times[label].p50),
             "ratio": dataclasses.asdict(ratio) if (ratio := times[label].ratio) else None,
             "seconds": known[label]["seconds"] if label in known else None,
+            "kernels": run[label],
         }
         for label in made
     ]
     failed = [row for row in rows if row["failure"]]
-    return {"title": case.title, "files": found, "failed": failed, "processor": times["float"].processor}
+    return {
+        "title": case.title,
+        "told": case.told,
+        "unit": task.score.unit,
+        "files": found,
+        "failed": failed,
+        "processor": times["float"].processor,
+    }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
-    parser.add_argument("--only", choices=sorted(CASES), default=None)
+    parser.add_argument("--only", nargs="+", choices=sorted(CASES), default=sorted(CASES))
     options = parser.parse_args()
-    cases = {options.only: CASES[options.only]} if options.only else CASES
-    result = {
-        "quantization": [measured(case, options.data) for case in cases.values()],
-        "runtime": TARGET.version(),
-        "calibration": CALIBRATION,
-    }
-    print(record.write("quantization", result))
+    for name in options.only:
+        result = {
+            "quantization": [measured(CASES[name], options.data)],
+            "runtime": TARGET.version(),
+            "calibration": CALIBRATION,
+        }
+        print(record.write(f"quantization-{name}", result), flush=True)
 
 
 if __name__ == "__main__":

@@ -107,32 +107,51 @@ def blocks_page(result: Mapping[str, Any]) -> str:
     return "\n".join([f"## {result['title']}\n", table(["left out", "accuracy", "drop"], rows), raw])
 
 
-def quantization_page(result: Mapping[str, Any]) -> str:
+def quantization_section(results: Sequence[Mapping[str, Any]]) -> str:
     """Post-training quantizers side by side, network by network."""
-    parts = ["## Post-training 8 bits, beside ONNX Runtime's quantizer and NNCF\n"]
-    for case in result["quantization"]:
+    parts = ["## Post-training 8 bits, beside other people's quantizers\n"]
+    for result, case in [(found, case) for found in results for case in found["quantization"]]:
         rows = [
             [
                 file["label"],
-                interval(file["quality"]["score"], unit=" %"),
+                interval(file["quality"]["score"], unit=f" {case.get('unit', '%')}"),
                 interval(file["quality"]["drop"]),
                 interval(file["p50"], digits=3),
                 faster(file["ratio"]),
                 f"{file['size'] / 1000:.0f}",
                 f"{file['seconds']:.1f}" if file["seconds"] is not None else "–",
+                _kernels(file.get("kernels")),
             ]
             for file in case["files"]
         ]
-        rows += [[row["label"], "–", "–", "–", "–", "–", row["failure"]] for row in case["failed"]]
+        rows += [[row["label"], *["–"] * 6, row["failure"]] for row in case["failed"]]
+        told = f"{case['told']} " if case.get("told") else ""
+        head = [
+            "file", "score", "drop", "latency p50, ms", "speed-up", "size, kB", "seconds to make",
+            "layers in 8 bits, in float; conversions",
+        ]  # fmt: skip
         parts += [
             f"### {case['title']}\n",
             (
-                f"{result['runtime']}, one thread, {case['processor']}; {result['calibration']} calibration examples. "
-                f"Raw: [`{result['file']}`]({result['file']}).\n"
+                f"{told}{result['runtime']}, one thread, {case['processor']}; {result['calibration']} calibration examples "
+                f"at most. Raw: [`{result['file']}`]({result['file']}).\n"
             ),
-            table(["file", "score", "drop", "latency p50, ms", "speed-up", "size, kB", "seconds to make"], rows),
+            table(head, rows),
         ]
     return "\n".join(parts)
+
+
+_EIGHT = ("QLinearConv", "QGemm", "QLinearMatMul", "MatMulIntegerToFloat", "DynamicQuantizeMatMul", "MatMulInteger")
+_FLOAT = ("Conv", "FusedConv", "Gemm", "FusedGemm", "MatMul", "FusedMatMul")
+_CONVERSIONS = ("QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear")
+
+
+def _kernels(found: Mapping[str, int] | None) -> str:
+    """Why a file is as fast as it is: layers by the kind of their kernels, and what turns numbers back and forth."""
+    if found is None:
+        return "–"
+    eight, whole, turned = (sum(found.get(name, 0) for name in names) for names in (_EIGHT, _FLOAT, _CONVERSIONS))
+    return f"{eight}, {whole}; {turned}"
 
 
 def language_page(result: Mapping[str, Any]) -> str:
@@ -268,7 +287,6 @@ PAGES = {
     "candidates": run_page,
     "shapes": shapes_page,
     "blocks": blocks_page,
-    "quantization": quantization_page,
     "language": language_page,
     "overhead": overhead_page,
     "distillation_pairs": pairs_page,
@@ -296,6 +314,9 @@ def pages(results: Mapping[str, Mapping[str, Any]]) -> dict[Path, str]:
     trained = [result for result in results.values() if "training" in result]
     if trained:
         sections.append(training.section(trained, table, interval))
+    rounded = [result for result in results.values() if "quantization" in result]
+    if rounded:
+        sections.append(quantization_section(rounded))
     cut = [result for result in results.values() if "pruned_checkpoint" in result]
     if cut:
         sections.append(checkpoints_section(cut))
