@@ -3,9 +3,11 @@
 import collections
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from benchmarks.pages.cells import faster, interval, table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -16,9 +18,6 @@ ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 RUN = "cifar10-compress"
 PICTURE = ROOT / "docs/pictures/resnet20.svg"
-
-Table = Callable[[Sequence[str], Sequence[Sequence[str]]], str]
-Interval = Callable[..., str]
 
 _BLOCK = re.compile(r"(<!-- measured -->\n).*?(<!-- /measured -->)", re.DOTALL)
 _LATENCY, _DROP, _DEEPEST = 0.4, 1.0, 8.0  # the benchmark's budget, and the most points lost that are drawn
@@ -34,7 +33,7 @@ _COLOURS = collections.defaultdict(  # told apart by people with colour blindnes
 )
 
 
-def section(run: Mapping[str, Any], table: Table, interval: Interval, faster: Callable[[Any], str]) -> str:
+def section(run: Mapping[str, Any]) -> str:
     """The README's words about a `compress` run that scored the whole test set too."""
     whole = run["whole_test_set"]
     original = next(c for c in run["candidates"] if c["role"] == "original")
@@ -69,9 +68,9 @@ def section(run: Mapping[str, Any], table: Table, interval: Interval, faster: Ca
     )
 
 
-def readme(run: Mapping[str, Any], table: Table, interval: Interval, faster: Callable[[Any], str]) -> str:
+def readme(run: Mapping[str, Any]) -> str:
     """The README with the section put into its place."""
-    return _BLOCK.sub(lambda found: found[1] + section(run, table, interval, faster) + found[2], README.read_text())
+    return _BLOCK.sub(lambda found: found[1] + section(run) + found[2], README.read_text())
 
 
 def _shown(run: Mapping[str, Any]) -> list[Mapping[str, Any]]:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 from benchmarks import record, tables
+from benchmarks.pages import overhead, pairs
 from benchmarks.training import page as training
 from benchmarks.training.arms import Bench
 from benchmarks.training.case import Case
@@ -49,15 +50,13 @@ def test_training_arms_are_judged_beside_their_control(tmp_path):
     assert all(len(scores) == 3 for label, scores in result["judge"].items() if label != "teacher")
     assert len(set(result["judge"]["teacher"])) == 2
     assert {(pair["a"], pair["b"]) for pair in result["pairs"]} >= {("control", "distilled"), ("control", "both")}
-    page = training.section(
-        [{"training": {**result, "threads": 1}, "runtime": "r", "file": "f"}], tables.table, tables.interval
-    )
+    page = training.section([{"training": {**result, "threads": 1}, "runtime": "r", "file": "f"}])
     assert page.count("a product of two numbers") == 6
-    pairs = tables.pairs_page({"distillation_pairs": {**result, "device": "d", "precision": "p"}, "file": "f"})
-    assert pairs.count("\n| ") == 2 + 5  # a head, its rule, the teacher and four arms
+    told = pairs.section({"distillation_pairs": {**result, "device": "d", "precision": "p"}, "file": "f"})
+    assert told.count("\n| ") == 2 + 5  # a head, its rule, the teacher and four arms
 
 
 def test_what_the_loop_costs_is_told_by_case():
     case = {"case": "tiny", "by_hand_ms": 1.0, "train_ms": 1.04, "overhead_percent": 4.0}
-    page = tables.overhead_page({"overhead": [case], "torch": "2", "processor": "p", "file": "f"})
+    page = overhead.section({"overhead": [case], "torch": "2", "processor": "p", "file": "f"})
     assert "| tiny | 1.000 | 1.040 | 4.0 % |" in page

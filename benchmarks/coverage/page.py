@@ -1,21 +1,20 @@
 """The tables of the coverage benchmark."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from benchmarks.coverage.collect import agrees, came_out, ratio
+from benchmarks.pages.cells import table
 
 __all__ = ["PAGE", "models", "section"]
 
 PAGE = Path(__file__).parent / "README.md"
 
-Table = Callable[[Sequence[str], Sequence[Sequence[str]]], str]
-
 _MARKS = {True: "yes", False: "**no**", None: "–"}
 
 
-def section(result: Mapping[str, Any], table: Table) -> str:
+def section(result: Mapping[str, Any]) -> str:
     """What the whole run says; every model is on `PAGE`."""
     rows = [_summary_row(source, numbers) for source, numbers in result["summary"].items()]
     head = [
@@ -59,7 +58,7 @@ def _summary_row(source: str, numbers: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def models(result: Mapping[str, Any], table: Table) -> str:
+def models(result: Mapping[str, Any]) -> str:
     """The page of all models."""
     head = [
         "model", "M parameters", "after", "MACs after", "frozen", "held by", "analyse + cut", "comes out", "proven",

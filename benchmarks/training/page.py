@@ -1,18 +1,17 @@
 """The tables of this benchmark."""
 
 import statistics
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+from benchmarks.pages.cells import interval, table
 
 __all__ = ["rows", "section"]
 
-Table = Callable[[Sequence[str], Sequence[Sequence[str]]], str]
-Interval = Callable[..., str]
 
-
-def section(results: Sequence[Mapping[str, Any]], table: Table, interval: Interval) -> str:
+def section(results: Sequence[Mapping[str, Any]]) -> str:
     """A summary of all tasks, and what was chosen."""
-    arms = [row for result in results for row in rows(result["training"], interval)]
+    arms = [row for result in results for row in rows(result["training"])]
     chosen = [_chosen(result) for result in results]
     first = results[0]
     return (
@@ -32,7 +31,7 @@ def section(results: Sequence[Mapping[str, Any]], table: Table, interval: Interv
     )
 
 
-def rows(case: Mapping[str, Any], interval: Interval) -> list[list[str]]:
+def rows(case: Mapping[str, Any]) -> list[list[str]]:
     """A row for every arm: task, arm, mean score, difference to the control, outcome, gap."""
     against = {pair["b"]: pair for pair in case["pairs"] if pair["a"] == "control"}
     found = []

@@ -2,8 +2,9 @@
 
 import pytest
 import torch
-from benchmarks import pruned_checkpoints, tables
+from benchmarks import pruned_checkpoints
 from benchmarks.checkpoints.tasks import decibels_off, imitates, joined, same_class, same_decision, same_face
+from benchmarks.pages import checkpoints
 from torch import nn
 
 import paredown
@@ -54,7 +55,7 @@ def test_the_page_says_what_holds_a_network_but_not_the_natural():
     }  # fmt: skip
     frozen = ["placeholder (node x) is an input", "aten.lstm_cell.default (node cell in cell) is its gates"]
     case = {"title": "steps", "run": run, "groups": 1, "frozen": frozen}
-    page = tables.checkpoints_section([{"pruned_checkpoint": case, "share": 0.5, "file": "results/x.json"}])
+    page = checkpoints.section([{"pruned_checkpoint": case, "share": 0.5, "file": "results/x.json"}])
     assert "| [steps](results/x.json) | 1 | 50% | 40% | 30% |" in page
     assert page.rstrip().endswith("| aten.lstm_cell.default is its gates |")
 

@@ -1,0 +1,21 @@
+"""Ways to distil side by side."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from benchmarks.pages.cells import table
+from benchmarks.training import page as training
+
+__all__ = ["section"]
+
+
+def section(result: Mapping[str, Any]) -> str:
+    """Ways to distil beside a control."""
+    case = result["distillation_pairs"]
+    head = ["arm", "mean accuracy", "against the control (95 %)", "outcome"]
+    rows = [[row[1], *row[2:5]] for row in training.rows(case)]
+    return (
+        f"## {case['title']}\n\n`python -m benchmarks.distillation_pairs DATA`: {case['epochs']:g} epochs, {case['seeds']} seeds.\n\n"
+        f"{table(head, rows)}\n"
+        f"{case['device']}, {case['precision']}. Raw: [`{result['file']}`]({result['file']}).\n"
+    )
