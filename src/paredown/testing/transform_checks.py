@@ -139,10 +139,20 @@ def _plan_replays(subject: Subject[Transform]) -> None:
 
 
 def _runs_at_every_batch_size(subject: Subject[Transform]) -> None:
+    every = subject.bench.inputs(5)
+    if not any(map(is_dynamic, _child(subject).nodes())):
+        _agrees_at_every_batch_size(subject, every)
+        return
+    for one in (0, 3):  # among copies of itself, an example is rounded to the range that it has alone
+        copies = tuple(tensor[one : one + 1].repeat_interleave(5, 0) for tensor in every)
+        _agrees_at_every_batch_size(subject, copies)
+    _agrees_at_every_batch_size(subject, every, 0.1, 0.1)  # among others it is some steps off, and no more
+
+
+def _agrees_at_every_batch_size(
+    subject: Subject[Transform], every: tuple[torch.Tensor, ...], relative: float = 1e-3, absolute: float = 1e-4
+) -> None:
     bench, child = subject.bench, _child(subject)
-    every = bench.inputs(5)
-    in_company = any(map(is_dynamic, child.nodes()))  # ranges are those of a batch: answers agree to some steps
-    relative, absolute = (0.1, 0.1) if in_company else (1e-3, 1e-4)
     with torch.no_grad():
         together = child.copy().eval().graph_module(*every)
         for size in (1, 3):
