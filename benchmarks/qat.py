@@ -10,40 +10,18 @@ original as teacher; three seeds, judged together once.
 """
 
 import argparse
-import sys
+import dataclasses
 from pathlib import Path
 
-import numpy as np
-import torch.nn.functional as F
-from safetensors.torch import load_file
-from torch.utils.data import Subset
-
 import paredown
-from benchmarks import networks, record
+from benchmarks import record
+from benchmarks.pruning import task
 from paredown import distill, quantize, targets
 from paredown.recipe import AdamW, Ingredient, Train
 from paredown.search import Run
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "examples"))
-import cifar10_resnet20
-
 TARGET = targets.OnnxRuntime(threads=1)
 FOUR = quantize.Int8(weight_bits=4, weights=quantize.Mse())
-
-
-def task(data: Path, images: int) -> paredown.Task:
-    """The trained network and a seeded part of the training images; `select` and `judge` share the test images."""
-    model = networks.resnet20()
-    model.load_state_dict(load_file(data / "cifar10-resnet/resnet20-jpeg.safetensors"))
-    augmented = cifar10_resnet20.Augmented(*cifar10_resnet20.read(data / "cifar10-jpeg/train.parquet"))
-    chosen = np.random.default_rng(0).permutation(len(augmented))[:images]
-    splits = paredown.Data(
-        train=Subset(augmented, chosen.tolist()),
-        judge=cifar10_resnet20.read(data / "cifar10-jpeg/test.parquet"),
-        batch_size=128,
-    )
-    name = f"ResNet-20 in 4 bits, CIFAR-10, {images} images"
-    return paredown.Task(model.eval(), data=splits, loss=F.cross_entropy, score=paredown.scores.accuracy, name=name)
 
 
 def recipes(epochs: float, lr: float) -> dict[str, tuple[quantize.Int8 | Train, ...]]:
@@ -75,7 +53,7 @@ def main() -> None:
         run = Run(out)  # a finished run is only recorded
     else:
         sides = recipes(options.epochs, options.lr)
-        images = task(options.data, options.images)
+        images = dataclasses.replace(task(options.data, 20, options.images), name="ResNet-20 in 4 bits, CIFAR-10")
         run = paredown.compare(images, sides, target=TARGET, seeds=options.seeds, time="60 min", out=out)
     run.report(out / "report.html")
     print(record.write("qat-resnet20", run.summary().to_json()))
