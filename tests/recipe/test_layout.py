@@ -1,5 +1,9 @@
 """Channels-last memory while training."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 import torch
 from torch import nn
@@ -59,6 +63,10 @@ def test_views_do_not_stand_in_the_way(evidence):
         (nn.Conv2d(1, 2, 1), "cuda", "32-true", False),
         (nn.Conv2d(1, 2, 1), "mps", "32-true", False),
         (nn.Linear(6, 2), "cpu", "32-true", False),
+        (nn.Conv2d(1, 2, 3, stride=2), "cpu", "32-true", True),
+        (nn.Conv2d(1, 2, 1, stride=2), "cpu", "32-true", False),  # torch writes beyond its memory there
+        (nn.Conv2d(1, 2, 1, stride=(1, 2)), "cpu", "32-true", False),
+        (nn.Conv2d(1, 2, 1, stride=2), "cuda", "bf16-mixed", True),
     ],
 )
 def test_it_is_used_where_it_pays(model, device, precision, last):
@@ -67,3 +75,28 @@ def test_it_is_used_where_it_pays(model, device, precision, last):
     assert layout.last is last
     tensor = torch.randn(4, 3, 6, 6)
     assert (layout.put(tensor) is tensor) is not last
+
+
+def test_strided_convolutions_of_single_pixels_train_with_one_thread(tmp_path):
+    script = tmp_path / "train.py"
+    script.write_text(_SCRIPT)
+    done = subprocess.run(
+        [sys.executable, str(script)], env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, check=False
+    )
+    assert done.returncode == 0, done.stderr.decode()
+
+
+_SCRIPT = """
+import torch
+from torch import nn
+
+import paredown
+from paredown.recipe import Evidence, Train
+
+torch.set_num_threads(1)
+model = nn.Sequential(nn.Conv2d(3, 5, 1, stride=2, bias=False), nn.Flatten(), nn.Linear(45, 2))
+data = paredown.Data((torch.randn(80, 3, 6, 6), torch.arange(80) % 2), judge=(torch.randn(20, 3, 6, 6), torch.arange(20) % 2))
+task = paredown.Task(model, data, nn.functional.cross_entropy, paredown.scores.accuracy)
+network = paredown.capture(model, torch.randn(2, 3, 6, 6))
+Train(epochs=4, batch_size=16, early=None, device="cpu").fit(network, Evidence.of(task))
+"""
