@@ -11,6 +11,7 @@ from paredown.distill.dkd import DKD
 from paredown.distill.feature_loss import FeatureLoss, LearnedFeatureLoss
 from paredown.distill.features import Features
 from paredown.distill.fitnets import FitNets
+from paredown.distill.generated import Generated
 from paredown.distill.logits import Logits
 from paredown.distill.mgd import MGD
 from paredown.distill.minilm import MiniLM
@@ -55,6 +56,7 @@ __all__ = [
     "FeatureLoss",
     "Features",
     "FitNets",
+    "Generated",
     "LearnedFeatureLoss",
     "Logits",
     "MiniLM",

@@ -39,3 +39,12 @@ class Teaching(abc.ABC):
     @abc.abstractmethod
     def see(self, inputs: Any) -> Lesson:
         """What the teacher makes of these inputs."""
+
+    @abc.abstractmethod
+    def follow(self, inputs: Any) -> Lesson:
+        """As `see`, with gradients from what it makes of them back to the inputs.
+
+        Raises:
+            RecipeError: the teacher's answers are read from disk.
+
+        """

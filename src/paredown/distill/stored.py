@@ -55,6 +55,19 @@ class Stored(Teaching):
         )
         raise RecipeError(msg)
 
+    def follow(self, inputs: Any) -> Lesson:  # noqa: ARG002 (the signature of the contract)
+        """See `Teaching.follow`; what is on disk has no gradients.
+
+        Raises:
+            RecipeError: always.
+
+        """
+        msg = (
+            "A distill.Cached teacher was asked how its answers change with its inputs, and only the answers are kept. "
+            "Name the teacher itself: `teacher=distill.Original()`."
+        )
+        raise RecipeError(msg)
+
     def see(self, inputs: Any) -> Lesson:
         """See `Teaching.see`.
 

@@ -104,10 +104,13 @@ class _One(Teaching):
     @torch.no_grad()
     def see(self, inputs: Any) -> Lesson:
         if self._last is None or self._last[0] is not inputs:
-            with self._context.autocast():
-                raw, taps = self._values.run(inputs)
-                self._last = inputs, Lesson(self._context.evidence.objective.outputs(raw), taps)
+            self._last = inputs, self.follow(inputs)
         return self._last[1]
+
+    def follow(self, inputs: Any) -> Lesson:
+        with self._context.autocast():
+            raw, taps = self._values.run(inputs)
+            return Lesson(self._context.evidence.objective.outputs(raw), taps)
 
 
 class _InGraph:
@@ -166,7 +169,12 @@ class _Several(Teaching):
         raise RecipeError(msg)
 
     def see(self, inputs: Any) -> Lesson:
-        outputs = [member.see(inputs).outputs for member in self._members]
+        return self._mean([member.see(inputs).outputs for member in self._members])
+
+    def follow(self, inputs: Any) -> Lesson:
+        return self._mean([member.follow(inputs).outputs for member in self._members])
+
+    def _mean(self, outputs: list[Any]) -> Lesson:
         if not all(isinstance(o, torch.Tensor) and o.shape == outputs[0].shape for o in outputs):
             given = ", ".join(str(list(o.shape)) if isinstance(o, torch.Tensor) else type(o).__name__ for o in outputs)
             msg = (

@@ -3,7 +3,7 @@
 import io
 import json
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -150,7 +150,7 @@ def _runs_at_every_batch_size(subject: Subject[Transform]) -> None:
 
 
 def _agrees_at_every_batch_size(
-    subject: Subject[Transform], every: tuple[torch.Tensor, ...], relative: float = 1e-3, absolute: float = 1e-4
+    subject: Subject[Transform], every: Sequence[torch.Tensor], relative: float = 1e-3, absolute: float = 1e-4
 ) -> None:
     bench, child = subject.bench, _child(subject)
     with torch.no_grad():
