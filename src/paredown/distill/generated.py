@@ -173,9 +173,10 @@ class _GeneratedHook(Hook):
         return outputs.float()
 
     def _loss(self, lesson: Lesson, student: torch.Tensor | None) -> torch.Tensor:
-        settings, teacher = self._settings, lesson.outputs.float()
+        settings = self._settings
+        teacher: torch.Tensor = lesson.outputs.float()
         mean = teacher.softmax(1).transpose(0, 1).flatten(1).mean(1)
-        loss = settings.one_hot * functional.cross_entropy(teacher, teacher.argmax(1))
+        loss: torch.Tensor = settings.one_hot * functional.cross_entropy(teacher, teacher.argmax(1))
         loss = loss + settings.balance * torch.special.xlogy(mean, mean).sum()
         if student is not None:
             loss = loss - settings.adversarial * softened(student, teacher, settings.temperature, 1).mean()
