@@ -19,9 +19,10 @@ def decibel(signal, other):
     return 10 * torch.log10(signal.square().sum() / (signal - other).square().sum()).item()
 
 
-def test_the_plan_touches_nothing_and_says_why(network, evidence):
+def test_the_plan_touches_nothing_and_says_why(network):
     before = network.fingerprint()
-    plan = quantize.Int8().plan(network, evidence)
+    whole = evidence_of(pictures(64, 0)[0], dataclasses.replace(OnnxRuntime().capabilities, int8_weight_bits=8))
+    plan = quantize.Int8().plan(network, whole)
     assert network.fingerprint() == before
     assert plan.reason == (
         "ONNX Runtime computes 4 of the layers faster in 8 bits; 7 activations are rounded, 3 batch norms were folded, "
@@ -95,13 +96,23 @@ def test_calibration_is_one_pass_over_the_data(network, evidence, monkeypatch):
     assert len(passes) == 1
 
 
-def test_symmetric_signed_activations_where_the_target_asks_for_them(network, evidence):
-    signed = dataclasses.replace(OnnxRuntime().capabilities, int8_symmetric_activations=True)
+def test_symmetric_signed_activations_where_the_target_asks_for_them(network):
+    signed = dataclasses.replace(OnnxRuntime().capabilities, int8_symmetric_activations=True, int8_weight_bits=8)
     quantized = quantize.Int8().on(network, evidence_of(pictures(64, 0)[0], signed))
     assert all((entry.quant_min, entry.quant_max) == (-128, 127) for entry in fake_quantized(quantized))
     assert all(not quantized.get_buffer(entry.zero_point).any() for entry in fake_quantized(quantized))
     x, _ = pictures(50, 5)
     assert decibel(network(x), quantized(x)) > 25
+
+
+def test_weights_take_seven_bits_where_sums_would_overflow(network, tmp_path):
+    narrow = evidence_of(pictures(64, 0)[0], dataclasses.replace(OnnxRuntime().capabilities, int8_weight_bits=7))
+    plan = quantize.Int8().plan(network, narrow)
+    assert plan.reason.endswith("Weights take 7 of their 8 bits: sums would overflow in its kernels on this processor.")
+    quantized = quantize.Int8().apply(network, plan)
+    assert {(e.quant_min, e.quant_max) for e in fake_quantized(quantized) if e.value.op == "get_attr"} == {(-64, 63)}
+    OnnxRuntime().lower(quantized, tmp_path / "seven.onnx")  # agrees with the network
+    assert quantize.Int8(weight_bits=4).plan(network, narrow).reason.endswith("Weights take 4 of their 8 bits.")
 
 
 @pytest.mark.parametrize("weights", [quantize.MinMax(), quantize.Percentile(85.0)])

@@ -4,15 +4,12 @@ import dataclasses
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import torch
-from torch import fx
-
 from paredown.errors import RecipeError
 from paredown.graph.capabilities import Capabilities
 from paredown.graph.dynamic import round_dynamically
 from paredown.graph.fakequantize import Grid, insert_after
 from paredown.graph.fold import fold_batch_norm
-from paredown.graph.formats import INT8, UINT8, PerChannel
+from paredown.graph.formats import UINT8, IntFormat, PerChannel
 from paredown.graph.network import Network
 from paredown.quantize.minmax import MinMax
 from paredown.quantize.placement import CONVOLUTIONS, LINEAR
@@ -24,6 +21,9 @@ from paredown.recipe.plan import Plan
 from paredown.recipe.transform import Transform
 
 if TYPE_CHECKING:
+    import torch
+    from torch import fx
+
     from paredown.recipe.evidence import Evidence
 
 __all__ = ["DynamicInt8"]
@@ -76,9 +76,10 @@ class DynamicInt8(Transform):
         if not any(stored.linear for stored in places.found):
             raise RecipeError(_nothing(capabilities, self.skip))
         tensors: dict[str, torch.Tensor] = {}
+        bits = capabilities.int8_weight_bits
         for stored in places.found:
             values = finite_weight(folded, stored.parameter)
-            numbers = _grid(values, self.weights, stored)
+            numbers = matrix_grid(values, self.weights, _form(stored, bits), PerChannel(0))
             tensors |= {
                 f"{stored.name}.scale": numbers.scale.cpu(),
                 f"{stored.name}.zero_point": numbers.zero_point.cpu(),
@@ -96,6 +97,7 @@ class DynamicInt8(Transform):
             decisions={
                 "stored": [dataclasses.asdict(stored) for stored in places.found],
                 "float": dict(sorted(places.left.items())),
+                "weight_bits": bits,
             },
             tensors=tensors,
         )
@@ -110,7 +112,7 @@ class DynamicInt8(Transform):
             stored = Stored(**{**entry, "users": tuple(entry["users"])})
             scale, zero = (plan.tensors[f"{stored.name}.{kind}"] for kind in ("scale", "zero_point"))
             users = [node for node in network.nodes() if node.name in stored.users]
-            numbers = Grid(scale, zero, INT8 if stored.linear else UINT8, axis=0)
+            numbers = Grid(scale, zero, _form(stored, plan.decisions["weight_bits"]), axis=0)
             insert_after(network, stored.source(network), stored.name, numbers, users=users)
             for user in users if stored.linear else []:
                 readers.setdefault(user.args[0], []).append(user)  # type: ignore[arg-type]
@@ -127,8 +129,9 @@ class DynamicInt8(Transform):
         return state | {"quantized"}
 
 
-def _grid(values: torch.Tensor, ranges: WeightRange, stored: Stored) -> Grid:
-    return matrix_grid(values, ranges, INT8 if stored.linear else UINT8, PerChannel(0))
+def _form(stored: Stored, bits: int) -> IntFormat:
+    """Weights are signed and take what sums have room for; rows of tables are picked, not summed."""
+    return IntFormat(bits, signed=True) if stored.linear else UINT8
 
 
 def _check_target(capabilities: Capabilities) -> None:

@@ -45,7 +45,8 @@ class Int8(Transform):
         skip: module paths (or node names) that stay in float.
         refine: what improves weights and biases once the ranges are known, in this order: ``[AdaRound(),
             BiasCorrection()]``.
-        weight_bits: weights take so many bits of the 8 they are stored in; fewer compress better and compute alike.
+        weight_bits: weights take so many bits at most of the 8 they are stored in; fewer compress better and compute
+            alike. Where sums in the target's kernels would overflow, they take one less (`Capabilities.int8_weight_bits`).
         power_of_two: scales are rounded up to powers of two, for devices that shift. Training may move them again.
 
     Raises:
@@ -97,11 +98,14 @@ class Int8(Transform):
         if not places.points:
             raise RecipeError(_nothing(capabilities, self.skip))
         form = INT8 if capabilities.int8_symmetric_activations else UINT8
+        weights = IntFormat(_bits(self, capabilities), signed=True)
         tensors = self._activation_grids(folded, evidence, places, form, ends)
         for weight in places.weights:
-            tensors |= self._weight_grid(folded, weight, places, tensors)
+            tensors |= self._weight_grid(folded, weight, places, tensors, weights)
         nodes = len({user for weight in places.weights for user in weight.users})
-        bits = f" Weights take {self.weight_bits} of their 8 bits." if self.weight_bits < 8 else ""
+        taken = _bits(self, capabilities)
+        overflow = ": sums would overflow in its kernels on this processor" if taken < self.weight_bits else ""
+        bits = f" Weights take {taken} of their 8 bits{overflow}." if taken < 8 else ""
         plan = Plan(
             technique="quantize.Int8",
             reason=(
@@ -114,7 +118,7 @@ class Int8(Transform):
                 "activations": [dataclasses.asdict(point) for point in places.points],
                 "weights": [dataclasses.asdict(weight) for weight in places.weights],
                 "activation_format": dataclasses.asdict(form),
-                "weight_format": dataclasses.asdict(self._weight_format),
+                "weight_format": dataclasses.asdict(weights),
                 "float": places.left,
             },
             tensors=tensors,
@@ -155,10 +159,6 @@ class Int8(Transform):
         """The network is quantized and has no batch norms to re-estimate."""
         return state | {"quantized"}
 
-    @property
-    def _weight_format(self) -> IntFormat:
-        return IntFormat(self.weight_bits, signed=True)
-
     def _activation_grids(
         self,
         folded: Network,
@@ -189,10 +189,9 @@ class Int8(Transform):
         return tensors
 
     def _weight_grid(
-        self, folded: Network, weight: Weight, places: Placement, tensors: dict[str, torch.Tensor]
+        self, folded: Network, weight: Weight, places: Placement, tensors: dict[str, torch.Tensor], form: IntFormat
     ) -> dict[str, torch.Tensor]:
         values = finite_weight(folded, weight.parameter).flatten(1)
-        form = self._weight_format
         low, high = self.weights.rows(values, form, symmetric=True)
         scale, zero_point = grid(low, high, form, symmetric=True)
         shares = next(point.shares for point in places.points if point.node == weight.source)
@@ -201,6 +200,10 @@ class Int8(Transform):
             scale = torch.maximum(scale, bias / (tensors[f"{shares}.scale"] * _LARGEST_BIAS))
         scale = next_power_of_two(scale) if self.power_of_two else scale
         return {f"{weight.parameter}.scale": scale, f"{weight.parameter}.zero_point": zero_point}
+
+
+def _bits(step: Int8, capabilities: Capabilities) -> int:
+    return min(step.weight_bits, capabilities.int8_weight_bits)
 
 
 def _guarded(name: str, collector: Collector) -> Callable[[torch.Tensor], None]:

@@ -70,14 +70,17 @@ class OnnxRuntime(Target):
         Float kernels round channels up to blocks of 16 and 8-bit kernels to blocks of 8, so multiples of 16 suit both,
         and multiples of 8 lose little in 8 bits and nothing beyond the next block in float. Convolutions in groups of
         several channels have no fast 8-bit kernel. ``python -m benchmarks.shapes channels`` and ``groups`` measure both
-        on the machine at hand.
+        on the machine at hand. On an x86 processor without VNNI weights take 7 of their 8 bits; see
+        `paredown.targets.saturation`.
         """
         from paredown.graph.capabilities import Capabilities  # noqa: PLC0415 (targets import without torch)
+        from paredown.targets.saturation import weight_bits  # noqa: PLC0415 (reads the processor's flags)
 
         return Capabilities(
             name=self.name,
             int8_operators=_INT8_OPERATORS,
             int8_grouped_convolutions=False,
+            int8_weight_bits=weight_bits(),
             channel_multiple=8,
             formats=frozenset({"float32", "int8", "uint8"}),
             dynamic_operators=frozenset({"aten.linear.default"}),
