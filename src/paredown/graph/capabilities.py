@@ -19,6 +19,7 @@ class Capabilities:
         formats: number formats that can be executed, by name (``float32``, ``int8`` …).
         dynamic_operators: qualified ATen names of the operators that have faster kernels which round what they read
             to 8 bits while running.
+        stored_formats: number formats by name that weights may be stored in and are turned back from when a file is opened.
         weight_operators: qualified ATen names of the operators that read weights stored in groups.
         weight_formats: number formats of weights stored in groups, by name.
         weight_groups: sizes of the groups.
@@ -33,6 +34,7 @@ class Capabilities:
     channel_multiple: int = 1
     formats: frozenset[str] = frozenset({"float32"})
     dynamic_operators: frozenset[str] = frozenset()
+    stored_formats: frozenset[str] = frozenset()
     weight_operators: frozenset[str] = frozenset()
     weight_formats: frozenset[str] = frozenset()
     weight_groups: frozenset[int] = frozenset()

@@ -116,7 +116,7 @@ class Half(Transform):
         return any(part in (name, path) or path.startswith(f"{part}.") for part in self.skip)
 
     def _check_target(self, capabilities: "Capabilities") -> None:
-        if self.format in capabilities.weight_formats:
+        if self.format in capabilities.stored_formats:
             return
         msg = (
             f"Half(format={self.format!r}) was given for {capabilities.name}, whose files hold no such numbers. "

@@ -84,8 +84,9 @@ class OnnxRuntime(Target):
             channel_multiple=8,
             formats=frozenset({"float32", "int8", "uint8"}),
             dynamic_operators=frozenset({"aten.linear.default"}),
+            stored_formats=frozenset({"float16", "bfloat16"}),
             weight_operators=_STORED,
-            weight_formats=frozenset({"int4", "uint4", "int8", "uint8", "float16", "bfloat16"}),
+            weight_formats=frozenset({"int4", "uint4", "int8", "uint8"}),
             weight_groups=frozenset({16, 32, 64, 128, 256}),
         )
 

@@ -102,8 +102,9 @@ _CAPABILITIES = Capabilities(
     int8_operators=frozenset({"aten.conv2d.default", "aten.linear.default", "aten.add.Tensor", "aten.relu.default"}),
     formats=frozenset({"float32", "int8", "uint8"}),
     dynamic_operators=frozenset({"aten.linear.default"}),
+    stored_formats=frozenset({"float16", "bfloat16"}),
     weight_operators=frozenset({"aten.linear.default", "aten.embedding.default"}),
-    weight_formats=frozenset({"int4", "uint4", "int8", "uint8", "float16", "bfloat16"}),
+    weight_formats=frozenset({"int4", "uint4", "int8", "uint8"}),
     weight_groups=frozenset({16, 32}),
 )
 
