@@ -103,7 +103,8 @@ def test_pictures_are_standard_in_every_channel():
 )
 def test_teachers_of_other_kinds(digits, teacher):
     _, evidence = digits
-    Train(epochs=0.1, using=(distill.Generated(teacher=teacher),), early=None).fit(_student(), evidence)
+    train = Train(epochs=0.1, using=(distill.Generated(teacher=teacher),), early=None)
+    assert train.fit(_student(), evidence).history[-1]["distill.Generated"] > 0
 
 
 def test_an_ensemble_teaches_where_nobody_looks_inside(digits):

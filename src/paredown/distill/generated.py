@@ -37,7 +37,7 @@ class Generated(Ingredient):
     the generator); Fang et al., "Data-free adversarial distillation", 2019, arXiv:1912.11006, and Micaelli & Storkey,
     NeurIPS 2019, arXiv:1905.09768 (``adversarial``); Yin et al., "Dreaming to distill", CVPR 2020, arXiv:1912.08795
     (``familiar``). Pictures alone: inputs are one tensor ``[n, channels, height, width]``. Where inputs of the same kind
-    can be had without labels, `Unlabelled` does better for less: a step costs three passes more.
+    can be had without labels, try `Unlabelled` first: a step here costs three passes more.
 
     Attributes:
         teacher: see `Teacher`.
