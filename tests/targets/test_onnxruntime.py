@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 import paredown
+from paredown import quantize
 from paredown.errors import LoweringError, ParityError
 from paredown.graph.fakequantize import Grid, insert_after
 from paredown.graph.formats import INT8, UINT8, IntFormat
@@ -88,6 +89,37 @@ def test_rounded_weights_are_stored_in_eight_bits(rounded, tmp_path):
     pool = "GlobalAveragePool 'mean' gets 8-bit values but is computed in float: its result is not rounded"
     assert artifact.lowering.unfused == (pool,)
     torch.testing.assert_close(got, rounded(x), rtol=0.05, atol=0.01)
+
+
+class Crossed(nn.Module):
+    """Modules called as the nodes of each other: the node ``conv2d`` is the module ``conv2d_1``."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv2d, self.conv2d_1 = nn.Conv2d(3, 3, 3, padding=1), nn.Conv2d(3, 3, 3, padding=1)
+
+    def forward(self, image):
+        return self.conv2d(self.conv2d_1(image).relu()).relu()
+
+
+def test_biases_are_not_mixed_up_by_names_of_modules_and_nodes(tmp_path):
+    torch.manual_seed(0)
+    images = torch.randn(16, 3, 8, 8)
+    data = paredown.Data(
+        (images, torch.zeros(16)), calibrate=(images, torch.zeros(16)), judge=(images, torch.zeros(16))
+    )
+    task = paredown.Task(Crossed().eval(), data, nn.functional.mse_loss, paredown.scores.squared_error)
+    nn.init.uniform_(task.model.conv2d.bias, 1.0, 2.0)
+    network = paredown.capture(task.model, images[:2])
+    assert [node.name for node in network.nodes() if "conv" in str(node.target) and node.op != "get_attr"] == [
+        "conv2d",
+        "conv2d_1",
+    ]
+    evidence = paredown.Evidence.of(task, OnnxRuntime().capabilities)
+    step = quantize.Int8()
+    artifact, x, (got,) = lowered(step.apply(network, step.plan(network, evidence)), tmp_path / "network.onnx")
+    assert artifact.lowering.operators["QLinearConv"] == 2
+    torch.testing.assert_close(got, task.model(x), rtol=0.1, atol=0.2)
 
 
 def test_what_is_not_fused_is_named(network, tmp_path):

@@ -43,6 +43,12 @@ class _Rewrite:
         self.stored[name] = numpy_helper.from_array(np.ascontiguousarray(array), name)
         return name
 
+    def add(self, name: str, array: np.ndarray) -> str:
+        """Store under a name of its own: a module may be called as the node that another module became."""
+        while name in self.stored or name in self.maker:
+            name += "_"
+        return self.store(name, array)
+
     def weights(self) -> None:
         """Replace QuantizeLinear of a stored tensor by the stored result."""
         for node in list(self.nodes):
@@ -90,9 +96,9 @@ class _Rewrite:
             limits = np.iinfo(np.int32)
             steps = np.rint(bias.astype(np.float64) / scale).clip(limits.min, limits.max).astype(np.int32)
             stem = node.output[0]
-            inputs = [self.store(f"{stem}.bias", steps), self.store(f"{stem}.bias_scale", scale)]
-            inputs.append(self.store(f"{stem}.bias_zero_point", np.zeros(bias.shape, np.int32)))
-            made = onnx.helper.make_node("DequantizeLinear", inputs, [f"{stem}.bias_float"], axis=0)
+            inputs = [self.add(f"{stem}.bias", steps), self.add(f"{stem}.bias_scale", scale)]
+            inputs.append(self.add(f"{stem}.bias_zero_point", np.zeros(bias.shape, np.int32)))
+            made = onnx.helper.make_node("DequantizeLinear", inputs, [f"{inputs[0]}_float"], axis=0)
             self.nodes.insert(self.nodes.index(node), made)
             node.input[2] = made.output[0]
 
@@ -115,7 +121,7 @@ class _Rewrite:
                 channels = shape[0]
             stem = node.output[0]
             grid = [
-                self.store(f"{stem}.input_{kind}", np.repeat(self.array(name).reshape(-1), channels))
+                self.add(f"{stem}.input_{kind}", np.repeat(self.array(name).reshape(-1), channels))
                 for kind, name in zip(("scale", "zero_point"), pair.input[1:], strict=True)
             ]
             made = onnx.helper.make_node(
@@ -143,7 +149,7 @@ class _Rewrite:
         if node.op_type == "Pad":
             if self.array(node.input[2]).item() != 0.0:
                 return
-            node.input[2] = self.store(f"{node.output[0]}.zero", self.array(zero).reshape(()))
+            node.input[2] = self.add(f"{node.output[0]}.zero", self.array(zero).reshape(()))
         for position, pair in zip(positions, pairs, strict=True):
             if pair is not None:
                 node.input[position] = pair.input[0]
