@@ -18,7 +18,7 @@ from typing import Any
 
 import paredown
 from benchmarks import record
-from benchmarks.quantization import CALIBRATION, CASES, TARGET, Case
+from benchmarks.quantization.cases import CALIBRATION, CASES, TARGET, Case
 from paredown import measure, quantize, targets
 from paredown.recipe import Evidence
 

@@ -14,37 +14,81 @@ _CONVERSIONS = ("QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear")
 
 
 def section(results: Sequence[Mapping[str, Any]]) -> str:
-    """Post-training quantizers side by side, network by network."""
+    """Post-training quantizers side by side: ours against each peer, then network by network."""
+    cases = [(found, case) for found in results for case in found["quantization"]]
     parts = ["## Post-training 8 bits, beside other people's quantizers\n"]
-    for result, case in [(found, case) for found in results for case in found["quantization"]]:
-        rows = [
-            [
-                file["label"],
-                interval(file["quality"]["score"], unit=f" {case.get('unit', '%')}"),
-                interval(file["quality"]["drop"]),
-                interval(file["p50"], digits=3),
-                faster(file["ratio"]),
-                f"{file['size'] / 1000:.0f}",
-                f"{file['seconds']:.1f}" if file["seconds"] is not None else "–",
-                _kernels(file.get("kernels")),
-            ]
-            for file in case["files"]
-        ]
-        rows += [[row["label"], *["–"] * 6, row["failure"]] for row in case["failed"]]
-        told = f"{case['told']} " if case.get("told") else ""
-        head = [
-            "file", "score", "drop", "latency p50, ms", "speed-up", "size, kB", "seconds to make",
-            "layers in 8 bits, in float; conversions",
-        ]  # fmt: skip
+    against = [row for _, case in cases for row in _against(case)]
+    if against:
+        head = ["network", "peer", "score, ours - theirs", "outcome", "latency, ours / theirs - 1", "outcome"]
         parts += [
-            f"### {case['title']}\n",
             (
-                f"{told}{result['runtime']}, one thread, {case['processor']}; {result['calibration']} calibration examples "
-                f"at most. Raw: [`{result['file']}`]({result['file']}).\n"
+                "Ours, with calibration settings chosen on `select`, beside the file of every peer that ran. A tie is a "
+                "difference that nobody would act upon (half a point; 3 % of the time); nobody can tell where the interval "
+                "says neither.\n"
             ),
-            table(head, rows),
+            table(head, against),
         ]
+    for result, case in cases:
+        parts += _network(result, case)
     return "\n".join(parts)
+
+
+def _against(case: Mapping[str, Any]) -> list[list[str]]:
+    """A row for each peer."""
+    by_peer: dict[str, dict[str, Mapping[str, Any]]] = {}
+    for pair in case.get("pairs", []):
+        by_peer.setdefault(pair["a"], {})[pair["quantity"]] = pair
+    return [
+        [case["title"], peer, *(cell for name in ("score", "latency") for cell in _outcome(pairs.get(name)))]
+        for peer, pairs in by_peer.items()
+    ]
+
+
+def _outcome(pair: Mapping[str, Any] | None) -> tuple[str, str]:
+    """The difference, and how it ends for ours, which is the second of the pair."""
+    if pair is None:
+        return "–", "–"
+    words = {"a wins": "theirs", "b wins": "**ours**"}.get(pair["outcome"], pair["outcome"])
+    return interval(pair["difference"], unit=f" {pair['unit']}"), str(words)
+
+
+def _network(result: Mapping[str, Any], case: Mapping[str, Any]) -> list[str]:
+    """Every file of one network."""
+    rows = [
+        [
+            file["label"],
+            interval(file["quality"]["score"], unit=f" {case.get('unit', '%')}"),
+            interval(file["quality"]["drop"]),
+            interval(file["p50"], digits=3),
+            faster(file["ratio"]),
+            f"{file['size'] / 1000:.0f}",
+            f"{file['seconds']:.1f}" if file["seconds"] is not None else "–",
+            _kernels(file.get("kernels")),
+        ]
+        for file in case["files"]
+    ]
+    for row in case["failed"]:
+        score = row.get("in_pytorch")
+        told = f"{score:.2f} {case['unit']} in PyTorch" if score is not None else "–"
+        rows.append([row["label"], told, *["–"] * 5, row["failure"]])
+    told = f"{case['told']} " if case.get("told") else ""
+    count = f"{case['examples']} examples of `judge`; " if "examples" in case else ""
+    threads = f", {result['threads']} thread(s) to make files" if "threads" in result else ""
+    head = [
+        "file", "score", "drop", "latency p50, ms", "speed-up", "size, kB", "seconds to make",
+        "layers in 8 bits, in float; conversions",
+    ]  # fmt: skip
+    findings = [f"- *{file['label']}*: {file['finding']}" for file in case["files"] if file.get("finding")]
+    chosen = [f"- *{file['label']}*: {file['chosen']}" for file in case["files"] if file.get("chosen")]
+    return [
+        f"### {case['title']}\n",
+        (
+            f"{told}{count}{result['runtime']}, one thread, {case['processor']}{threads}; {result['calibration']} "
+            f"calibration examples at most. Raw: [`{result['file']}`]({result['file']}).\n"
+        ),
+        table(head, rows),
+        *(["\n".join([*chosen, *findings]) + "\n"] if chosen or findings else []),
+    ]
 
 
 def _kernels(found: Mapping[str, int] | None) -> str:

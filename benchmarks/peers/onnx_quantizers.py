@@ -2,20 +2,29 @@
 
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["PEERS", "Quantizer"]
+__all__ = ["OVERFLOWING", "PEERS", "Quantizer"]
 
 Batches = Sequence[Mapping[str, NDArray[Any]]]
 Quantizer = Callable[[Path, Path, Batches], None]
 
 
-def onnxruntime_static(source: Path, out: Path, batches: Batches) -> None:
-    """`onnxruntime.quantization.quantize_static` as its documentation advises for convolutions on a CPU."""
+def onnxruntime_static(source: Path, out: Path, batches: Batches, *, reduced: bool = False) -> None:
+    """`onnxruntime.quantization.quantize_static` as its documentation advises for convolutions on a CPU.
+
+    Args:
+        source: the float file.
+        out: the 8-bit file.
+        batches: what it calibrates on.
+        reduced: weights of 7 bits (`reduce_range`), which it advises where the processor has no VNNI.
+
+    """
     from onnxruntime.quantization import (  # noqa: PLC0415 (imported where it is compared with)
         CalibrationDataReader,
         QuantFormat,
@@ -43,6 +52,7 @@ def onnxruntime_static(source: Path, out: Path, batches: Batches) -> None:
         per_channel=True,
         activation_type=QuantType.QUInt8,
         weight_type=QuantType.QInt8,
+        reduce_range=reduced,
     )
     prepared.unlink()
 
@@ -62,3 +72,7 @@ def nncf_ptq(source: Path, out: Path, batches: Batches) -> None:
 
 
 PEERS: Mapping[str, Quantizer] = {"ONNX Runtime quantize_static": onnxruntime_static, "NNCF quantize": nncf_ptq}
+OVERFLOWING: Mapping[str, Quantizer] = {
+    "ONNX Runtime quantize_static, reduce_range": partial(onnxruntime_static, reduced=True)
+}
+"""Beside them where sums of 8-bit products overflow."""

@@ -26,7 +26,7 @@ class Steps(nn.Module):
 
 def test_a_network_imitates_itself_and_is_cut():
     torch.manual_seed(0)
-    score = paredown.scores.of(same_decision, name="same decision", unit="%")
+    score = paredown.scores.of(same_decision, name="same decision", unit="%", binary=True)
     inputs = (torch.randn(160, 6), torch.randn(160, 4))
     task = imitates(Steps().eval(), inputs, score, name="steps", several=True)
     task.check()
@@ -62,9 +62,20 @@ def test_the_page_says_what_holds_a_network_but_not_the_natural():
 
 def test_scores_say_what_was_the_same():
     before, after = torch.tensor([[0.2, 0.9], [0.7, 0.1]]), torch.tensor([[0.6, 0.9], [0.8, 0.1]])
-    assert same_decision(after, before).tolist() == [0.0, 100.0]
-    assert same_class(after, before).tolist() == [100.0, 100.0]
+    assert same_decision(after, before).tolist() == [0.0, 1.0]
+    assert same_class(after, before).tolist() == [1.0, 1.0]
     assert decibels_off(after, before).tolist() == pytest.approx([0.2, 0.05])
     assert joined((before, after)).shape == (2, 4)
-    boxes = torch.stack([before, after])[..., None].expand(2, 2, 2, 6)[..., 0, :]
-    assert same_face(boxes, boxes).tolist() == [100.0, 100.0]
+
+
+def test_a_face_is_the_same_where_it_was():
+    def said(chance, *corners):
+        return torch.tensor([[[1 - chance, chance, *corners], [0.9, 0.1, 0.0, 0.0, 1.0, 1.0]]])
+
+    here, near, away = (0.0, 0.0, 0.4, 0.4), (0.05, 0.0, 0.4, 0.4), (0.5, 0.5, 0.9, 0.9)
+    sure = said(0.9, *here)
+    assert [same_face(said(*other), sure).tolist() for other in ((0.8, *near), (0.8, *away), (0.6, *here))] == [
+        [1.0], [0.0], [0.0],
+    ]  # fmt: skip
+    assert same_face(said(0.6, *away), said(0.5, *here)).tolist() == [1.0]
+    assert same_face(sure, said(0.5, *here)).tolist() == [0.0]

@@ -70,6 +70,8 @@ def test_pd102_int8():
     text = of_file("PD102", measured=slow, lowering=mixed).text
     assert "6 conversions between float and 8 bits are left" in text
     assert "5 operators beside 10 in 8 bits are float: 3 LayerNormalization, 2 Erf. `quantize.Mixed()`" in text
+    slow_adder = Capabilities("t", int8_weight_bits=7)
+    assert "(VNNI)" in of_file("PD102", measured=slow, lowering=mixed, capabilities=slow_adder).text
     assert of_file("PD102", lowering=int8).severity == "passed"
     assert of_file("PD102", lowering=Lowering()).severity == "not applicable"
     assert of_file("PD102", lowering=int8, measured=Measured("x")).severity == "not applicable"

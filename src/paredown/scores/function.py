@@ -43,8 +43,8 @@ class FunctionScore(MeanScore):
         return values.reshape(n, 1)
 
     def finish(self, means: Array) -> Array:
-        """The mean."""
-        return np.asarray(means[..., 0])
+        """The mean; of ones and noughts in per cent where the unit is that."""
+        return np.asarray(means[..., 0]) * (100.0 if self.binary and self.unit == "%" else 1.0)
 
 
 def of(
@@ -64,10 +64,10 @@ def of(
         name: for people; the function's name by default.
         unit: ``%`` where the numbers are per cent, else a word or empty.
         higher_is_better: the direction.
-        binary: the numbers are only ever 0 or 1.
+        binary: the numbers are only ever 0 or 1; with the unit ``%`` the score is 100 times their mean.
 
     Example:
-        >>> score = of(lambda outputs, target: 100.0 * (outputs > 0).eq(target), name="hits", unit="%")
+        >>> score = of(lambda outputs, target: (outputs > 0).eq(target), name="hits", unit="%", binary=True)
         >>> score.reduce(score.rows(torch.tensor([1.0, -1.0]), torch.tensor([1, 1])).numpy())
         50.0
 

@@ -27,6 +27,10 @@ def check(context: FileContext) -> Finding:
     if ratio.high < 1 / (1 + context.margins.latency):
         return Finding(CODE, TITLE, Severity.PASSED, f"It takes {found}.", label)
     causes = []
+    if context.capabilities is not None and context.capabilities.int8_weight_bits < 8:
+        causes.append(
+            "this processor does not add up 8-bit products in one instruction (VNNI), which 8-bit kernels live on"
+        )
     if lowering.unfused:
         shown = "; ".join(lowering.unfused[:3]) + ("; ..." if len(lowering.unfused) > 3 else "")
         causes.append(f"{len(lowering.unfused)} of {lowering.quantized} nodes are still computed in float: {shown}")
