@@ -281,7 +281,8 @@ class Loop:
         if self._hooks:
             step = Step(number, given.inputs, given.targets, raw, outputs, taps, self._again, given.examples)
             for _, hook, _ in self._hooks:
-                total = total * hook.loss_weight()
+                if (weight := hook.loss_weight()) != 1.0:  # a product with 1 costs a step forward and one backward
+                    total = total * weight
             for name, hook, _ in self._hooks:
                 term = hook.term(step)
                 if term is not None:
