@@ -228,8 +228,8 @@ class Loop:
         settings, work, device = self._settings, self._evidence.work, self._fabric.device
         count = settings.steps_per_epoch(work) * settings.devices
         size, seed = settings.size(work), derive(settings.seed, "order", epoch)
-        order = torch.split(torch.from_numpy(work.train.order(seed)), size)
-        batches = zip(order, work.train.batches(size, shuffle_seed=seed), strict=True)
+        order = work.train.order(seed)
+        batches = zip(torch.split(torch.from_numpy(order), size), work.train.ordered(order, size), strict=True)
         for examples, (inputs, target) in islice(batches, self._fabric.global_rank, count, settings.devices):
             targets: Targets = ((1.0, target),)
             for _, hook, generator in self._hooks:
