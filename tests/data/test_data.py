@@ -86,6 +86,8 @@ def test_the_order_is_the_one_of_the_batches(seed):
     split = Split(arrays())
     batches = torch.cat([inputs for inputs, _ in split.batches(size=30, shuffle_seed=seed)])
     assert torch.equal(arrays()[0][torch.from_numpy(split.order(seed))], batches)
+    ordered = torch.cat([x for x, _ in split.ordered(split.order(seed)[::-1].copy(), 7)])
+    assert torch.equal(ordered, batches.flip(0))
 
 
 def test_the_loader_keeps_its_collation_batch_size_and_workers():

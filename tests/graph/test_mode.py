@@ -65,6 +65,24 @@ def test_a_captured_resnet_trains_bit_for_bit_like_the_original():
     assert state["stem.1.num_batches_tracked"] == 3
 
 
+def test_a_norm_that_is_used_twice_counts_twice():
+    class Twice(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.norm, self.other = nn.BatchNorm1d(4), nn.BatchNorm1d(4)
+
+        def forward(self, x):
+            return self.other(self.norm(self.norm(x)))
+
+    network = capture(Twice(), torch.randn(2, 4)).train()
+    network(torch.randn(8, 4))
+    network(torch.randn(8, 4))
+    assert network.get_buffer("norm.num_batches_tracked") == 4
+    assert network.get_buffer("other.num_batches_tracked") == 2
+    network.eval()(torch.randn(8, 4))
+    assert network.get_buffer("norm.num_batches_tracked") == 4
+
+
 def test_dropout_draws_as_the_original_does():
     model = traps.Residual().train()
     network = capture(model, torch.randn(2, 3, 8, 8)).train()

@@ -89,6 +89,13 @@ def test_it_equals_a_loop_written_by_hand(network, evidence, task):
     assert twin.eval().fingerprint() == result.network.fingerprint()
 
 
+def test_a_step_without_fabrics_wrappers_is_the_same_step(network, evidence, monkeypatch):
+    settings = dataclasses.replace(QUICK, clip=0.3)
+    short = settings.fit(network, evidence).network.fingerprint()
+    monkeypatch.setattr("paredown.recipe.loop.plain", lambda _: False)
+    assert settings.fit(network, evidence).network.fingerprint() == short
+
+
 def test_gradients_are_clipped(network, evidence):
     norms = []
 

@@ -106,8 +106,10 @@ class Split:
             limit: at most so many examples.
 
         """
-        order = self.order(shuffle_seed)[:limit]
-        size = size or self.batch_size
+        return self.ordered(self.order(shuffle_seed)[:limit], size or self.batch_size)
+
+    def ordered(self, order: Indices, size: int) -> Iterator[tuple[Any, Any]]:
+        """Batches of the examples with these indices, in their order; the last one may be smaller."""
         parts = [order[start : start + size] for start in range(0, len(order), size)]
         if isinstance(self._examples, Arrays):
             for part in parts:

@@ -4,7 +4,9 @@ A graph captured in eval mode carries eval values. `set_mode` writes the trainin
 heard from the user's own model while training (`remember`), says so.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 import torch
@@ -124,10 +126,14 @@ def _put(node: fx.Node, position: int, value: Any) -> None:
 
 def count_batches(graph_module: fx.GraphModule) -> None:
     """Do what ``nn.BatchNorm`` does beside its operator: count the batch, where a norm updates its statistics."""
-    for node in graph_module.graph.nodes:
-        if node.target not in COUNTED or not node.args[5] or not isinstance(node.args[3], fx.Node):
+    graph = graph_module.graph
+    counters = Counter[torch.Tensor]()  # a norm that is used twice counts twice
+    for node in chain.from_iterable(graph.find_nodes(op="call_function", target=op, sort=False) for op in COUNTED):
+        if not node.args[5] or not isinstance(node.args[3], fx.Node):
             continue
         owner = str(node.args[3].target).rpartition(".")[0]
         counter = graph_module.get_submodule(owner)._buffers.get("num_batches_tracked")
         if counter is not None:
-            counter.add_(1)
+            counters[counter] += 1
+    if counters:
+        torch._foreach_add_(list(counters), list(counters.values()))

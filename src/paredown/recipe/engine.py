@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from paredown.recipe.train import Train
 
-__all__ = ["fabric_for", "pick_device"]
+__all__ = ["fabric_for", "pick_device", "plain"]
 
 
 def pick_device(name: str) -> torch.device:
@@ -69,6 +69,14 @@ def fabric_for(settings: "Train") -> "Fabric":
     if torch.distributed.is_initialized() and not connected:
         atexit.register(_disconnect)
     return fabric
+
+
+def plain(settings: "Train") -> bool:
+    """Whether Fabric's wrappers change nothing in a step: one process, and one precision for everything.
+
+    Going through them then only costs time, which shows where the network is small.
+    """
+    return settings.devices == 1 and settings.precision == "32-true"
 
 
 def _disconnect() -> None:

@@ -3,7 +3,7 @@
 import dataclasses
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import chain, islice
 from typing import Any, TypeVar
 
@@ -14,7 +14,8 @@ from paredown.errors import RecipeError
 from paredown.graph import mode
 from paredown.graph.network import Network
 from paredown.recipe import batch
-from paredown.recipe.engine import fabric_for
+from paredown.recipe.clip import clip
+from paredown.recipe.engine import fabric_for, plain
 from paredown.recipe.evidence import Evidence
 from paredown.recipe.ingredient import Hook, Step, Targets, TrainContext, Update, label
 from paredown.recipe.layout import Layout
@@ -162,7 +163,11 @@ class Loop:
         parameters = groups(self._network, settings.optimizer.weight_decay, others)
         self._trained = [p for group in parameters for p in group["params"]]
         optimizer = settings.optimizer.build(parameters, fused=fused)
-        self._module, self._optimizer = self._fabric.setup(_Student(self._network, others), optimizer)
+        student = _Student(self._network, others)
+        self._module, self._optimizer = self._fabric.setup(student, optimizer)
+        self._backward: Callable[[torch.Tensor], None] = self._fabric.backward
+        if plain(settings):
+            self._module, self._optimizer, self._backward = student, optimizer, torch.autograd.backward
 
     def _context(self) -> TrainContext:
         settings, work = self._settings, self._evidence.work
@@ -220,26 +225,28 @@ class Loop:
         return ""
 
     def _batches(self, epoch: int) -> Iterator[_Batch]:
-        settings, work = self._settings, self._evidence.work
+        settings, work, device = self._settings, self._evidence.work, self._fabric.device
         count = settings.steps_per_epoch(work) * settings.devices
         size, seed = settings.size(work), derive(settings.seed, "order", epoch)
-        order = torch.split(torch.from_numpy(work.train.order(seed)), size)
-        batches = zip(order, work.train.batches(size, shuffle_seed=seed), strict=True)
+        order = work.train.order(seed)
+        batches = zip(torch.split(torch.from_numpy(order), size), work.train.ordered(order, size), strict=True)
         for examples, (inputs, target) in islice(batches, self._fabric.global_rank, count, settings.devices):
             targets: Targets = ((1.0, target),)
             for _, hook, generator in self._hooks:
                 inputs, targets = hook.batch(inputs, targets, generator)  # noqa: PLW2901 (each changes the last)
-            inputs = batch.each(self._layout.put, batch.to(self._fabric.device, inputs))  # noqa: PLW2901
-            yield _Batch(inputs, batch.to(self._fabric.device, targets), examples)
+            inputs = batch.each(self._layout.put, batch.to(device, inputs))  # noqa: PLW2901
+            targets = tuple((weight, batch.to(device, target)) for weight, target in targets)
+            yield _Batch(inputs, targets, examples)
 
     def _step(self, number: int, lr: float, given: _Batch, meter: Meter) -> None:
         for group in self._optimizer.param_groups:
             group["lr"] = lr * group["factor"]
 
         def backward() -> dict[str, torch.Tensor]:
-            self._optimizer.zero_grad(set_to_none=True)
+            for parameter in self._trained:
+                parameter.grad = None
             terms = self._terms(number, given)
-            self._fabric.backward(terms["loss"])
+            self._backward(terms["loss"])
             self._clip()
             return terms
 
@@ -261,7 +268,7 @@ class Loop:
                 self._module, self._optimizer, max_norm=self._settings.clip, error_if_nonfinite=False
             )
         else:
-            torch.nn.utils.clip_grad_norm_(self._trained, self._settings.clip)
+            clip(self._trained, self._settings.clip)
 
     def _terms(self, number: int, given: _Batch) -> dict[str, torch.Tensor]:
         raw, taps = self._forward(given.inputs)
@@ -274,7 +281,8 @@ class Loop:
         if self._hooks:
             step = Step(number, given.inputs, given.targets, raw, outputs, taps, self._again, given.examples)
             for _, hook, _ in self._hooks:
-                total = total * hook.loss_weight()
+                if (weight := hook.loss_weight()) != 1.0:  # a product with 1 costs a step forward and one backward
+                    total = total * weight
             for name, hook, _ in self._hooks:
                 term = hook.term(step)
                 if term is not None:
