@@ -26,6 +26,7 @@ def test_steps_are_what_python_would_say():
         ("prune.channels:round_to=none", prune.Channels(round_to=None)),
         ("quantize:activations=mse", quantize.Int8(activations=quantize.Mse())),
         ("quantize.Int8", quantize.Int8()),
+        ("int8:weight_bits=7", quantize.Int8(weight_bits=7)),
         ("train:clip=none,precision=bf16-mixed", paredown.Train(clip=None, precision="bf16-mixed")),
         ("train+regularize.ema", paredown.Train(using=(regularize.EMA(),))),
     ],

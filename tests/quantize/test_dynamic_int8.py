@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import nn
@@ -97,7 +99,22 @@ def test_tables_and_layers_can_stay_in_float(network, evidence):
     assert plan.decisions["float"] == {"linear_6": "it was asked to be left in float"}
 
 
+def test_bits_of_weights_are_the_fewest_of_what_is_asked_for_and_what_sums_have_room_for(network, tmp_path):
+    whole, narrow = (Evidence.empty(replace(OnnxRuntime().capabilities, int8_weight_bits=bits)) for bits in (8, 7))
+    for step, evidence in ((DynamicInt8(), narrow), (DynamicInt8(weight_bits=7), whole)):
+        plan = step.plan(network, evidence)
+        assert plan.decisions["weight_bits"] == 7
+        artifact = OnnxRuntime().lower(step.apply(network, plan), tmp_path / "network.onnx")
+        assert artifact.lowering.weight_bits == 7
+    assert DynamicInt8(weight_bits=4).plan(network, narrow).decisions["weight_bits"] == 4
+    assert DynamicInt8().plan(network, whole).decisions["weight_bits"] == 8
+
+
 def test_what_is_refused(network, evidence):
+    with pytest.raises(
+        RecipeError, match=r"DynamicInt8\(weight_bits=9\) was given; weights take 2 to 8 .*weight_bits=4"
+    ):
+        DynamicInt8(weight_bits=9)
     convolution = capture(nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten()), 3, 8, 8)
     with pytest.raises(
         RecipeError, match=r"DynamicInt8\(\) was given a network without a linear layer with a stored weig"

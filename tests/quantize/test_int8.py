@@ -115,6 +115,14 @@ def test_weights_take_seven_bits_where_sums_would_overflow(network, tmp_path):
     assert quantize.Int8(weight_bits=4).plan(network, narrow).reason.endswith("Weights take 4 of their 8 bits.")
 
 
+def test_seven_bits_can_be_asked_for_on_a_processor_that_needs_none(network, tmp_path):
+    whole = evidence_of(pictures(64, 0)[0], dataclasses.replace(OnnxRuntime().capabilities, int8_weight_bits=8))
+    plan = quantize.Int8(weight_bits=7).plan(network, whole)
+    assert plan.reason.endswith("Weights take 7 of their 8 bits.")
+    artifact = OnnxRuntime().lower(quantize.Int8().apply(network, plan), tmp_path / "seven.onnx")
+    assert artifact.lowering.weight_bits == 7
+
+
 @pytest.mark.parametrize("weights", [quantize.MinMax(), quantize.Percentile(85.0)])
 def test_weights_of_four_bits_are_stored_in_eight(network, evidence, weights, tmp_path):
     step = quantize.Int8(weights=weights, weight_bits=4)

@@ -27,6 +27,10 @@ def test_forty_minutes_on_cifar_give_one_combination_most_of_the_training():
     assert allocation.last / CIFAR.epoch(cut) > 5
 
 
+def test_looking_for_a_learning_rate_takes_its_steps_and_a_forward_pass_for_each():
+    assert DEMO.range_test(30) == pytest.approx(0.4)
+
+
 def test_a_short_run_still_tries_every_family_and_a_combination():
     allocation = allocate(60.0, DEMO, ARMS)
     assert set(allocation.arms) >= set(ARMS[:4])

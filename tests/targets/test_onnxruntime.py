@@ -141,6 +141,28 @@ def test_a_pool_whose_result_is_rounded_is_computed_in_eight_bits(rounded, tmp_p
     torch.testing.assert_close(got, rounded(x), rtol=0.05, atol=0.02)
 
 
+@pytest.mark.parametrize(
+    ("reader", "largest", "bits"),
+    [
+        ("QLinearConv", 64, 7),
+        ("QGemm", 65, 8),
+        ("DynamicQuantizeMatMul", -128, 8),
+        ("MatMulIntegerToFloat", -7, 4),
+        ("MatMulInteger", 0, 1),
+        ("Gather", 127, None),  # picked, not added up
+    ],
+)
+def test_bits_of_weights_that_are_added_up(network, tmp_path, reader, largest, bits):
+    stored = [
+        onnx.numpy_helper.from_array(np.array([[0], [largest]], np.int8), "weight"),
+        onnx.numpy_helper.from_array(np.array(-128, np.int8), "zero"),
+    ]
+    node = onnx.helper.make_node(reader, ["x", "weight", "zero"], ["y"])
+    graph = onnx.helper.make_graph([node], "sums", [], [], stored)
+    onnx.save(onnx.helper.make_model(graph), tmp_path / "sums.onnx")
+    assert onnx_look.look(tmp_path / "sums.onnx", network).weight_bits == bits
+
+
 def test_what_the_runtime_leaves_is_told_apart(network, tmp_path):
     def pair(name, kind, source):
         return onnx.helper.make_node(kind, [source, "scale"], [name])

@@ -18,7 +18,7 @@ from paredown import codec, scores
 from paredown.data import Data
 from paredown.errors import CertificateError, MeasureError
 from paredown.measure import Interval, Quality, processor, quality
-from paredown.targets import Artifact, OnnxRuntime
+from paredown.targets import Artifact, Lowering, OnnxRuntime
 from paredown.task import Task
 from paredown.verdict import Certificate, Held, Measured, certificate_path, certify, rows_of, verify
 from paredown.verdict import certificate as certificates
@@ -280,6 +280,72 @@ def test_what_was_not_claimed_is_not_checked(made):
     found = verify(file)
     assert found.holds
     assert set(outcomes(found).values()) == {Held.HOLDS, Held.NOT_CHECKED}
+
+
+@pytest.fixture
+def narrow(monkeypatch):
+    """A processor without VNNI."""
+    monkeypatch.setattr("paredown.targets.saturation.weight_bits", lambda: 7)
+
+
+@pytest.mark.usefixtures("quick", "narrow")
+def test_8_bit_sums_that_may_overflow_here_are_a_warning(made):
+    file, certificate = made
+    elsewhere = dataclasses.replace(processor(), model="Whole 8")
+    claim = dataclasses.replace(certificate, weight_bits=8, processor=elsewhere, latency=None, quality=None)
+    claim.write(file)
+    assert Certificate.read(file).weight_bits == 8
+    found = verify(file)
+    assert found.holds
+    assert found.headline == "The certificate of small.onnx holds, with a warning."
+    assert outcomes(found)["sums"] is Held.WARNS
+    text = found.checks[2].text
+    assert text.startswith(
+        "Its 8-bit weights take 8 bits, and sums in ONNX Runtime's kernels have room for 7 on this pr"
+    )
+    assert f"{processor()}: they may overflow. It was certified on Whole 8" in text
+    assert (
+        "The stored outputs agree as far as asked, others may not; its score here tells (`--task module:name`)" in text
+    )
+    assert "Make the file again on this machine, or with `quantize.Int8(weight_bits=7)`" in text
+    wrong = dataclasses.replace(claim.probe, outputs=(claim.probe.outputs[0] * 2,))
+    dataclasses.replace(claim, probe=wrong).write(file)
+    found = verify(file)
+    assert (outcomes(found)["parity"], outcomes(found)["sums"]) == (Held.FAILS, Held.WARNS)
+    assert "That may be why its outputs are others." in found.checks[2].text
+    assert found.headline == "The certificate of small.onnx does not hold."
+
+
+@pytest.mark.usefixtures("quick", "narrow")
+def test_7_bit_sums_hold_everywhere(made):
+    file, certificate = made
+    dataclasses.replace(certificate, weight_bits=7, latency=None).write(file)
+    found = verify(file)
+    assert str(found.checks[2]) == "sums: holds. Its 8-bit weights take 7 bits, which sums have room for here."
+    assert found.headline == "The certificate of small.onnx holds."
+
+
+def test_sums_that_really_overflow(tmp_path):
+    weight = np.full((64, 2), 127, dtype=np.int8)
+    graph = helper.make_graph(
+        [helper.make_node("MatMulInteger", ["x", "w"], ["y"])],
+        "sums",
+        [helper.make_tensor_value_info("x", TensorProto.UINT8, ["n", 64])],
+        [helper.make_tensor_value_info("y", TensorProto.INT32, ["n", 2])],
+        [numpy_helper.from_array(weight, "w")],
+    )
+    file = tmp_path / "sums.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), file)
+    inputs = np.full((2, 64), 255, dtype=np.uint8)
+    artifact = Artifact(file, OnnxRuntime(), certificates.file_sha256(file), Lowering({}, 1, weight_bits=8))
+    made = certify(artifact, Measured("sums"), inputs=[inputs])
+    assert made.weight_bits == 8
+    exact = certificates.Probe((inputs,), (inputs.astype(np.int32) @ weight.astype(np.int32),), 20.0)
+    dataclasses.replace(made, probe=exact).write(file)
+    whole = OnnxRuntime().capabilities.int8_weight_bits == 8
+    expected = {"parity": Held.HOLDS, "sums": Held.HOLDS} if whole else {"parity": Held.FAILS, "sums": Held.WARNS}
+    found = outcomes(verify(file))
+    assert {name: found[name] for name in expected} == expected
 
 
 @pytest.mark.usefixtures("quick")

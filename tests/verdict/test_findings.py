@@ -183,11 +183,30 @@ def test_pd112_sparse():
         assert of_file("PD112", **none).severity == "not applicable"
 
 
+def test_pd113_sums():
+    whole, seven = Lowering({}, 2, weight_bits=8), Lowering({}, 2, weight_bits=7)
+    narrow = Capabilities("ONNX Runtime", int8_weight_bits=7)
+    severity, text = told(of_file("PD113", lowering=whole, capabilities=narrow))
+    assert severity == "issue"
+    assert text.startswith("Its weights take 8 bits, and sums have room for 7 on this processor: they may overflow")
+    assert "on this machine, or with `quantize.Int8(weight_bits=7)` or `quantize.DynamicInt8(weight_bits=7)`." in text
+    for facts in ({}, {"capabilities": Capabilities("ONNX Runtime")}):
+        severity, text = told(of_file("PD113", lowering=whole, **facts))
+        assert severity == "tip"
+        assert "On x86 processors without VNNI sums have room for 7 and may overflow. Where the file goes to" in text
+        assert "make it with `quantize.Int8(weight_bits=7)`" in text
+    severity, text = told(of_file("PD113", lowering=seven, capabilities=narrow))
+    assert severity == "passed"
+    assert text == "Its weights take 7 bits, which sums have room for on every processor."
+    for none in ({}, {"lowering": Lowering()}):
+        assert of_file("PD113", **none).severity == "not applicable"
+
+
 def test_all_are_given_every_time_and_have_a_page():
     found = check(FileContext(Measured("x"), Measured("original"))) + check(RunContext())
     assert {str(finding.severity) for finding in found} == {"not applicable"}
     codes = [finding.code for finding in found]
-    assert sorted(codes) == [f"PD{number}" for number in range(101, 113)]
+    assert sorted(codes) == [f"PD{number}" for number in range(101, 114)]
     root = Path(__file__).parents[2]
     for finding in found:
         page = (root / finding.page).read_text(encoding="utf-8")

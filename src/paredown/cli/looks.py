@@ -188,8 +188,8 @@ def verify(file: Path, reference: str, original: Path | None, *, as_json: bool) 
         _print_json({"file": str(file), "holds": found.holds, "checks": checks})
     else:
         console = progress.stdout()
-        console.print(f"The certificate of {file.name} {'holds' if found.holds else 'does not hold'}.", style="bold")
-        signs = {"holds": ("✓", "green"), "fails": ("✗", "red")}
+        console.print(_plain(found.headline), style="bold")
+        signs = {"holds": ("✓", "green"), "fails": ("✗", "red"), "warning": ("!", "yellow")}
         for c in found.checks:
             sign, style = signs.get(str(c.outcome), ("?", "yellow"))
             console.print(f"[{style}]{sign}[/{style}] {c.name}: {c.outcome}. {_plain(c.text)}")

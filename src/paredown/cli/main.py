@@ -236,7 +236,7 @@ def verify(
 ) -> int:
     """Check a file against its certificate.
 
-    Hash, loading, parity and latency; with --task the score as well, with --original the ratio of latencies.
+    Hash, loading, parity, room for 8-bit sums and latency; with --task the score as well, with --original the ratio of latencies.
     """
     from paredown.cli import looks  # noqa: PLC0415
 

@@ -15,7 +15,14 @@ from paredown.quantize.minmax import MinMax
 from paredown.quantize.placement import CONVOLUTIONS, LINEAR
 from paredown.quantize.range import WeightRange
 from paredown.quantize.refinement import Refinement
-from paredown.quantize.refining import finite_weight, refined, refinements, refuse_quantized, write_refined
+from paredown.quantize.refining import (
+    check_weight_bits,
+    finite_weight,
+    refined,
+    refinements,
+    refuse_quantized,
+    write_refined,
+)
 from paredown.quantize.stored import EMBEDDING, Stored, matrix_grid, tables
 from paredown.recipe.plan import Plan
 from paredown.recipe.transform import Transform
@@ -45,9 +52,11 @@ class DynamicInt8(Transform):
         refine: what improves the weights once their grids are known, in this order.
         embeddings: store the tables that rows are picked from in 8 bits.
         skip: module paths (or node names) that stay in float.
+        weight_bits: as in `Int8`: weights of linear layers take so many of the 8 bits they are stored in, and one less
+            where sums in the target's kernels would overflow.
 
     Raises:
-        RecipeError: something that refines nothing.
+        RecipeError: something that refines nothing, or a setting out of range.
 
     """
 
@@ -55,9 +64,11 @@ class DynamicInt8(Transform):
     refine: Sequence[Refinement] | Refinement = ()
     embeddings: bool = True
     skip: tuple[str, ...] = ()
+    weight_bits: int = 8
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "refine", refinements(self.refine, "DynamicInt8", "weights=..."))
+        check_weight_bits(self.weight_bits, "DynamicInt8")
 
     def plan(self, network: Network, evidence: "Evidence") -> Plan:
         """Choose layers and the grids of their weights.
@@ -76,7 +87,7 @@ class DynamicInt8(Transform):
         if not any(stored.linear for stored in places.found):
             raise RecipeError(_nothing(capabilities, self.skip))
         tensors: dict[str, torch.Tensor] = {}
-        bits = capabilities.int8_weight_bits
+        bits = min(self.weight_bits, capabilities.int8_weight_bits)
         for stored in places.found:
             values = finite_weight(folded, stored.parameter)
             numbers = matrix_grid(values, self.weights, _form(stored, bits), PerChannel(0))

@@ -18,7 +18,14 @@ from paredown.quantize.minmax import MinMax
 from paredown.quantize.placement import Placement, Point, Weight, place
 from paredown.quantize.range import Collector, Range, WeightRange, grid, next_power_of_two
 from paredown.quantize.refinement import Refinement
-from paredown.quantize.refining import finite_weight, refined, refinements, refuse_quantized, write_refined
+from paredown.quantize.refining import (
+    check_weight_bits,
+    finite_weight,
+    refined,
+    refinements,
+    refuse_quantized,
+    write_refined,
+)
 from paredown.recipe.plan import Plan
 from paredown.recipe.transform import Transform
 
@@ -47,6 +54,7 @@ class Int8(Transform):
             BiasCorrection()]``.
         weight_bits: weights take so many bits at most of the 8 they are stored in; fewer compress better and compute
             alike. Where sums in the target's kernels would overflow, they take one less (`Capabilities.int8_weight_bits`).
+            Type 7 for a file that goes to such a processor (x86 without VNNI) from another one.
         power_of_two: scales are rounded up to powers of two, for devices that shift. Training may move them again.
 
     Raises:
@@ -63,12 +71,7 @@ class Int8(Transform):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "refine", refinements(self.refine, "Int8", "activations=... and weights=..."))
-        if not 2 <= self.weight_bits <= 8:
-            msg = (
-                f"Int8(weight_bits={self.weight_bits}) was given; weights take 2 to 8 of the 8 bits they are stored in. "
-                "Type Int8(weight_bits=4)."
-            )
-            raise RecipeError(msg)
+        check_weight_bits(self.weight_bits, "Int8")
 
     def plan(self, network: Network, evidence: "Evidence") -> Plan:
         """Choose places and ranges.

@@ -46,6 +46,10 @@ class Pace:
         step = self.step * (0.3 + 0.7 * sketch.macs) * (2.1 if sketch.aware else 1.0)
         return self.steps * (step + (self.teacher if sketch.distilled else 0.0))
 
+    def range_test(self, steps: int) -> float:
+        """Seconds of looking for a learning rate in so many steps: each is a training step and a further forward pass."""
+        return steps * self.step * 4 / 3
+
     def ending(self, files: int, judge: int, rounds: int) -> float:
         """Seconds for measuring so many files fully in so many rounds, and predicting `judge` examples with each."""
         full = 1.8 * self.process

@@ -5,7 +5,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import onnx
+from onnx import numpy_helper
 
 from paredown.targets.target import Lowering
 
@@ -24,6 +26,7 @@ _INTEGER = (
     "MatMulNBits",
     "GatherBlock",
 )
+_SUMS = ("QLinearConv", "QLinearMatMul", "QGemm", "MatMulInteger", "ConvInteger", "DynamicQuantizeMatMul", "QAttention")
 _HAS_KERNEL = {
     "Add",
     "AveragePool",
@@ -68,7 +71,16 @@ def look(optimised: Path, network: "Network") -> Lowering:
     ]
     operators = Counter(node.op_type for node in graph.node)
     quantized = sum(count for kind, count in operators.items() if kind.startswith(_INTEGER))
-    return Lowering(dict(sorted(operators.items())), quantized, tuple(unfused))
+    return Lowering(dict(sorted(operators.items())), quantized, tuple(unfused), _weight_bits(graph))
+
+
+def _weight_bits(graph: onnx.GraphProto) -> int | None:
+    """Bits of the stored signed weights that 8-bit kernels multiply and add up; 64 still counts as 7, as 2 * 255 * 64 fits."""
+    read = {name for node in graph.node if node.op_type.startswith(_SUMS) for name in node.input}
+    signed = [tensor for tensor in graph.initializer if tensor.data_type == onnx.TensorProto.INT8]
+    weights = [numpy_helper.to_array(tensor) for tensor in signed if tensor.name in read and len(tensor.dims) > 1]
+    largest = [int(np.abs(weight.astype(np.int16)).max(initial=1)) for weight in weights]
+    return (max(largest) - 1).bit_length() + 1 if largest else None
 
 
 def _name(name: str) -> str:

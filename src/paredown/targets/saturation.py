@@ -2,7 +2,10 @@
 
 from pathlib import Path
 
-__all__ = ["weight_bits"]
+__all__ = ["EVERYWHERE", "weight_bits"]
+
+EVERYWHERE = 7
+"""Weights of so many bits overflow on no processor."""
 
 _VECTORS = "avx2"
 _WHOLE = frozenset({"avx512_vnni", "avx_vnni"})
@@ -21,4 +24,4 @@ def weight_bits(cpuinfo: Path = Path("/proc/cpuinfo")) -> int:
         return 8  # not Linux
     line = next((line for line in text.splitlines() if line.startswith("flags")), "")
     flags = set(line.partition(":")[2].split())
-    return 7 if _VECTORS in flags and not flags & _WHOLE else 8
+    return EVERYWHERE if _VECTORS in flags and not flags & _WHOLE else 8

@@ -101,6 +101,8 @@ class Certificate:
         plans: what they decided (JSON).
         margins: differences that counted as a tie.
         probe: for checking that the file computes what it did.
+        weight_bits: bits that its weights take in 8-bit kernels; a processor whose sums have room for fewer may give
+            other answers (see `paredown.targets.Lowering`). None where there are no such.
         versions: of Paredown, Python and what else matters.
 
     """
@@ -122,6 +124,7 @@ class Certificate:
     plans: tuple[Any, ...] = ()
     margins: Mapping[str, float | None] = dataclasses.field(default_factory=lambda: MappingProxyType({}))
     probe: Probe | None = None
+    weight_bits: int | None = None
     versions: Mapping[str, str] = dataclasses.field(default_factory=lambda: MappingProxyType({}))
 
     def to_json(self) -> dict[str, Any]:

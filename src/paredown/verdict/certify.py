@@ -74,6 +74,7 @@ def certify(  # noqa: PLR0913 (a certificate has many parts)
         plans=tuple(plans),
         margins={name: getattr(chosen, name) for name in ("latency", "score", "size", "memory")},
         probe=Probe(arrays, outputs, QUANTIZED_DB if artifact.lowering.quantized else FLOAT_DB),
+        weight_bits=artifact.lowering.weight_bits,
         versions=versions("torch", "onnx", "onnxruntime", "numpy"),
     )
 

@@ -30,6 +30,7 @@ class Held(enum.StrEnum):
     """What became of one claim."""
 
     HOLDS = "holds"
+    WARNS = "warning"
     FAILS = "fails"
     NOT_CHECKED = "not checked"
     NOT_COMPARABLE = "not comparable"
@@ -37,7 +38,7 @@ class Held(enum.StrEnum):
 
 @dataclasses.dataclass(frozen=True)
 class Check:
-    """One claim: ``hash``, ``load and parity``, ``latency`` or ``quality``, and what was seen."""
+    """One claim: ``hash``, ``parity``, ``sums``, ``latency`` or ``quality``, and what was seen."""
 
     name: str
     outcome: Held
@@ -67,9 +68,15 @@ class Verified:
         """No claim failed."""
         return all(check.outcome is not Held.FAILS for check in self.checks)
 
+    @property
+    def headline(self) -> str:
+        """One sentence: whether it holds, and whether there is a warning."""
+        warned = any(check.outcome is Held.WARNS for check in self.checks)
+        holds = f"holds{', with a warning' if warned else ''}" if self.holds else "does not hold"
+        return f"The certificate of {self.file.name} {holds}."
+
     def __str__(self) -> str:
-        head = f"The certificate of {self.file.name} {'holds' if self.holds else 'does not hold'}."
-        return "\n".join([head, *(f"  {check}" for check in self.checks)])
+        return "\n".join([self.headline, *(f"  {check}" for check in self.checks)])
 
 
 def verify(  # noqa: PLR0913 (one call, everything about it in sight)
@@ -83,6 +90,9 @@ def verify(  # noqa: PLR0913 (one call, everything about it in sight)
     time_limit: float = 120.0,
 ) -> Verified:
     """Check the file's hash, that it loads and computes what it did, its latency, and with a task its quality.
+
+    Where its weights take 8 bits and sums of 8-bit products may overflow on this processor, that is a warning: the
+    stored outputs may agree to their floor and others not.
 
     Args:
         file: the certified file; the certificate lies beside it.
@@ -105,8 +115,9 @@ def verify(  # noqa: PLR0913 (one call, everything about it in sight)
         rest = [Check(name, Held.NOT_CHECKED, "It is another file.") for name in ("parity", "latency", "quality")]
         return Verified(path, (Check("hash", Held.FAILS, told), *rest), claimed)
     runs_on = target or _target(claimed)
-    checks = [Check("hash", Held.HOLDS, f"SHA-256 {found[:16]}..."), _parity(path, claimed, runs_on)]
-    if checks[-1].outcome is Held.FAILS:
+    parity = _parity(path, claimed, runs_on)
+    checks = [Check("hash", Held.HOLDS, f"SHA-256 {found[:16]}..."), parity, *_sums(claimed, runs_on, parity)]
+    if parity.outcome is Held.FAILS:
         checks += [
             Check(name, Held.NOT_CHECKED, "The file does not compute what it did.") for name in ("latency", "quality")
         ]
@@ -142,6 +153,25 @@ def _parity(path: Path, claimed: Certificate, target: Any) -> Check:
     return Check(
         "parity", Held.FAILS, f"It gives other outputs: {told}, at least {claimed.probe.floor_db:.0f} dB holds."
     )
+
+
+def _sums(claimed: Certificate, target: Any, parity: Check) -> list[Check]:
+    """Whether this processor adds up the products of 8-bit numbers as the certified one did; nothing without such."""
+    bits = claimed.weight_bits
+    if bits is None:
+        return []
+    room = target.capabilities.int8_weight_bits
+    if bits <= room:
+        return [Check("sums", Held.HOLDS, f"Its 8-bit weights take {bits} bits, which sums have room for here.")]
+    seen = "That may be why its outputs are others."
+    if parity.outcome is Held.HOLDS:
+        seen = "The stored outputs agree as far as asked, others may not; its score here tells (`--task module:name`)."
+    text = (
+        f"Its 8-bit weights take {bits} bits, and sums in {target.capabilities.name}'s kernels have room for {room} on "
+        f"this processor, {processor()}: they may overflow. It was certified on {claimed.processor}. {seen} Make the "
+        f"file again on this machine, or with `quantize.Int8(weight_bits={room})` (docs/findings/pd113.md)."
+    )
+    return [Check("sums", Held.WARNS, text)]
 
 
 def _decibel(was: NDArray[Any], now: NDArray[Any]) -> float:

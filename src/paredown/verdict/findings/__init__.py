@@ -15,6 +15,7 @@ from paredown.verdict.findings import (
     pd110_noise,
     pd111_assumed,
     pd112_sparse,
+    pd113_sums,
 )
 from paredown.verdict.findings.context import FileContext, RunContext, channels_of
 from paredown.verdict.findings.finding import Finding, Severity
@@ -30,6 +31,7 @@ _OF_FILES: tuple[Callable[[FileContext], Finding], ...] = (
     pd108_undecided.check,
     pd110_noise.check,
     pd112_sparse.check,
+    pd113_sums.check,
 )
 _OF_RUNS: tuple[Callable[[RunContext], Finding], ...] = (
     pd104_select_judge.check,
