@@ -49,12 +49,14 @@ def test_limits_keep_the_order_in_which_they_were_typed(paredown, monkeypatch):
         "worst=1pt",
         "--threads",
         2,
+        "--weight-bits",
+        7,
     )
     reference, limits, guards, place, order = seen[0]
     assert code == 3
     assert (reference, list(limits.items())) == ("app:task", [("drop", "0.5pt"), ("size", "1MB"), ("latency", "40%")])
     assert guards == ["worst=1pt"]
-    assert place == searches.Place("onnxruntime", 2, 1)
+    assert place == searches.Place("onnxruntime", 2, 1, weight_bits=7)
     assert order == searches.Order(time="30min", out=None, seed=0, as_json=False)
 
 

@@ -2,18 +2,24 @@
 
 import pytest
 
+from paredown import codec, targets
 from paredown.cli import demo
+from paredown.verdict import Certificate
 
 
 def test_apply_then_report_then_verify(paredown, as_json, tmp_path, monkeypatch):
     out = tmp_path / "run"
-    code, text, err = paredown("apply", "tiny:task", "prune:keep=0.5", "int8", "--out", out, "--json")
+    recipe = "prune:keep=0.5", "int8"
+    code, text, err = paredown("apply", "tiny:task", *recipe, "--weight-bits", 7, "--out", out, "--json")
     assert code == 0, err
     summary = as_json(text)
     best = next(c for c in summary["candidates"] if c["best"])
     assert [step["title"].partition("(")[0] for step in best["steps"]] == ["prune.Channels", "quantize.Int8"]
     assert summary["status"] == "finished"
-    assert (out / "best.onnx").is_file()
+    assert summary["target"].endswith(", 8-bit weights within 7 bits")
+    certificate = Certificate.read(out / "best.onnx")
+    assert codec.decode(certificate.target) == targets.OnnxRuntime(weight_bits=7)
+    assert certificate.weight_bits <= 7
     assert "Run running" not in (out / "report.html").read_text(encoding="utf-8")
 
     code, text, err = paredown("report", out, "--out", tmp_path / "page.html")

@@ -68,6 +68,9 @@ def test_arms_are_families_or_recipes():
 def test_targets_by_name():
     assert named.target("onnxruntime", 2, 4) == targets.OnnxRuntime(threads=2, batch=4)
     assert named.target("Onnx-Runtime", 1, 1) == targets.OnnxRuntime()
+    assert named.target("onnxruntime", 1, 1, weight_bits=7) == targets.OnnxRuntime(weight_bits=7)
+    with pytest.raises(InputError, match=r"'torch': Torch has no setting 'weight_bits'"):
+        named.target("torch", 1, 1, weight_bits=7)
     with pytest.raises(InputError, match=r"There is no target 'onxruntime'. Did you mean onnxruntime\?"):
         named.target("onxruntime", 1, 1)
 

@@ -106,13 +106,22 @@ def test_symmetric_signed_activations_where_the_target_asks_for_them(network):
 
 
 def test_weights_take_seven_bits_where_sums_would_overflow(network, tmp_path):
-    narrow = evidence_of(pictures(64, 0)[0], dataclasses.replace(OnnxRuntime().capabilities, int8_weight_bits=7))
+    room = dataclasses.replace(OnnxRuntime().capabilities, int8_weight_bits=7, int8_sum_bits=7)
+    narrow = evidence_of(pictures(64, 0)[0], room)
     plan = quantize.Int8().plan(network, narrow)
     assert plan.reason.endswith("Weights take 7 of their 8 bits: sums would overflow in its kernels on this processor.")
     quantized = quantize.Int8().apply(network, plan)
     assert {(e.quant_min, e.quant_max) for e in fake_quantized(quantized) if e.value.op == "get_attr"} == {(-64, 63)}
     OnnxRuntime().lower(quantized, tmp_path / "seven.onnx")  # agrees with the network
     assert quantize.Int8(weight_bits=4).plan(network, narrow).reason.endswith("Weights take 4 of their 8 bits.")
+
+
+def test_a_target_for_other_processors_asks_for_seven_bits(network, monkeypatch, tmp_path):
+    monkeypatch.setattr("paredown.targets.saturation.weight_bits", lambda: 8)
+    target = OnnxRuntime(weight_bits=7)
+    plan = quantize.Int8().plan(network, evidence_of(pictures(64, 0)[0], target.capabilities))
+    assert plan.reason.endswith("Weights take 7 of their 8 bits: the target asks for no more.")
+    assert target.lower(quantize.Int8().apply(network, plan), tmp_path / "seven.onnx").lowering.weight_bits == 7
 
 
 def test_seven_bits_can_be_asked_for_on_a_processor_that_needs_none(network, tmp_path):

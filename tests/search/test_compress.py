@@ -11,6 +11,7 @@ from paredown import architecture, prune, quantize
 from paredown.errors import BudgetError, CaptureError, InputError, LoweringError, RecipeError
 from paredown.search import Ledger, Run, compress
 from paredown.search.reading import read
+from paredown.targets import OnnxRuntime
 from paredown.verdict import Certificate, verify
 from paredown.verdict.summary import RunSummary
 
@@ -160,6 +161,8 @@ def test_other_settings_do_not_belong_into_the_same_directory(finished):
     run, task, *_ = finished
     with pytest.raises(InputError, match=r"other settings \(budget differ\).*another directory"):
         compress(task, paredown.Budget(size="50%", drop="10 pt"), time="20 s", out=run.directory)
+    with pytest.raises(InputError, match=r"\(target differ\)"):
+        compress(task, BUDGET, target=OnnxRuntime(weight_bits=7), time="20 s", out=run.directory)
     other = dataclasses.replace(task, data=paredown.Data(train=(torch.randn(60, 3, 8, 8), torch.arange(60) % 3)))
     with pytest.raises(InputError, match=r"\(data differ\)"):
         compress(other, BUDGET, time="20 s", out=run.directory)

@@ -10,7 +10,9 @@ from paredown.targets import OnnxRuntime, Torch
 from paredown.targets.target import Lowering, write_atomically
 
 
-@pytest.mark.parametrize("target", [OnnxRuntime(threads=2, batch=8), Torch(compiled=True), Torch()])
+@pytest.mark.parametrize(
+    "target", [OnnxRuntime(threads=2, batch=8), OnnxRuntime(weight_bits=7), Torch(compiled=True), Torch()]
+)
 def test_targets_are_settings_that_a_worker_process_can_rebuild(target):
     assert decode(json.loads(json.dumps(encode(target)))) == target
 
@@ -22,6 +24,21 @@ def test_settings_are_whole_numbers_from_one(setting, value):
         InputError, match=rf"{setting}={value!r} was given; it is a whole number from 1 up. Type {setting}=1"
     ):
         OnnxRuntime(**{setting: value})
+
+
+@pytest.mark.parametrize("value", [6, 9, 7.0, True, "7"])
+def test_bits_of_weights_are_those_that_processors_differ_in(value):
+    with pytest.raises(
+        InputError,
+        match=rf"weight_bits={value!r} was given; it is 7 for every processor, 8 where .* Type weight_bits=7\. Fewer .*weight_bits=4",
+    ):
+        OnnxRuntime(weight_bits=value)
+
+
+def test_targets_say_their_settings_in_words():
+    assert Torch().words == "PyTorch, 1 thread, batch 1"
+    assert OnnxRuntime(threads=2, batch=8).words == "ONNX Runtime, 2 threads, batch 8"
+    assert OnnxRuntime(weight_bits=7).words == "ONNX Runtime, 1 thread, batch 1, 8-bit weights within 7 bits"
 
 
 def test_importing_targets_imports_no_torch():

@@ -292,7 +292,10 @@ def narrow(monkeypatch):
 def test_8_bit_sums_that_may_overflow_here_are_a_warning(made):
     file, certificate = made
     elsewhere = dataclasses.replace(processor(), model="Whole 8")
-    claim = dataclasses.replace(certificate, weight_bits=8, processor=elsewhere, latency=None, quality=None)
+    told = codec.encode(OnnxRuntime(weight_bits=8))
+    claim = dataclasses.replace(
+        certificate, target=told, weight_bits=8, processor=elsewhere, latency=None, quality=None
+    )
     claim.write(file)
     assert Certificate.read(file).weight_bits == 8
     found = verify(file)
@@ -307,7 +310,7 @@ def test_8_bit_sums_that_may_overflow_here_are_a_warning(made):
     assert (
         "The stored outputs agree as far as asked, others may not; its score here tells (`--task module:name`)" in text
     )
-    assert "Make the file again on this machine, or with `quantize.Int8(weight_bits=7)`" in text
+    assert "Make the file again on this machine, or with `target=targets.OnnxRuntime(weight_bits=7)`" in text
     wrong = dataclasses.replace(claim.probe, outputs=(claim.probe.outputs[0] * 2,))
     dataclasses.replace(claim, probe=wrong).write(file)
     found = verify(file)
@@ -342,7 +345,7 @@ def test_sums_that_really_overflow(tmp_path):
     assert made.weight_bits == 8
     exact = certificates.Probe((inputs,), (inputs.astype(np.int32) @ weight.astype(np.int32),), 20.0)
     dataclasses.replace(made, probe=exact).write(file)
-    whole = OnnxRuntime().capabilities.int8_weight_bits == 8
+    whole = OnnxRuntime().capabilities.int8_sum_bits == 8
     expected = {"parity": Held.HOLDS, "sums": Held.HOLDS} if whole else {"parity": Held.FAILS, "sums": Held.WARNS}
     found = outcomes(verify(file))
     assert {name: found[name] for name in expected} == expected

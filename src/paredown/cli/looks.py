@@ -43,7 +43,7 @@ def profile(reference: str, place: "Place", *, top: int, as_json: bool) -> int:
             "groups": [dataclasses.asdict(group) for group in groups],
             "file_bytes": size,
             "latency": dataclasses.asdict(timed),
-            "target": f"{runtime.name}, {place.threads} thread{'s' if place.threads > 1 else ''}, batch {place.batch}",
+            "target": runtime.words,
         }
         _print_json(found)
         return exits.OK

@@ -28,6 +28,7 @@ from paredown.cli.options import (
     TaskArgument,
     ThreadsOption,
     TimeOption,
+    WeightBitsOption,
     budget_texts,
 )
 
@@ -97,6 +98,7 @@ def compress(
     target: TargetOption = "onnxruntime",
     threads: ThreadsOption = 1,
     batch: BatchOption = 1,
+    weight_bits: WeightBitsOption = None,
     out: OutOption = None,
     seed: SeedOption = 0,
     dry_run: Annotated[
@@ -111,7 +113,7 @@ def compress(
     del latency, size, memory, energy, drop, score
     from paredown.cli import searches  # noqa: PLC0415
 
-    limits, place = budget_texts(context), searches.Place(target, threads, batch)
+    limits, place = budget_texts(context), searches.Place(target, threads, batch, weight_bits)
     if dry_run:
         return searches.dry_run(task, limits, guard or [], place, time=time, as_json=json)
     order = searches.Order(time=time, out=out, seed=seed, as_json=json)
@@ -128,6 +130,7 @@ def compare(
     target: TargetOption = "onnxruntime",
     threads: ThreadsOption = 1,
     batch: BatchOption = 1,
+    weight_bits: WeightBitsOption = None,
     seeds: Annotated[
         int, typer.Option(help="Repeat with so many seeds; three or more allow claims about recipes.", min=1)
     ] = 1,
@@ -142,7 +145,7 @@ def compare(
     from paredown.cli import searches  # noqa: PLC0415
 
     order = searches.Order(time=time, out=out, seed=seed, as_json=json)
-    return searches.compare(task, arms, searches.Place(target, threads, batch), order, seeds=seeds)
+    return searches.compare(task, arms, searches.Place(target, threads, batch, weight_bits), order, seeds=seeds)
 
 
 @app.command()
@@ -152,6 +155,7 @@ def apply(
     target: TargetOption = "onnxruntime",
     threads: ThreadsOption = 1,
     batch: BatchOption = 1,
+    weight_bits: WeightBitsOption = None,
     out: OutOption = None,
     seed: SeedOption = 0,
     json: JsonOption = False,
@@ -163,7 +167,7 @@ def apply(
     """
     from paredown.cli import searches  # noqa: PLC0415
 
-    place = searches.Place(target, threads, batch)
+    place = searches.Place(target, threads, batch, weight_bits)
     return searches.apply(task, steps, place, searches.Order(time="", out=out, seed=seed, as_json=json))
 
 

@@ -70,16 +70,17 @@ def target_classes() -> dict[str, type]:
     return {key.lower(): kind for key, kind in kinds.items() if kind is not Target}
 
 
-def target(name: str, threads: int, batch: int) -> "Target":
+def target(name: str, threads: int, batch: int, weight_bits: int | None = None) -> "Target":
     """A runtime by its name.
 
     Raises:
-        InputError: no such runtime.
+        InputError: no such runtime, or one without 8-bit weights where their bits are given.
 
     """
     kinds = {plain(key): kind for key, kind in target_classes().items()}
     if plain(name) not in kinds:
         msg = f"There is no target {name!r}. {nearest(name, target_classes())} `paredown targets` lists them."
         raise InputError(msg)
-    made: Target = build(kinds[plain(name)], {"threads": threads, "batch": batch}, name)
+    bits = {} if weight_bits is None else {"weight_bits": weight_bits}
+    made: Target = build(kinds[plain(name)], {"threads": threads, "batch": batch, **bits}, name)
     return made

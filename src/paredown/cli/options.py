@@ -21,6 +21,7 @@ __all__ = [
     "TaskArgument",
     "ThreadsOption",
     "TimeOption",
+    "WeightBitsOption",
     "budget_texts",
 ]
 
@@ -35,6 +36,15 @@ TimeOption = Annotated[str, typer.Option(help="How long it may take: 30min, 90s,
 TargetOption = Annotated[str, typer.Option(help="Runtime of the file; `paredown targets` lists them.")]
 ThreadsOption = Annotated[int, typer.Option(help="Threads of the runtime.", min=1)]
 BatchOption = Annotated[int, typer.Option(help="Examples in one call of the runtime.", min=1)]
+WeightBitsOption = Annotated[
+    int | None,
+    typer.Option(
+        help="Bits of weights in 8-bit kernels: 7 is safe on every processor (default: as this one wants).",
+        min=7,
+        max=8,
+        show_default=False,
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on stdout and nothing else.")]
 GuardOption = Annotated[
     list[str] | None,

@@ -41,10 +41,11 @@ class Place:
     target: str
     threads: int
     batch: int
+    weight_bits: int | None = None
 
     def build(self) -> "Target":
         """The runtime."""
-        return named.target(self.target, self.threads, self.batch)
+        return named.target(self.target, self.threads, self.batch, self.weight_bits)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -14,7 +14,8 @@ class Capabilities:
         int8_operators: qualified ATen names (``aten.conv2d.default``) that have faster int8 kernels there.
         int8_symmetric_activations: activations must be symmetric signed int8 (otherwise unsigned, asymmetric).
         int8_grouped_convolutions: convolutions in groups of several channels are faster in 8 bits too.
-        int8_weight_bits: bits that a weight may take in 8-bit kernels without their sums overflowing.
+        int8_weight_bits: bits that a weight may take in 8-bit kernels, so that their sums overflow nowhere the file goes.
+        int8_sum_bits: bits of a weight that these sums have room for on this machine; more may overflow here.
         channel_multiple: channel counts that are multiples of this run at full speed.
         formats: number formats that can be executed, by name (``float32``, ``int8`` …).
         dynamic_operators: qualified ATen names of the operators that have faster kernels which round what they read
@@ -31,6 +32,7 @@ class Capabilities:
     int8_symmetric_activations: bool = False
     int8_grouped_convolutions: bool = True
     int8_weight_bits: int = 8
+    int8_sum_bits: int = 8
     channel_multiple: int = 1
     formats: frozenset[str] = frozenset({"float32"})
     dynamic_operators: frozenset[str] = frozenset()

@@ -53,7 +53,8 @@ class Int8(Transform):
         refine: what improves weights and biases once the ranges are known, in this order: ``[AdaRound(),
             BiasCorrection()]``.
         weight_bits: weights take so many bits at most of the 8 they are stored in; fewer compress better and compute
-            alike. Where sums in the target's kernels would overflow, they take one less (`Capabilities.int8_weight_bits`).
+            alike. Where sums in the target's kernels would overflow, here or where `OnnxRuntime(weight_bits=7)` sends
+            the file, they take one less (`Capabilities.int8_weight_bits`).
             Type 7 for a file that goes to such a processor (x86 without VNNI) from another one.
         power_of_two: scales are rounded up to powers of two, for devices that shift. Training may move them again.
 
@@ -107,8 +108,13 @@ class Int8(Transform):
             tensors |= self._weight_grid(folded, weight, places, tensors, weights)
         nodes = len({user for weight in places.weights for user in weight.users})
         taken = _bits(self, capabilities)
-        overflow = ": sums would overflow in its kernels on this processor" if taken < self.weight_bits else ""
-        bits = f" Weights take {taken} of their 8 bits{overflow}." if taken < 8 else ""
+        here = "sums would overflow in its kernels on this processor"
+        why = here if taken >= capabilities.int8_sum_bits else "the target asks for no more"
+        bits = (
+            f" Weights take {taken} of their 8 bits{f': {why}' if taken < self.weight_bits else ''}."
+            if taken < 8
+            else ""
+        )
         plan = Plan(
             technique="quantize.Int8",
             reason=(

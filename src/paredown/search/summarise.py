@@ -25,7 +25,6 @@ def summarise(record: Record) -> RunSummary:
     """Fill in the contract of reports; nothing is measured or decided here."""
     settings, about = record.settings, record.about
     target = settings.target
-    threads = f"{target.threads} thread{'s' if target.threads > 1 else ''}"
     return RunSummary(
         title=about.title,
         command=settings.command,
@@ -36,7 +35,7 @@ def summarise(record: Record) -> RunSummary:
         score_name=about.score_name,
         score_unit=about.score_unit,
         score_higher_is_better=about.score_higher_is_better,
-        target=f"{target.name}, {threads}, batch {target.batch}",
+        target=target.words,
         runtime=about.runtime,
         processor=about.processor,
         threads=target.threads,

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from paredown.errors import LoweringError
+from paredown.errors import InputError, LoweringError
 from paredown.targets import parity
 from paredown.targets.target import Artifact, Lowering, Port, Session, Target, write_atomically
 
@@ -57,11 +57,35 @@ class OnnxRuntime(Target):
     Attributes:
         threads: threads inside an operator.
         batch: examples per inference that latency is measured with.
+        weight_bits: bits that weights take at most in 8-bit kernels. None: as many as sums have room for on this
+            machine's processor. 7: no sum overflows on any processor, for a file that goes to an x86 one without VNNI.
+            8: for a file that goes to one with VNNI, or to another kind. Where this machine itself has room for fewer,
+            the parity check refuses files whose sums overflow so far that they do not agree with their network; what is
+            measured of others is not what they give there (finding PD113).
+
+    Raises:
+        InputError: a setting out of range.
 
     """
 
+    weight_bits: int | None = None
     name: ClassVar[str] = "ONNX Runtime"
     suffix: ClassVar[str] = ".onnx"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.weight_bits is not None and (not isinstance(self.weight_bits, int) or self.weight_bits not in {7, 8}):
+            msg = (
+                f"weight_bits={self.weight_bits!r} was given; it is 7 for every processor, 8 where sums do not overflow, "
+                "or None for as this machine's processor wants. Type weight_bits=7. Fewer bits are a setting of the step: "
+                "`quantize.Int8(weight_bits=4)`."
+            )
+            raise InputError(msg)
+
+    @property
+    def words(self) -> str:
+        """Name and settings as reports say them; see `Target.words`."""
+        return super().words + (f", 8-bit weights within {self.weight_bits} bits" if self.weight_bits else "")
 
     @property
     def capabilities(self) -> "Capabilities":
@@ -70,17 +94,19 @@ class OnnxRuntime(Target):
         Float kernels round channels up to blocks of 16 and 8-bit kernels to blocks of 8, so multiples of 16 suit both,
         and multiples of 8 lose little in 8 bits and nothing beyond the next block in float. Convolutions in groups of
         several channels have no fast 8-bit kernel. ``python -m benchmarks.shapes channels`` and ``groups`` measure both
-        on the machine at hand. On an x86 processor without VNNI weights take 7 of their 8 bits; see
-        `paredown.targets.saturation`.
+        on the machine at hand. On an x86 processor without VNNI weights take 7 of their 8 bits, unless ``weight_bits``
+        says otherwise; see `paredown.targets.saturation`.
         """
         from paredown.graph.capabilities import Capabilities  # noqa: PLC0415 (targets import without torch)
         from paredown.targets.saturation import weight_bits  # noqa: PLC0415 (reads the processor's flags)
 
+        room = weight_bits()
         return Capabilities(
             name=self.name,
             int8_operators=_INT8_OPERATORS,
             int8_grouped_convolutions=False,
-            int8_weight_bits=weight_bits(),
+            int8_weight_bits=self.weight_bits or room,
+            int8_sum_bits=room,
             channel_multiple=8,
             formats=frozenset({"float32", "int8", "uint8"}),
             dynamic_operators=frozenset({"aten.linear.default"}),

@@ -126,6 +126,11 @@ class Target(abc.ABC):
                 raise InputError(msg)
 
     @property
+    def words(self) -> str:
+        """Name and settings as reports say them, for example ``ONNX Runtime, 1 thread, batch 1``."""
+        return f"{self.name}, {self.threads} thread{'s' if self.threads > 1 else ''}, batch {self.batch}"
+
+    @property
     @abc.abstractmethod
     def capabilities(self) -> "Capabilities":
         """Operators, number formats and channel multiples that run fast here."""

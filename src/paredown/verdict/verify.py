@@ -160,7 +160,7 @@ def _sums(claimed: Certificate, target: Any, parity: Check) -> list[Check]:
     bits = claimed.weight_bits
     if bits is None:
         return []
-    room = target.capabilities.int8_weight_bits
+    room = target.capabilities.int8_sum_bits
     if bits <= room:
         return [Check("sums", Held.HOLDS, f"Its 8-bit weights take {bits} bits, which sums have room for here.")]
     seen = "That may be why its outputs are others."
@@ -169,7 +169,7 @@ def _sums(claimed: Certificate, target: Any, parity: Check) -> list[Check]:
     text = (
         f"Its 8-bit weights take {bits} bits, and sums in {target.capabilities.name}'s kernels have room for {room} on "
         f"this processor, {processor()}: they may overflow. It was certified on {claimed.processor}. {seen} Make the "
-        f"file again on this machine, or with `quantize.Int8(weight_bits={room})` (docs/findings/pd113.md)."
+        f"file again on this machine, or with `target=targets.OnnxRuntime(weight_bits={room})` (docs/findings/pd113.md)."
     )
     return [Check("sums", Held.WARNS, text)]
 

@@ -27,7 +27,7 @@ def check(context: FileContext) -> Finding:
     if ratio.high < 1 / (1 + context.margins.latency):
         return Finding(CODE, TITLE, Severity.PASSED, f"It takes {found}.", label)
     causes = []
-    if context.capabilities is not None and context.capabilities.int8_weight_bits < 8:
+    if context.capabilities is not None and context.capabilities.int8_sum_bits < 8:
         causes.append(
             "this processor does not add up 8-bit products in one instruction (VNNI), which 8-bit kernels live on"
         )

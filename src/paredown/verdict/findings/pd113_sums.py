@@ -8,7 +8,7 @@ __all__ = ["check"]
 
 CODE = "PD113"
 TITLE = "8-bit sums overflow on some processors"
-_AGAIN = f"with `quantize.Int8(weight_bits={EVERYWHERE})` or `quantize.DynamicInt8(weight_bits={EVERYWHERE})`"
+_AGAIN = f"with `target=targets.OnnxRuntime(weight_bits={EVERYWHERE})` (`--weight-bits {EVERYWHERE}`)"
 
 
 def check(context: FileContext) -> Finding:
@@ -17,7 +17,7 @@ def check(context: FileContext) -> Finding:
     bits = context.lowering.weight_bits if context.lowering else None
     if bits is None:
         return Finding(CODE, TITLE, Severity.NOT_APPLICABLE, "No kernel of this file adds up 8-bit products.", label)
-    room = context.capabilities.int8_weight_bits if context.capabilities else None
+    room = context.capabilities.int8_sum_bits if context.capabilities else None
     if room is not None and bits > room:
         text = (
             f"Its weights take {bits} bits, and sums have room for {room} on this processor: they may overflow, so what "
