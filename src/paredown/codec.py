@@ -39,8 +39,8 @@ def encode(thing: Any) -> JSON:  # noqa: PLR0911 (one return for each form)
     """Turn settings into JSON-ready values.
 
     Args:
-        thing: None, bool, int, float, str, enum member, tuple, list, dict with string keys, dataclass instance, or a
-            top-level function or class.
+        thing: None, bool, int, float, str, enum member, tuple, list, frozenset of what can be sorted, dict with string
+            keys, dataclass instance, or a top-level function or class.
 
     Raises:
         InputError: the value has no form that could be read back.
@@ -57,6 +57,8 @@ def encode(thing: Any) -> JSON:  # noqa: PLR0911 (one return for each form)
             return [encode(item) for item in thing]
         case tuple():
             return {"tuple": [encode(item) for item in thing]}
+        case frozenset():
+            return {"set": [encode(item) for item in sorted(thing)]}  # its own order is another one in every process
         case Mapping():
             return {"dict": {str(key): encode(value) for key, value in thing.items()}}
         case types.FunctionType() | type():
@@ -101,6 +103,8 @@ def decode(data: JSON) -> Any:  # noqa: C901, PLR0911 (one return for each form)
             return float(number)
         case {"tuple": list(items)}:
             return tuple(decode(item) for item in items)
+        case {"set": list(items)}:
+            return frozenset(decode(item) for item in items)
         case {"dict": dict(items)}:
             return {key: decode(value) for key, value in items.items()}
         case {"ref": str(reference)}:

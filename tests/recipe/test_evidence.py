@@ -1,6 +1,9 @@
 """What is known about a network from data."""
 
 import dataclasses
+import os
+import subprocess
+import sys
 import time
 
 import pytest
@@ -8,6 +11,7 @@ import torch
 
 from paredown.errors import RecipeError, TrainingError
 from paredown.recipe import Evidence
+from paredown.targets import OnnxRuntime
 
 
 def test_gradients_are_the_mean_over_the_calibration_split(network, evidence, task):
@@ -148,6 +152,24 @@ def test_the_fingerprint_follows_data_and_seed(task):
     assert Evidence.of(task).fingerprint() == Evidence.of(task).fingerprint()
     assert Evidence.of(task).fingerprint() != Evidence.of(task, seed=1).fingerprint()
     assert Evidence.of(task).fingerprint() != Evidence.empty().fingerprint()
+
+
+def test_the_fingerprint_is_the_same_in_every_process():
+    code = (
+        "from paredown.recipe.evidence import Evidence; from paredown.targets import OnnxRuntime; "
+        "print(Evidence.empty(OnnxRuntime().capabilities).fingerprint())"
+    )
+    told = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in "12"
+    }
+    assert told == {Evidence.empty(OnnxRuntime().capabilities).fingerprint() + "\n"}
 
 
 def test_evidence_within_a_deadline_knows_what_was_known(network, task):

@@ -167,7 +167,7 @@ class Evidence:
 
     def fingerprint(self) -> str:
         """SHA-256 (hex) of the data, the seed and what the target can do; the same for every evidence without data."""
-        return codec.fingerprint(self._work.fingerprint() if self._work else None, self.seed, repr(self.capabilities))
+        return codec.fingerprint(self._work.fingerprint() if self._work else None, self.seed, self.capabilities)
 
     def calibration(self, limit: int | None = None, network: Network | None = None) -> Iterator[list[torch.Tensor]]:
         """Inputs of the calibration split, batch by batch, as flat tensors on `device`.
