@@ -172,6 +172,15 @@ def test_the_fingerprint_is_the_same_in_every_process():
     assert told == {Evidence.empty(OnnxRuntime().capabilities).fingerprint() + "\n"}
 
 
+def test_a_sample_has_fewer_examples_of_select_and_the_same_otherwise(task):
+    evidence = Evidence.of(task, OnnxRuntime().capabilities, seed=3)
+    some = evidence.sampled(5)
+    assert len(some.work.select) == 5 < len(evidence.work.select)
+    assert some.work.select.fingerprint() == evidence.work.select.take(5, 3).fingerprint()
+    assert (some.work.train, some.work.calibrate) == (evidence.work.train, evidence.work.calibrate)
+    assert (some.seed, some.device, some.capabilities) == (3, evidence.device, evidence.capabilities)
+
+
 def test_evidence_within_a_deadline_knows_what_was_known(network, task):
     calls = []
 

@@ -10,7 +10,6 @@ from paredown.architecture.evolution import Evolution
 from paredown.architecture.problem import Problem
 from paredown.architecture.space import Candidate, Depth, Space, Width, best, ranked
 from paredown.architecture.strategy import Strategy
-from paredown.data import WorkData
 from paredown.errors import RecipeError
 from paredown.graph.bypass import Block, bypass, remove
 from paredown.graph.cut import cut
@@ -160,7 +159,6 @@ class _Trial:
     """Builds candidates of one network and takes their loss."""
 
     def __init__(self, network: Network, evidence: Evidence, settings: Slim) -> None:
-        work = evidence.work
         self.network = network
         self.evidence = evidence
         self.space = Space(network, settings.width, settings.depth, evidence.capabilities.channel_multiple)
@@ -172,15 +170,8 @@ class _Trial:
                 for group in self.space.groups
             }
         )
-        select = work.select.take(settings.examples, evidence.seed)
-        self.some = Evidence(
-            WorkData(work.train, work.calibrate, select),
-            evidence.objective,
-            evidence.capabilities,
-            seed=evidence.seed,
-            device=evidence.device,
-        )
-        self.partial = len(select) < len(work.select)
+        self.some = evidence.sampled(settings.examples)
+        self.partial = len(self.some.work.select) < len(evidence.work.select)
         self.most, self.least_loss, self.taken = settings.evaluations, math.inf, 0
         self.batches = list(evidence.calibration(settings.examples, network))
 

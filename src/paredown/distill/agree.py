@@ -6,8 +6,10 @@ import torch
 
 from paredown.errors import RecipeError
 from paredown.graph.structure import flatten
+from paredown.recipe.classes import class_axis
+from paredown.recipe.ingredient import Probe
 
-__all__ = ["check_axis", "check_outputs"]
+__all__ = ["check_axis", "check_outputs", "found_axis"]
 
 
 def check_outputs(student: Any, teacher: Any, who: str, setting: str = "teacher") -> None:
@@ -38,6 +40,18 @@ def check_outputs(student: Any, teacher: Any, who: str, setting: str = "teacher"
             f"for example `{who}({setting}=distill.Original())`."
         )
         raise RecipeError(msg)
+
+
+def found_axis(probe: Probe, axis: int | None, who: str) -> int | None:
+    """The dimension of the student's outputs that holds the classes: as given, or as the targets say; None without such.
+
+    Raises:
+        RecipeError: it is the batch, or none of the outputs'.
+
+    """
+    found = class_axis(probe.outputs, probe.target) if axis is None else axis
+    check_axis(probe.outputs, found, who)
+    return found
 
 
 def check_axis(outputs: torch.Tensor, axis: int | None, who: str) -> None:

@@ -12,7 +12,7 @@ from paredown.distill.generator import Generator
 from paredown.distill.lesson import Lesson, Teaching
 from paredown.distill.logits import softened
 from paredown.distill.original import Ensemble, Original, Teacher
-from paredown.distill.settings import above_zero, at_least_zero
+from paredown.distill.settings import above_zero, at_least_zero, batch_size
 from paredown.distill.statistics import Familiar
 from paredown.distill.teaching import module_of, teach
 from paredown.errors import RecipeError
@@ -74,12 +74,7 @@ class Generated(Ingredient):
     def __post_init__(self) -> None:
         above_zero(self, "temperature", "deviation", "noise", "lr")
         at_least_zero(self, "weight", "task", "one_hot", "balance", "familiar", "adversarial")
-        if self.batch_size is not None and self.batch_size < 2:
-            msg = (
-                f"distill.Generated(batch_size={self.batch_size}) was given. It is 2 or more: batch norms need several. "
-                "Leave it out for as many as the training's batch has."
-            )
-            raise RecipeError(msg)
+        batch_size(self, 2, ": batch norms need several")
 
     def start(self, context: TrainContext) -> Hook:
         """Build the generator and try teacher and student.

@@ -7,16 +7,15 @@ from typing import ClassVar
 import torch
 from torch.nn import functional
 
-from paredown.distill.agree import check_axis, check_outputs
+from paredown.distill.agree import check_outputs, found_axis
 from paredown.distill.lesson import Teaching
 from paredown.distill.original import Original, Teacher
 from paredown.distill.standardize import standardized
 from paredown.distill.teaching import teach
 from paredown.errors import RecipeError
-from paredown.recipe.classes import class_axis
 from paredown.recipe.ingredient import Hook, Ingredient, Step, TrainContext
 
-__all__ = ["Logits"]
+__all__ = ["Logits", "apart", "softened"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,8 +71,7 @@ class Logits(Ingredient):
         teaching = teach(self.teacher, context)
         probe = context.probe()
         check_outputs(probe.outputs, teaching.see(probe.inputs).outputs, "distill.Logits")
-        axis = class_axis(probe.outputs, probe.target) if self.axis is None else self.axis
-        check_axis(probe.outputs, axis, "distill.Logits")
+        axis = found_axis(probe, self.axis, "distill.Logits")
         if self.standardize and axis is None:
             msg = (
                 "distill.Logits(standardize=True) was given, and the targets of this task are no class indices for "
@@ -105,6 +103,13 @@ class _LogitsHook(Hook):
             counted = target >= 0  # negative classes are places to ignore, such as padding
             return self._settings.alpha * (divergence * counted).sum() / counted.sum().clamp_min(1)
         return self._settings.alpha * divergence.mean()
+
+
+def apart(student: torch.Tensor, teacher: torch.Tensor, temperature: float, axis: int | None) -> torch.Tensor:
+    """The mean of `softened` over all positions; of squares where outputs have no classes."""
+    if axis is None:
+        return functional.mse_loss(student, teacher)
+    return softened(student, teacher, temperature, axis).mean()
 
 
 def softened(student: torch.Tensor, teacher: torch.Tensor, temperature: float, axis: int) -> torch.Tensor:

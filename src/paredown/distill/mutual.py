@@ -7,17 +7,15 @@ from typing import ClassVar
 
 import torch
 from torch import nn
-from torch.nn import functional
 
-from paredown.distill.agree import check_axis, check_outputs
-from paredown.distill.logits import softened
+from paredown.distill.agree import check_outputs, found_axis
+from paredown.distill.logits import apart
 from paredown.distill.original import Cached, Ensemble, Original, Teacher
 from paredown.distill.settings import above_zero, at_least_zero
 from paredown.distill.teaching import module_of
 from paredown.errors import RecipeError
 from paredown.graph.network import Network
 from paredown.recipe import batch
-from paredown.recipe.classes import class_axis
 from paredown.recipe.ingredient import Hook, Ingredient, Probe, Step, TrainContext, label
 from paredown.recipe.layout import Layout
 
@@ -79,9 +77,7 @@ class Mutual(Ingredient):
         """
         probe = context.probe()
         peers = nn.ModuleList([self._peer(peer, probe, context) for peer in self.peers])
-        axis = class_axis(probe.outputs, probe.target) if self.axis is None else self.axis
-        check_axis(probe.outputs, axis, label(self))
-        return _MutualHook(self, peers, axis, context)
+        return _MutualHook(self, peers, found_axis(probe, self.axis, label(self)), context)
 
     def _peer(self, given: Teacher, probe: Probe, context: TrainContext) -> nn.Module:
         peer = copy.deepcopy(module_of(given, context)).to(context.device).eval().requires_grad_()
@@ -121,6 +117,4 @@ class _MutualHook(Hook):
         return torch.stack([self._between(*pair) for pair in pairs]).sum() / (len(outputs) - 1)
 
     def _between(self, learner: torch.Tensor, teacher: torch.Tensor) -> torch.Tensor:
-        if self._axis is None:
-            return functional.mse_loss(learner, teacher)
-        return softened(learner, teacher, self._settings.temperature, self._axis).mean()
+        return apart(learner, teacher, self._settings.temperature, self._axis)

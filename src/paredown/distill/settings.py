@@ -6,7 +6,7 @@ from typing import Any
 from paredown.errors import RecipeError
 from paredown.recipe.ingredient import label
 
-__all__ = ["above_zero", "at_least_zero", "share"]
+__all__ = ["above_zero", "at_least_zero", "batch_size", "share"]
 
 
 def above_zero(settings: Any, *names: str) -> None:
@@ -31,6 +31,22 @@ def at_least_zero(settings: Any, *names: str) -> None:
     for name in names:
         if not (getattr(settings, name) >= 0 and math.isfinite(getattr(settings, name))):
             raise RecipeError(_message(settings, name, "a finite number, 0 or more"))
+
+
+def batch_size(settings: Any, least: int, why: str = "") -> None:
+    """Refuse a batch size that is neither None nor `least` or more.
+
+    Raises:
+        RecipeError: it is not.
+
+    """
+    size = settings.batch_size
+    if size is not None and size < least:
+        msg = (
+            f"{label(settings)}(batch_size={size}) was given. It is {least} or more{why}. "
+            "Leave it out for as many as the training's batch has."
+        )
+        raise RecipeError(msg)
 
 
 def share(settings: Any, name: str) -> None:

@@ -7,19 +7,17 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from torch.nn import functional
 
 from paredown.data import Split
-from paredown.distill.agree import check_axis, check_outputs
+from paredown.distill.agree import check_outputs, found_axis
 from paredown.distill.lesson import Teaching
-from paredown.distill.logits import softened
+from paredown.distill.logits import apart
 from paredown.distill.original import Original, Teacher
-from paredown.distill.settings import above_zero, at_least_zero
+from paredown.distill.settings import above_zero, at_least_zero, batch_size
 from paredown.distill.teaching import teach
 from paredown.errors import RecipeError
 from paredown.graph.structure import flatten
 from paredown.recipe import batch
-from paredown.recipe.classes import class_axis
 from paredown.recipe.ingredient import Hook, Ingredient, Step, TrainContext
 from paredown.recipe.randomness import derive
 
@@ -62,12 +60,7 @@ class Unlabelled(Ingredient):
     def __post_init__(self) -> None:
         above_zero(self, "temperature")
         at_least_zero(self, "weight", "task")
-        if self.batch_size is not None and self.batch_size < 1:
-            msg = (
-                f"distill.Unlabelled(batch_size={self.batch_size}) was given. It is 1 or more. "
-                "Leave it out for as many as the training's batch has."
-            )
-            raise RecipeError(msg)
+        batch_size(self, 1)
 
     def start(self, context: TrainContext) -> Hook:
         """Read the inputs and try teacher and student on two of them.
@@ -82,8 +75,7 @@ class Unlabelled(Ingredient):
         _check_inputs(next(split.batches(2, limit=2))[0], probe.inputs)
         teaching = teach(self.teacher, context)
         check_outputs(probe.outputs, teaching.see(probe.inputs).outputs, "distill.Unlabelled")
-        axis = class_axis(probe.outputs, probe.target) if self.axis is None else self.axis
-        check_axis(probe.outputs, axis, "distill.Unlabelled")
+        axis = found_axis(probe, self.axis, "distill.Unlabelled")
         return _UnlabelledHook(self, split, teaching, axis, context)
 
 
@@ -129,9 +121,7 @@ class _UnlabelledHook(Hook):
             self._last = step.number, next(self._drawn)
         inputs = self._last[1]
         student, teacher = step.forward(inputs).float(), self._teaching.see(inputs).outputs.float()
-        if self._axis is None:
-            return self._settings.weight * functional.mse_loss(student, teacher)
-        return self._settings.weight * softened(student, teacher, self._settings.temperature, self._axis).mean()
+        return self._settings.weight * apart(student, teacher, self._settings.temperature, self._axis)
 
     def _batches(self, seed: int) -> Iterator[Any]:
         """Full batches in a new order every time around, without end."""

@@ -5,7 +5,6 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from paredown.data import WorkData
 from paredown.errors import RecipeError
 from paredown.graph.bypass import bypass, remove
 from paredown.graph.network import Network
@@ -106,15 +105,8 @@ class _Trial:
     """Takes the loss of a network without some blocks."""
 
     def __init__(self, network: Network, evidence: Evidence, examples: int) -> None:
-        work = evidence.work
         self.network = network
-        self.some = Evidence(
-            WorkData(work.train, work.calibrate, work.select.take(examples, evidence.seed)),
-            evidence.objective,
-            evidence.capabilities,
-            seed=evidence.seed,
-            device=evidence.device,
-        )
+        self.some = evidence.sampled(examples)
         self.batches = list(evidence.calibration(examples, network))
 
     def loss(self, dropped: Sequence[Block]) -> float:

@@ -3,7 +3,6 @@
 import dataclasses
 import math
 
-from paredown.data import WorkData
 from paredown.errors import RecipeError
 from paredown.graph.axes import Group
 from paredown.graph.cut import cut
@@ -11,7 +10,6 @@ from paredown.graph.network import Network
 from paredown.graph.statistics import reestimate, write_statistics
 from paredown.prune.allocation import Ranking, Sharing, share, unreachable
 from paredown.prune.importance import best
-from paredown.recipe.evidence import Evidence
 from paredown.recipe.knapsack import knapsack
 
 __all__ = ["Sensitivity"]
@@ -83,16 +81,8 @@ class _Trial:
     """Takes the loss of a network with one group cut."""
 
     def __init__(self, ranking: Ranking, examples: int) -> None:
-        evidence, work = ranking.evidence, ranking.evidence.work
-        select = work.select.take(examples, evidence.seed)
-        self.some = Evidence(
-            WorkData(work.train, work.calibrate, select),
-            evidence.objective,
-            evidence.capabilities,
-            seed=evidence.seed,
-            device=evidence.device,
-        )
-        self.batches = list(evidence.calibration(examples, ranking.network))
+        self.some = ranking.evidence.sampled(examples)
+        self.batches = list(ranking.evidence.calibration(examples, ranking.network))
         self.ranking = ranking
         self.whole = self.some.loss(ranking.network)
 

@@ -1,6 +1,7 @@
 """What is known about a network from data: computed when asked for, once per network."""
 
 import copy
+import dataclasses
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -116,6 +117,16 @@ class Evidence:
         twin = copy.copy(self)
         twin.stopwatch = stopwatch
         return twin
+
+    def sampled(self, examples: int) -> "Evidence":
+        """Evidence on so many examples of select, every class with its share, for searches that ask often.
+
+        Raises:
+            RecipeError: this is evidence without data.
+
+        """
+        some = dataclasses.replace(self.work, select=self.work.select.take(examples, self.seed))
+        return Evidence(some, self.objective, self.capabilities, seed=self.seed, device=self.device)
 
     def milliseconds(self, networks: Sequence[Network], inputs: Sequence[Sequence[torch.Tensor]]) -> tuple[float, ...]:
         """How long one inference of each network takes on the target, timed against each other.

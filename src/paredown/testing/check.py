@@ -1,11 +1,10 @@
 """Contract checks as named calls, and what they look at: states before and after."""
 
-import contextlib
 import dataclasses
 import hashlib
 import json
 import random
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,7 @@ from torch import nn
 from paredown import codec
 from paredown.graph.network import Network
 
-__all__ = ["Check", "check_settings", "of_model", "of_network", "of_world", "require", "seeded", "unchanged"]
+__all__ = ["Check", "check_settings", "of_model", "of_network", "of_world", "require", "unchanged"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,21 +47,6 @@ def require(condition: object, message: str) -> None:
     """Raise `AssertionError` with the message unless the condition holds, also under ``python -O``."""
     if not condition:
         raise AssertionError(message)
-
-
-@contextlib.contextmanager
-def seeded(seed: int) -> Iterator[None]:
-    """Global random numbers from a seed of our own, and as they were afterwards."""
-    of_numpy, of_python = np.random.get_state(), random.getstate()  # noqa: NPY002 (the global generator is the point)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        np.random.seed(seed)  # noqa: NPY002
-        random.seed(seed)
-        try:
-            yield
-        finally:
-            np.random.set_state(of_numpy)  # noqa: NPY002
-            random.setstate(of_python)
 
 
 def of_world() -> dict[str, str]:

@@ -11,8 +11,9 @@ import torch
 from paredown.graph.network import Network
 from paredown.graph.structure import flatten
 from paredown.recipe import AdamW, Hook, Ingredient, Train, TrainContext, TrainResult
+from paredown.recipe.randomness import isolated
 from paredown.testing.bench import Bench, small_bench
-from paredown.testing.check import Check, check_settings, of_model, of_network, of_world, seeded, unchanged
+from paredown.testing.check import Check, check_settings, of_model, of_network, of_world, unchanged
 from paredown.testing.subject import Subject, checks
 
 __all__ = ["ingredient_checks"]
@@ -35,7 +36,7 @@ def ingredient_checks(ingredient: Ingredient, bench: Callable[[], Bench] = small
 def _train(subject: Subject[Ingredient], seed: int, *others: Ingredient) -> TrainResult:
     """One short training on the bench, whatever the global random numbers are."""
     settings = dataclasses.replace(_SHORT, using=(*others, subject.thing))
-    with seeded(seed):
+    with isolated(seed):
         return settings.fit(subject.bench.network, subject.bench.evidence())
 
 
@@ -118,7 +119,7 @@ def _examine(subject: Subject[Ingredient], hook: Hook) -> None:
     kept = [tensor.clone() for tensor in flatten((inputs, target))[0]]
     changed = []
     for seed in (3, 4):
-        with seeded(seed):
+        with isolated(seed):
             out = hook.batch(inputs, ((1.0, target),), torch.Generator().manual_seed(0))
         changed.append(flatten(out)[0])
         same = all(torch.equal(a, b) for a, b in zip(kept, flatten((inputs, target))[0], strict=True))
@@ -154,7 +155,7 @@ def _takes_several_targets(subject: Subject[Ingredient]) -> None:
 
 def _trains_in_mixed_precision(subject: Subject[Ingredient]) -> None:
     settings = dataclasses.replace(_SHORT, using=(subject.thing,), precision="bf16-mixed")
-    with seeded(6):
+    with isolated(6):
         result = settings.fit(subject.bench.network, subject.bench.evidence())
     subject.require(
         all(bool(t.isfinite().all()) for t in result.network.state_dict().values()), "mixed precision gives NaN"

@@ -13,8 +13,9 @@ from paredown.graph.dynamic import is_dynamic
 from paredown.graph.network import Network
 from paredown.graph.shapes import propagate
 from paredown.recipe import Plan, Transform
+from paredown.recipe.randomness import isolated
 from paredown.testing.bench import Bench, small_bench
-from paredown.testing.check import Check, check_settings, of_model, of_network, of_world, seeded, unchanged
+from paredown.testing.check import Check, check_settings, of_model, of_network, of_world, unchanged
 from paredown.testing.subject import Subject, checks
 
 __all__ = ["transform_checks"]
@@ -39,7 +40,7 @@ def transform_checks(transform: Transform, bench: Callable[[], Bench] = small_be
 
 def _plan(subject: Subject[Transform]) -> Plan:
     def make() -> Plan:
-        with seeded(1):
+        with isolated(1):
             return subject.thing.plan(subject.bench.network, subject.bench.evidence())
 
     return subject.once("plan", make)
@@ -47,7 +48,7 @@ def _plan(subject: Subject[Transform]) -> Plan:
 
 def _child(subject: Subject[Transform]) -> Network:
     def make() -> Network:
-        with seeded(1):
+        with isolated(1):
             return subject.thing.apply(subject.bench.network, _plan(subject))
 
     return subject.once("child", make)
@@ -83,7 +84,7 @@ def _plan_is_json(subject: Subject[Transform]) -> None:
 def _plan_is_repeatable(subject: Subject[Transform]) -> None:
     bench = subject.bench
     for seed in (2, 3):
-        with seeded(seed):
+        with isolated(seed):
             again = subject.thing.plan(bench.network.copy(), bench.evidence())
         subject.require(
             again.fingerprint() == _plan(subject).fingerprint(),
@@ -93,7 +94,7 @@ def _plan_is_repeatable(subject: Subject[Transform]) -> None:
 
 def _plan_does_not_depend_on_the_mode(subject: Subject[Transform]) -> None:
     training = subject.bench.network.copy().train()
-    with seeded(4):
+    with isolated(4):
         again = subject.thing.plan(training, subject.bench.evidence())
     subject.require(training.training, "planning left a network in train mode in eval mode")
     subject.require(
@@ -130,7 +131,7 @@ def _plan_replays(subject: Subject[Transform]) -> None:
         {name: tensor.clone() for name, tensor in plan.tensors.items()},
     )
     for seed, replayed in ((5, plan), (6, stored)):
-        with seeded(seed):
+        with isolated(seed):
             again = subject.thing.apply(subject.bench.network.copy(), replayed)
         subject.require(
             again.fingerprint() == _child(subject).fingerprint(),
@@ -198,7 +199,7 @@ def _trains(subject: Subject[Transform]) -> None:
     student = _child(subject).copy().train()
     objective = subject.bench.evidence().objective
     inputs, target = next(subject.bench.evidence().work.train.batches(limit=16))
-    with seeded(7):
+    with isolated(7):
         loss = objective.loss_of(student(inputs), target)
         torch.autograd.backward(loss)
     subject.require(bool(loss.isfinite()), "the loss of the new network is not finite in train mode")
@@ -234,7 +235,7 @@ def _saves(subject: Subject[Transform]) -> None:
 
 
 def _on_is_plan_and_apply(subject: Subject[Transform]) -> None:
-    with seeded(8):
+    with isolated(8):
         at_once = subject.thing.on(subject.bench.network, subject.bench.evidence())
     subject.require(at_once.fingerprint() == _child(subject).fingerprint(), ".on(...) differs from plan and apply")
 
