@@ -40,11 +40,12 @@ def spectrograms(audio: Tensor) -> Tensor:
 
 def read(data: Path) -> tuple[Tensor, Tensor, Tensor]:
     """Spectrograms, digits, and which of them the official split tests on."""
-    stored = np.load(data / NEEDED[0])
-    offsets = stored["offsets"]
+    with np.load(data / NEEDED[0]) as file:
+        stored = dict(file)  # an archive is unpacked at every look
+    audio, offsets = stored["audio"], stored["offsets"]
     sounds = np.zeros((len(offsets) - 1, SAMPLES), np.float32)
     for row, start, end in zip(sounds, offsets[:-1], offsets[1:], strict=True):
-        sound = stored["audio"][start : min(end, start + SAMPLES)] / 32768
+        sound = audio[start : min(end, start + SAMPLES)] / 32768
         row[: len(sound)] = sound / (np.abs(sound).max() + 1e-6)
     digits, test = torch.tensor(stored["label"]).long(), torch.tensor(stored["is_test"]).bool()
     return spectrograms(torch.from_numpy(sounds)), digits, test

@@ -1,6 +1,5 @@
 """The benchmark of post-training quantizers, on a network of no one, and without peers."""
 
-
 import pytest
 import torch
 from benchmarks.checkpoints import silero
