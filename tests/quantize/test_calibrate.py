@@ -43,6 +43,23 @@ def test_the_usual_settings_are_no_worse_than_int8_alone(bench):
     assert evidence.loss(found) <= evidence.loss(Int8().on(bench.network, evidence))
 
 
+def test_all_settings_see_the_calibration_data_in_one_pass(bench, monkeypatch):
+    evidence = bench.evidence()
+    passes = []
+    observe = type(evidence).observe
+
+    def counted(self, network, observers):
+        passes.append(len(observers))
+        observe(self, network, observers)
+
+    monkeypatch.setattr(type(evidence), "observe", counted)
+    plan = Calibrate().plan(bench.network, evidence)
+    assert len(plan.decisions["compared"]) == 7
+    assert len(passes) == 1
+    Calibrate(of=[Int8(skip=("head",)), Int8(Mse())]).plan(bench.network, evidence)
+    assert 1 <= len(passes[1:]) <= 2  # what was skipped at first is seen later
+
+
 def test_a_deadline_ends_the_trying(bench):
     evidence = bench.evidence()
     plan = Calibrate().plan(bench.network, evidence.within(evidence.progress, time.monotonic() - 1.0))

@@ -9,6 +9,7 @@ from paredown.graph.network import Network
 from paredown.quantize.entropy import Entropy
 from paredown.quantize.int8 import Int8
 from paredown.quantize.mse import Mse
+from paredown.quantize.observed import Observed
 from paredown.quantize.percentile import Percentile
 from paredown.recipe.plan import Plan
 from paredown.recipe.title import title
@@ -35,7 +36,7 @@ class Calibrate(Transform):
     """Try several `Int8` settings and keep the one with the least loss on the select split.
 
     No way of choosing ranges is best for every network, and the wrong one can cost most of the accuracy; so they are
-    tried, each on the calibration split, and compared by the task's loss, which tells more apart than a score. Of equal
+    tried, all of them in one pass over the calibration split, and compared by the task's loss, which tells more apart than a score. Of equal
     ones the first is kept. A deadline ends the trying after one or more.
 
     Attributes:
@@ -71,13 +72,14 @@ class Calibrate(Transform):
             RecipeError: as `Int8.plan`.
 
         """
+        observed = Observed(step.activations for step in self.of)
         plans: list[Plan] = []
         losses: list[float] = []
         for step in self.of:
             if plans and evidence.over():
                 break
             evidence.progress.update(f"trying {title(step)}", len(plans), len(self.of))
-            plans.append(step.plan(network, evidence))
+            plans.append(step.planned(network, evidence, observed))
             losses.append(evidence.loss(step.apply(network, plans[-1]), self.examples))
         chosen = min(range(len(losses)), key=losses.__getitem__)
         found = plans[chosen]

@@ -39,7 +39,7 @@ class Histogram:
 
     def _place(self, values: torch.Tensor) -> torch.Tensor:
         width = (self.high - self.low) / self._bins or 1.0
-        return ((values - self.low) / width).long().clamp(0, self._bins - 1)
+        return (values - self.low).mul_(1.0 / width).int().clamp_(0, self._bins - 1)
 
     def quantile(self, share: float) -> float:
         """The value below which a share of the counts lies."""

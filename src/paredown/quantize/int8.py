@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import torch
@@ -15,8 +15,9 @@ from paredown.graph.formats import INT8, UINT8, IntFormat
 from paredown.graph.network import Network
 from paredown.quantize.activation import drop_upper_clip, split_gates
 from paredown.quantize.minmax import MinMax
+from paredown.quantize.observed import Observed
 from paredown.quantize.placement import Placement, Point, Weight, place
-from paredown.quantize.range import Collector, Range, WeightRange, grid, next_power_of_two
+from paredown.quantize.range import Range, WeightRange, grid, next_power_of_two
 from paredown.quantize.refinement import Refinement
 from paredown.quantize.refining import (
     check_weight_bits,
@@ -82,15 +83,15 @@ class Int8(Transform):
                 or constant on the calibration data, or there is no calibration data.
 
         """
-        return self.planned(network, evidence, {})
+        return self.planned(network, evidence, Observed([self.activations]))
 
-    def planned(self, network: Network, evidence: "Evidence", ends: dict[str, tuple[float, float]]) -> Plan:
-        """As `plan`, for several plans of one network that differ in `skip`: no value is observed twice.
+    def planned(self, network: Network, evidence: "Evidence", observed: Observed) -> Plan:
+        """As `plan`, for several plans of one network: no value is observed twice.
 
         Args:
             network: left bit-identical.
             evidence: the calibration data.
-            ends: of the ranges of nodes that were observed before, by name; new ones are added.
+            observed: what was seen for the other plans; what is new is added.
 
         """
         refuse_quantized(network, "Int8")
@@ -103,7 +104,7 @@ class Int8(Transform):
             raise RecipeError(_nothing(capabilities, self.skip))
         form = INT8 if capabilities.int8_symmetric_activations else UINT8
         weights = IntFormat(_bits(self, capabilities), signed=True)
-        tensors = self._activation_grids(folded, evidence, places, form, ends)
+        tensors = self._activation_grids(folded, evidence, places, form, observed)
         for weight in places.weights:
             tensors |= self._weight_grid(folded, weight, places, tensors, weights)
         nodes = len({user for weight in places.weights for user in weight.users})
@@ -174,14 +175,9 @@ class Int8(Transform):
         evidence: "Evidence",
         places: Placement,
         form: IntFormat,
-        known: dict[str, tuple[float, float]],
+        observed: Observed,
     ) -> dict[str, torch.Tensor]:
-        symmetric = form.signed
-        new = [point.node for point in places.points if point.node not in known]
-        collectors = {name: self.activations.collector(form, symmetric=symmetric) for name in new}
-        if collectors:
-            evidence.observe(folded, {name: _guarded(name, collector) for name, collector in collectors.items()})
-        known |= {name: collector.ends() for name, collector in collectors.items()}
+        known = observed.ends(self.activations, [point.node for point in places.points], folded, evidence, form)
         ends: dict[str, tuple[float, float]] = {}
         for point in places.points:
             low, high = known[point.node]
@@ -192,7 +188,7 @@ class Int8(Transform):
         tensors = {}
         for name, (low, high) in ends.items():
             scale, zero_point = grid(
-                torch.tensor(low), torch.tensor(high), form, symmetric=symmetric, power_of_two=self.power_of_two
+                torch.tensor(low), torch.tensor(high), form, symmetric=form.signed, power_of_two=self.power_of_two
             )
             tensors[f"{name}.scale"], tensors[f"{name}.zero_point"] = scale, zero_point
         return tensors
@@ -213,19 +209,6 @@ class Int8(Transform):
 
 def _bits(step: Int8, capabilities: Capabilities) -> int:
     return min(step.weight_bits, capabilities.int8_weight_bits)
-
-
-def _guarded(name: str, collector: Collector) -> Callable[[torch.Tensor], None]:
-    def observe(values: torch.Tensor) -> None:
-        if not values.isfinite().all():
-            msg = (
-                f"The value of node {name!r} is not finite on the calibration data, so it has no range. "
-                "Look for NaN or infinity in the data (`task.check()` finds them) and in the model's weights."
-            )
-            raise RecipeError(msg)
-        collector.add(values.detach())
-
-    return observe
 
 
 def _check_target(capabilities: Capabilities) -> None:

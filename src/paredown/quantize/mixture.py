@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from paredown.graph.network import Network, module_path
 from paredown.quantize.int8 import Int8
+from paredown.quantize.observed import Observed
 from paredown.recipe.plan import Plan
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ class Trials:
 
     def __init__(self, network: Network, step: Int8, evidence: "Evidence", examples: int | None) -> None:
         self._network, self._step, self._evidence, self._examples = network, step, evidence, examples
-        self._ends: dict[str, tuple[float, float]] = {}
+        self._observed = Observed([step.activations])
         self._known: dict[frozenset[str], Mixture] = {}
         self._times: dict[frozenset[str], float] = {}
         self._losses: dict[frozenset[str], float] = {}
@@ -124,7 +125,7 @@ class Trials:
     def _make(self, names: frozenset[str], nodes: Sequence[str]) -> Mixture:
         if names not in self._known:
             step = dataclasses.replace(self._step, skip=(*self._step.skip, *nodes))
-            plan = step.planned(self._network, self._evidence, self._ends)
+            plan = step.planned(self._network, self._evidence, self._observed)
             self._known[names] = Mixture(names, plan, step.apply(self._network, plan))
         return self._known[names]
 

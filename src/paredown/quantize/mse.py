@@ -6,8 +6,9 @@ import torch
 
 from paredown.errors import RecipeError
 from paredown.graph.formats import IntFormat
+from paredown.quantize.counted import Counted
 from paredown.quantize.histogram import Histogram
-from paredown.quantize.range import Collector, Range, grid
+from paredown.quantize.range import grid
 
 __all__ = ["Mse"]
 
@@ -16,7 +17,7 @@ _ROUNDS = 2
 
 
 @dataclasses.dataclass(frozen=True)
-class Mse(Range):
+class Mse(Counted):
     """Shrink the range until the mean error of the rounded values is least (Choukroun et al., ICCVW 2019).
 
     Attributes:
@@ -31,37 +32,24 @@ class Mse(Range):
             msg = f"Mse(exponent={self.exponent}) was given; it lies above 0 and up to 8. Type Mse() for squares."
             raise RecipeError(msg)
 
-    def collector(self, form: IntFormat, *, symmetric: bool) -> Collector:
-        """Count values in a histogram and search on it."""
-        return _Least(form, self.exponent, symmetric=symmetric)
-
-    def rows(self, values: torch.Tensor, form: IntFormat, *, symmetric: bool) -> tuple[torch.Tensor, torch.Tensor]:
-        """Search for each row on its own values."""
-        low, high = (end.double() for end in values.aminmax(dim=1))
-        return _search(values.double(), None, low, high, form, self.exponent, symmetric=symmetric)
-
-
-class _Least(Collector):
-    def __init__(self, form: IntFormat, exponent: float, *, symmetric: bool) -> None:
-        self._form, self._exponent, self._symmetric = form, exponent, symmetric
-        self._histogram = Histogram()
-
-    def add(self, values: torch.Tensor) -> None:
-        self._histogram.add(values)
-
-    def ends(self) -> tuple[float, float]:
-        seen = self._histogram
+    def search(self, seen: Histogram, form: IntFormat, *, symmetric: bool) -> tuple[float, float]:
+        """Search on what was counted."""
         used = seen.counts > 0
         low, high = _search(
             seen.centres[used][None],
             seen.counts[used][None],
             torch.tensor([seen.low], dtype=torch.float64),
             torch.tensor([seen.high], dtype=torch.float64),
-            self._form,
-            self._exponent,
-            symmetric=self._symmetric,
+            form,
+            self.exponent,
+            symmetric=symmetric,
         )
         return float(low), float(high)
+
+    def rows(self, values: torch.Tensor, form: IntFormat, *, symmetric: bool) -> tuple[torch.Tensor, torch.Tensor]:
+        """Search for each row on its own values."""
+        low, high = (end.double() for end in values.aminmax(dim=1))
+        return _search(values.double(), None, low, high, form, self.exponent, symmetric=symmetric)
 
 
 def _search(  # noqa: PLR0913, PLR0917 (one search over rows, with or without weights)
