@@ -237,7 +237,10 @@ def test_slimming_needs_batch_norms(start, made):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: GroupLasso(strength=0), r"regularize.GroupLasso\(strength=0\) was given. It is a number above 0"),
+        (
+            lambda: GroupLasso(strength=0),
+            r"regularize.GroupLasso\(strength=0\) was given. It is a finite number above 0",
+        ),
         (lambda: NetworkSlimming(strength=-1), r"regularize.NetworkSlimming\(strength=-1\) was given"),
         (lambda: Hoyer(strength=float("inf")), r"regularize.Hoyer\(strength=inf\) was given"),
         (lambda: GReg(keep=1.0), r"regularize.GReg\(keep=1.0\) was given. It is a share above 0 and below 1"),

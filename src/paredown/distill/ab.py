@@ -7,7 +7,7 @@ import torch
 from torch.nn import functional
 
 from paredown.distill.feature_loss import FeatureLoss
-from paredown.distill.settings import above_zero
+from paredown.recipe.settings import above_zero
 
 __all__ = ["AB"]
 

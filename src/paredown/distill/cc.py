@@ -8,8 +8,7 @@ import torch
 from torch.nn import functional
 
 from paredown.distill.feature_loss import FeatureLoss, flat
-from paredown.distill.settings import above_zero
-from paredown.errors import RecipeError
+from paredown.recipe.settings import above_zero, require
 
 __all__ = ["CC"]
 
@@ -34,9 +33,7 @@ class CC(FeatureLoss):
 
     def __post_init__(self) -> None:
         above_zero(self, "gamma")
-        if self.order < 1:
-            msg = f"distill.CC(order={self.order}) was given. It is 1 or more. Write `distill.CC(order=2)`."
-            raise RecipeError(msg)
+        require(self.order >= 1, self, "order", "1 or more")
 
     def __call__(self, student: torch.Tensor, teacher: torch.Tensor) -> torch.Tensor:
         """See `FeatureLoss.__call__`."""

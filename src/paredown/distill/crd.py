@@ -10,10 +10,10 @@ from torch.nn import functional
 
 from paredown.distill.original import Original, Teacher
 from paredown.distill.pairs import Pairs
-from paredown.distill.settings import above_zero, at_least_zero
 from paredown.errors import RecipeError
 from paredown.recipe.ingredient import Hook, Ingredient, Step, TrainContext
 from paredown.recipe.randomness import isolated
+from paredown.recipe.settings import above_zero, at_least_zero, require
 
 __all__ = ["CRD"]
 
@@ -54,10 +54,8 @@ class CRD(Ingredient):
 
     def __post_init__(self) -> None:
         above_zero(self, "size", "negatives", "temperature")
-        at_least_zero(self, "weight", "momentum")
-        if self.momentum >= 1:
-            msg = f"distill.CRD(momentum={self.momentum}) was given. It is below 1. Write `distill.CRD(momentum=0.5)`."
-            raise RecipeError(msg)
+        at_least_zero(self, "weight")
+        require(0 <= self.momentum < 1, self, "momentum", "a share that is kept, from 0 to below 1")
 
     def start(self, context: TrainContext) -> Hook:
         """Tap student and teacher, and fill the memories with random vectors.

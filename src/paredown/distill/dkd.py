@@ -7,7 +7,7 @@ import torch
 from torch.nn import functional
 
 from paredown.distill.output_loss import OutputLoss
-from paredown.distill.settings import above_zero, at_least_zero
+from paredown.recipe.settings import above_zero, at_least_zero
 
 __all__ = ["DKD"]
 

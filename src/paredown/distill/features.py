@@ -13,10 +13,10 @@ from paredown.distill.fitnets import FitNets
 from paredown.distill.original import Original, Teacher
 from paredown.distill.pairs import Pair, Pairs, paths
 from paredown.distill.projector import Projector
-from paredown.distill.settings import at_least_zero
 from paredown.errors import RecipeError
 from paredown.recipe.ingredient import Hook, Ingredient, Step, TrainContext, label
 from paredown.recipe.randomness import isolated
+from paredown.recipe.settings import at_least_zero
 
 __all__ = ["Features"]
 

@@ -12,13 +12,13 @@ from paredown.distill.generator import Generator
 from paredown.distill.lesson import Lesson, Teaching
 from paredown.distill.logits import softened
 from paredown.distill.original import Ensemble, Original, Teacher
-from paredown.distill.settings import above_zero, at_least_zero, batch_size
 from paredown.distill.statistics import Familiar
 from paredown.distill.teaching import module_of, teach
 from paredown.errors import RecipeError
 from paredown.recipe import batch
 from paredown.recipe.ingredient import Hook, Ingredient, Step, TrainContext
 from paredown.recipe.randomness import derive, isolated
+from paredown.recipe.settings import above_zero, at_least_zero, require
 
 __all__ = ["Generated"]
 
@@ -74,7 +74,9 @@ class Generated(Ingredient):
     def __post_init__(self) -> None:
         above_zero(self, "temperature", "deviation", "noise", "lr")
         at_least_zero(self, "weight", "task", "one_hot", "balance", "familiar", "adversarial")
-        batch_size(self, 2, ": batch norms need several")
+        instead = "Leave it out for as many as the training's batch has."
+        fits = self.batch_size is None or self.batch_size >= 2
+        require(fits, self, "batch_size", "2 or more: batch norms need several", instead)
 
     def start(self, context: TrainContext) -> Hook:
         """Build the generator and try teacher and student.

@@ -1,7 +1,6 @@
 """Knowledge distillation from a teacher's outputs."""
 
 import dataclasses
-import math
 from typing import ClassVar
 
 import torch
@@ -14,6 +13,7 @@ from paredown.distill.standardize import standardized
 from paredown.distill.teaching import teach
 from paredown.errors import RecipeError
 from paredown.recipe.ingredient import Hook, Ingredient, Step, TrainContext
+from paredown.recipe.settings import above_zero, require
 
 __all__ = ["Logits", "apart", "softened"]
 
@@ -47,18 +47,8 @@ class Logits(Ingredient):
     standardize: bool = False
 
     def __post_init__(self) -> None:
-        if not (self.temperature > 0 and math.isfinite(self.temperature)):
-            msg = (
-                f"distill.Logits(temperature={self.temperature}) was given. A temperature is above 0. "
-                "Write `distill.Logits(temperature=4.0)`."
-            )
-            raise RecipeError(msg)
-        if not 0.0 <= self.alpha <= 1.0:
-            msg = (
-                f"distill.Logits(alpha={self.alpha}) was given. It is the share of the teacher in the loss, from 0 to 1. "
-                "Write `distill.Logits(alpha=0.9)`."
-            )
-            raise RecipeError(msg)
+        above_zero(self, "temperature")
+        require(0.0 <= self.alpha <= 1.0, self, "alpha", "the share of the teacher in the loss, from 0 to 1")
 
     def start(self, context: TrainContext) -> Hook:
         """Copy the teacher and compare its outputs with the student's on two examples.

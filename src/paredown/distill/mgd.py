@@ -9,7 +9,7 @@ from torch.nn import functional
 
 from paredown.distill.feature_loss import LearnedFeatureLoss
 from paredown.distill.projector import Projector
-from paredown.distill.settings import share
+from paredown.recipe.settings import share
 
 __all__ = ["MGD"]
 

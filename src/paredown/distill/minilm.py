@@ -9,8 +9,7 @@ from torch.nn import functional
 
 from paredown.distill.feature_loss import FeatureLoss
 from paredown.distill.relations import heads_of
-from paredown.distill.settings import above_zero
-from paredown.errors import RecipeError
+from paredown.recipe.settings import above_zero, require
 
 __all__ = ["MiniLM"]
 
@@ -43,9 +42,7 @@ class MiniLM(FeatureLoss):
 
     def __post_init__(self) -> None:
         above_zero(self, "heads")
-        if self.version not in {1, 2}:
-            msg = f"distill.MiniLM(version={self.version}) was given. It is 1 or 2. Write `distill.MiniLM(version=2)`."
-            raise RecipeError(msg)
+        require(self.version in {1, 2}, self, "version", "1 or 2")
 
     def __call__(self, student: torch.Tensor, teacher: torch.Tensor) -> torch.Tensor:
         """See `FeatureLoss.__call__`."""

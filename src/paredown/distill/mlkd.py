@@ -7,7 +7,7 @@ import torch
 from torch.nn import functional
 
 from paredown.distill.output_loss import OutputLoss
-from paredown.errors import RecipeError
+from paredown.recipe.settings import require
 
 __all__ = ["MLKD"]
 
@@ -30,12 +30,8 @@ class MLKD(OutputLoss):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "temperatures", tuple(self.temperatures))
-        if not self.temperatures or any(not (t > 0 and math.isfinite(t)) for t in self.temperatures):
-            msg = (
-                f"distill.MLKD(temperatures={self.temperatures}) was given. It is one or more finite numbers above 0. "
-                "Write `distill.MLKD(temperatures=(2.0, 4.0, 6.0))`."
-            )
-            raise RecipeError(msg)
+        within = bool(self.temperatures) and all(0 < t < math.inf for t in self.temperatures)
+        require(within, self, "temperatures", "one or more finite numbers above 0")
 
     def __call__(self, student: torch.Tensor, teacher: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:  # noqa: ARG002
         """See `OutputLoss.__call__`."""

@@ -11,13 +11,13 @@ from torch import nn
 from paredown.distill.agree import check_outputs, found_axis
 from paredown.distill.logits import apart
 from paredown.distill.original import Cached, Ensemble, Original, Teacher
-from paredown.distill.settings import above_zero, at_least_zero
 from paredown.distill.teaching import module_of
 from paredown.errors import RecipeError
 from paredown.graph.network import Network
 from paredown.recipe import batch
 from paredown.recipe.ingredient import Hook, Ingredient, Probe, Step, TrainContext, label
 from paredown.recipe.layout import Layout
+from paredown.recipe.settings import above_zero, at_least_zero
 
 __all__ = ["Mutual"]
 

@@ -10,12 +10,12 @@ from paredown.distill.dist import DIST
 from paredown.distill.lesson import Teaching
 from paredown.distill.original import Original, Teacher
 from paredown.distill.output_loss import OutputLoss
-from paredown.distill.settings import at_least_zero
 from paredown.distill.standardize import standardized
 from paredown.distill.teaching import teach
 from paredown.errors import RecipeError
 from paredown.recipe.classes import class_axis
 from paredown.recipe.ingredient import Hook, Ingredient, Probe, Step, TrainContext, label
+from paredown.recipe.settings import at_least_zero
 
 __all__ = ["Outputs"]
 

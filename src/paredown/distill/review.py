@@ -9,10 +9,10 @@ from torch.nn import functional
 
 from paredown.distill.original import Original, Teacher
 from paredown.distill.pairs import Pair, Pairs, paths
-from paredown.distill.settings import at_least_zero
 from paredown.errors import RecipeError
 from paredown.recipe.ingredient import Hook, Ingredient, Step, TrainContext
 from paredown.recipe.randomness import isolated
+from paredown.recipe.settings import at_least_zero, require
 
 __all__ = ["ReviewKD"]
 
@@ -46,11 +46,7 @@ class ReviewKD(Ingredient):
         object.__setattr__(self, "at", paths(self.at))
         object.__setattr__(self, "to", None if self.to is None else paths(self.to))
         at_least_zero(self, "weight")
-        if self.width < 1:
-            msg = (
-                f"distill.ReviewKD(width={self.width}) was given. It is 1 or more. Write `distill.ReviewKD(width=512)`."
-            )
-            raise RecipeError(msg)
+        require(self.width >= 1, self, "width", "1 or more")
 
     def start(self, context: TrainContext) -> Hook:
         """Tap student and teacher, and make what fuses the stages.

@@ -6,7 +6,7 @@ import torch
 from torch.nn import functional
 
 from paredown.distill.feature_loss import FeatureLoss, flat
-from paredown.distill.settings import at_least_zero
+from paredown.recipe.settings import at_least_zero
 
 __all__ = ["RKD"]
 

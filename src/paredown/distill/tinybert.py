@@ -9,8 +9,7 @@ from torch.nn import functional
 
 from paredown.distill.feature_loss import FeatureLoss
 from paredown.distill.relations import heads_of
-from paredown.distill.settings import above_zero
-from paredown.errors import RecipeError
+from paredown.recipe.settings import above_zero, require
 
 __all__ = ["TinyBERT"]
 
@@ -39,9 +38,7 @@ class TinyBERT(FeatureLoss):
 
     def __post_init__(self) -> None:
         above_zero(self, "heads")
-        if self.parts not in {2, 3}:
-            msg = f"distill.TinyBERT(parts={self.parts}) was given. It is 2 or 3. Write `distill.TinyBERT(parts=2)`."
-            raise RecipeError(msg)
+        require(self.parts in {2, 3}, self, "parts", "2 or 3")
 
     def __call__(self, student: torch.Tensor, teacher: torch.Tensor) -> torch.Tensor:
         """See `FeatureLoss.__call__`."""

@@ -13,13 +13,13 @@ from paredown.distill.agree import check_outputs, found_axis
 from paredown.distill.lesson import Teaching
 from paredown.distill.logits import apart
 from paredown.distill.original import Original, Teacher
-from paredown.distill.settings import above_zero, at_least_zero, batch_size
 from paredown.distill.teaching import teach
 from paredown.errors import RecipeError
 from paredown.graph.structure import flatten
 from paredown.recipe import batch
 from paredown.recipe.ingredient import Hook, Ingredient, Step, TrainContext
 from paredown.recipe.randomness import derive
+from paredown.recipe.settings import above_zero, at_least_zero, require
 
 __all__ = ["Unlabelled"]
 
@@ -60,7 +60,8 @@ class Unlabelled(Ingredient):
     def __post_init__(self) -> None:
         above_zero(self, "temperature")
         at_least_zero(self, "weight", "task")
-        batch_size(self, 1)
+        instead = "Leave it out for as many as the training's batch has."
+        require(self.batch_size is None or self.batch_size >= 1, self, "batch_size", "1 or more", instead)
 
     def start(self, context: TrainContext) -> Hook:
         """Read the inputs and try teacher and student on two of them.

@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from paredown.distill.feature_loss import LearnedFeatureLoss
 from paredown.distill.projector import Projector
-from paredown.distill.settings import above_zero
+from paredown.recipe.settings import above_zero
 
 __all__ = ["VID"]
 

@@ -5,9 +5,9 @@ from itertools import chain
 
 import torch
 
-from paredown.errors import RecipeError
 from paredown.graph.network import Network
 from paredown.recipe.ingredient import Hook, Ingredient, TrainContext
+from paredown.recipe.settings import require
 
 __all__ = ["EMA"]
 
@@ -27,12 +27,8 @@ class EMA(Ingredient):
     decay: float = 0.999
 
     def __post_init__(self) -> None:
-        if not 0.0 <= self.decay < 1.0:
-            msg = (
-                f"regularize.EMA(decay={self.decay}) was given. It is the share of the old average that is kept per "
-                "step, from 0 to below 1. Write `regularize.EMA(decay=0.999)`."
-            )
-            raise RecipeError(msg)
+        what = "the share of the old average that is kept per step, from 0 to below 1"
+        require(0.0 <= self.decay < 1.0, self, "decay", what)
 
     def start(self, context: TrainContext) -> Hook:
         """Begin the average at the weights as they are."""

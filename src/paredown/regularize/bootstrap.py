@@ -7,8 +7,8 @@ import torch
 from torch.nn import functional
 
 from paredown.recipe.ingredient import Hook, Ingredient, TrainContext
+from paredown.recipe.settings import require
 from paredown.regularize import labels
-from paredown.regularize.settings import require
 
 __all__ = ["Bootstrap"]
 
@@ -31,7 +31,7 @@ class Bootstrap(Ingredient):
     hard: bool = False
 
     def __post_init__(self) -> None:
-        require(0.0 <= self.beta <= 1.0, self, "beta", "the trust in the label, from 0 to 1", 0.95)
+        require(0.0 <= self.beta <= 1.0, self, "beta", "the trust in the label, from 0 to 1")
 
     def start(self, context: TrainContext) -> Hook:
         """Look for the classes.

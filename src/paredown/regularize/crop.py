@@ -8,6 +8,7 @@ from torch.nn import functional
 
 from paredown.errors import RecipeError
 from paredown.recipe.ingredient import Hook, Ingredient, Targets, TrainContext
+from paredown.recipe.settings import require
 from paredown.regularize import images
 
 __all__ = ["Crop"]
@@ -28,12 +29,8 @@ class Crop(Ingredient):
     padding: int = 4
 
     def __post_init__(self) -> None:
-        if self.padding < 1:
-            msg = (
-                f"regularize.Crop(padding={self.padding}) was given. It is 1 pixel or more. "
-                "Write `regularize.Crop(padding=4)`, or leave it out of `using`."
-            )
-            raise RecipeError(msg)
+        instead = "Write `regularize.Crop(padding=4)`, or leave it out of `using`."
+        require(self.padding >= 1, self, "padding", "1 pixel or more", instead)
 
     def start(self, context: TrainContext) -> Hook:
         """Look at the inputs.

@@ -10,8 +10,8 @@ import torch
 from paredown.graph.structure import flatten
 from paredown.recipe import batch as nesting
 from paredown.recipe.ingredient import Hook, Ingredient, Targets, TrainContext
+from paredown.recipe.settings import above_zero
 from paredown.regularize import images
-from paredown.regularize.settings import positive
 
 __all__ = ["CutMix"]
 
@@ -33,7 +33,7 @@ class CutMix(Ingredient):
     alpha: float = 1.0
 
     def __post_init__(self) -> None:
-        positive(self, "alpha", 1.0)
+        above_zero(self, "alpha")
 
     def start(self, context: TrainContext) -> Hook:
         """Look at the inputs.

@@ -5,8 +5,8 @@ from typing import Any
 
 import torch
 
-from paredown.errors import RecipeError
 from paredown.recipe.ingredient import Hook, Ingredient, Targets, TrainContext
+from paredown.recipe.settings import require
 from paredown.regularize import images
 
 __all__ = ["Cutout"]
@@ -26,12 +26,8 @@ class Cutout(Ingredient):
     size: int = 8
 
     def __post_init__(self) -> None:
-        if self.size < 1:
-            msg = (
-                f"regularize.Cutout(size={self.size}) was given. It is 1 pixel or more. "
-                "Write `regularize.Cutout(size=8)`, or leave it out of `using`."
-            )
-            raise RecipeError(msg)
+        instead = "Write `regularize.Cutout(size=8)`, or leave it out of `using`."
+        require(self.size >= 1, self, "size", "1 pixel or more", instead)
 
     def start(self, context: TrainContext) -> Hook:
         """Look at the inputs.

@@ -5,9 +5,9 @@ import dataclasses
 import torch
 from torch import nn
 
-from paredown.errors import RecipeError
 from paredown.recipe.ingredient import Hook, Ingredient, TrainContext, Update
 from paredown.recipe.optimizers import decaying
+from paredown.recipe.settings import require
 
 __all__ = ["WeightDecay"]
 
@@ -27,12 +27,7 @@ class WeightDecay(Ingredient):
     strength: float = 0.05
 
     def __post_init__(self) -> None:
-        if not self.strength >= 0:
-            msg = (
-                f"regularize.WeightDecay(strength={self.strength}) was given. It is 0 or more. "
-                "Write `regularize.WeightDecay(strength=0.05)`."
-            )
-            raise RecipeError(msg)
+        require(self.strength >= 0, self, "strength", "0 or more")
 
     def start(self, context: TrainContext) -> Hook:
         """Find the weights."""

@@ -10,8 +10,8 @@ from paredown.errors import RecipeError
 from paredown.graph.network import Network
 from paredown.recipe.ingredient import Hook, Ingredient, TrainContext
 from paredown.recipe.inserts import Insert, Inserts
+from paredown.recipe.settings import require, share
 from paredown.regularize import places
-from paredown.regularize.settings import require
 
 __all__ = ["DropBlock"]
 
@@ -39,8 +39,8 @@ class DropBlock(Ingredient):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "at", tuple(self.at))
-        require(0.0 < self.share < 1.0, self, "share", "a share above 0, below 1", 0.1)
-        require(self.size >= 1, self, "size", "1 pixel or more", 7)
+        share(self, "share")
+        require(self.size >= 1, self, "size", "1 pixel or more")
 
     def start(self, context: TrainContext) -> Hook:
         """Put it into the graph.

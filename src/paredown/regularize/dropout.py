@@ -7,8 +7,8 @@ from torch import nn
 from paredown.errors import RecipeError
 from paredown.recipe.ingredient import Hook, Ingredient, TrainContext
 from paredown.recipe.inserts import Insert, Inserts
+from paredown.recipe.settings import share
 from paredown.regularize import places
-from paredown.regularize.settings import require
 
 __all__ = ["ChannelDropout", "Dropout"]
 
@@ -33,7 +33,7 @@ class Dropout(Ingredient):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "at", tuple(self.at))
-        require(0.0 < self.probability < 1.0, self, "probability", "above 0, below 1", 0.1)
+        share(self, "probability", what="a probability above 0 and below 1")
 
     def start(self, context: TrainContext) -> Hook:
         """Put it into the graph.
@@ -66,7 +66,7 @@ class ChannelDropout(Ingredient):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "at", tuple(self.at))
-        require(0.0 < self.probability < 1.0, self, "probability", "above 0, below 1", 0.1)
+        share(self, "probability", what="a probability above 0 and below 1")
 
     def start(self, context: TrainContext) -> Hook:
         """Put it into the graph.

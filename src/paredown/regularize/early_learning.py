@@ -7,8 +7,8 @@ from torch.nn import functional
 
 from paredown.errors import RecipeError
 from paredown.recipe.ingredient import Hook, Ingredient, Step, TrainContext
+from paredown.recipe.settings import above_zero, require
 from paredown.regularize import labels
-from paredown.regularize.settings import positive, require
 
 __all__ = ["EarlyLearning"]
 
@@ -34,8 +34,8 @@ class EarlyLearning(Ingredient):
     momentum: float = 0.7
 
     def __post_init__(self) -> None:
-        positive(self, "strength", 3.0)
-        require(0.0 <= self.momentum < 1.0, self, "momentum", "a share that is kept, from 0 to below 1", 0.7)
+        above_zero(self, "strength")
+        require(0.0 <= self.momentum < 1.0, self, "momentum", "a share that is kept, from 0 to below 1")
 
     def start(self, context: TrainContext) -> Hook:
         """Make room for a target per training example.

@@ -8,7 +8,7 @@ from torch import nn
 from paredown.graph.network import Network
 from paredown.recipe.ingredient import Hook, Ingredient, TrainContext, Update
 from paredown.recipe.optimizers import decaying
-from paredown.regularize.settings import positive, require
+from paredown.recipe.settings import above_zero, require
 
 __all__ = ["L1", "ElasticNet"]
 
@@ -29,7 +29,7 @@ class L1(Ingredient):
     strength: float = 0.01
 
     def __post_init__(self) -> None:
-        positive(self, "strength", 0.01)
+        above_zero(self, "strength")
 
     def start(self, context: TrainContext) -> Hook:
         """Find the weights."""
@@ -53,8 +53,8 @@ class ElasticNet(Ingredient):
     share: float = 0.5
 
     def __post_init__(self) -> None:
-        positive(self, "strength", 0.01)
-        require(0.0 <= self.share <= 1.0, self, "share", "the share of the absolute values, from 0 to 1", 0.5)
+        above_zero(self, "strength")
+        require(0.0 <= self.share <= 1.0, self, "share", "the share of the absolute values, from 0 to 1")
 
     def start(self, context: TrainContext) -> Hook:
         """Find the weights."""

@@ -10,7 +10,7 @@ from paredown.errors import RecipeError
 from paredown.graph.network import Network
 from paredown.recipe.ingredient import Hook, Ingredient, TrainContext
 from paredown.recipe.inserts import Insert, Inserts
-from paredown.regularize.settings import positive
+from paredown.recipe.settings import above_zero
 
 __all__ = ["EmbeddingNoise"]
 
@@ -34,7 +34,7 @@ class EmbeddingNoise(Ingredient):
     alpha: float = 5.0
 
     def __post_init__(self) -> None:
-        positive(self, "alpha", 5.0)
+        above_zero(self, "alpha")
 
     def start(self, context: TrainContext) -> Hook:
         """Find the embeddings and put it into the graph.

@@ -7,8 +7,8 @@ from typing import Any
 import torch
 
 from paredown.recipe.ingredient import Hook, Ingredient, Targets, TrainContext
+from paredown.recipe.settings import require
 from paredown.regularize import images
-from paredown.regularize.settings import require
 
 __all__ = ["RandomErasing"]
 
@@ -34,10 +34,10 @@ class RandomErasing(Ingredient):
     noise: bool = True
 
     def __post_init__(self) -> None:
-        require(0.0 < self.probability <= 1.0, self, "probability", "above 0, up to 1", 0.5)
+        require(0.0 < self.probability <= 1.0, self, "probability", "above 0, up to 1")
         low, high = self.area
-        require(0.0 < low <= high < 1.0, self, "area", "two rising shares of the picture between 0 and 1", (0.02, 0.4))
-        require(0.0 < self.ratio <= 1.0, self, "ratio", "height by width of the widest, above 0, up to 1", 0.3)
+        require(0.0 < low <= high < 1.0, self, "area", "two rising shares of the picture between 0 and 1")
+        require(0.0 < self.ratio <= 1.0, self, "ratio", "height by width of the widest, above 0, up to 1")
 
     def start(self, context: TrainContext) -> Hook:
         """Look at the inputs.

@@ -9,7 +9,7 @@ from paredown.errors import RecipeError
 from paredown.graph.structure import flatten
 from paredown.recipe import batch as nesting
 from paredown.recipe.ingredient import Hook, Ingredient, Targets, TrainContext
-from paredown.regularize.settings import positive
+from paredown.recipe.settings import above_zero
 
 __all__ = ["GaussianNoise"]
 
@@ -26,7 +26,7 @@ class GaussianNoise(Ingredient):
     std: float = 0.1
 
     def __post_init__(self) -> None:
-        positive(self, "std", 0.1, "a deviation above 0")
+        above_zero(self, "std", what="a deviation above 0")
 
     def start(self, context: TrainContext) -> Hook:
         """Look at the inputs.

@@ -6,8 +6,8 @@ from typing import Any
 import torch
 
 from paredown.recipe.ingredient import Hook, Ingredient, TrainContext
+from paredown.recipe.settings import require
 from paredown.regularize import labels
-from paredown.regularize.settings import require
 
 __all__ = ["GeneralizedCrossEntropy"]
 
@@ -28,7 +28,7 @@ class GeneralizedCrossEntropy(Ingredient):
     q: float = 0.7
 
     def __post_init__(self) -> None:
-        require(0.0 < self.q <= 1.0, self, "q", "above 0, up to 1", 0.7)
+        require(0.0 < self.q <= 1.0, self, "q", "above 0, up to 1")
 
     def start(self, context: TrainContext) -> Hook:
         """Look for the classes.

@@ -7,8 +7,8 @@ import torch
 
 from paredown.recipe import batch
 from paredown.recipe.ingredient import Hook, Ingredient, Step, TrainContext
+from paredown.recipe.settings import above_zero
 from paredown.regularize import slopes
-from paredown.regularize.settings import positive
 from paredown.task.outputs import Objective
 
 __all__ = ["GradientPenalty"]
@@ -30,7 +30,7 @@ class GradientPenalty(Ingredient):
     strength: float = 0.1
 
     def __post_init__(self) -> None:
-        positive(self, "strength", 0.1)
+        above_zero(self, "strength")
 
     def start(self, context: TrainContext) -> Hook:
         """Try the second derivative.

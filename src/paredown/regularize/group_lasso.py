@@ -7,8 +7,8 @@ import torch
 
 from paredown.graph.network import Network
 from paredown.recipe.ingredient import Hook, Ingredient, TrainContext, Update
+from paredown.recipe.settings import above_zero
 from paredown.regularize.coupled import Slices, coupled
-from paredown.regularize.settings import positive
 
 __all__ = ["GroupLasso"]
 
@@ -35,7 +35,7 @@ class GroupLasso(Ingredient):
     strength: float = 0.01
 
     def __post_init__(self) -> None:
-        positive(self, "strength", 0.01)
+        above_zero(self, "strength")
 
     def start(self, context: TrainContext) -> Hook:
         """Find the slices.

@@ -7,8 +7,8 @@ import torch
 
 from paredown.graph.network import Network
 from paredown.recipe.ingredient import Hook, Ingredient, TrainContext, Update
+from paredown.recipe.settings import above_zero, require, share
 from paredown.regularize.coupled import Slices, coupled
-from paredown.regularize.settings import positive, require
 
 __all__ = ["GReg"]
 
@@ -39,10 +39,10 @@ class GReg(Ingredient):
     ramp: float = 0.5
 
     def __post_init__(self) -> None:
-        require(0.0 < self.keep < 1.0, self, "keep", "a share above 0 and below 1", 0.5)
-        positive(self, "strength", 10.0)
-        require(self.every >= 1, self, "every", "a number of steps, at least 1", 5)
-        require(0.0 < self.ramp <= 1.0, self, "ramp", "a share of the training above 0 and up to 1", 0.5)
+        share(self, "keep")
+        above_zero(self, "strength")
+        require(self.every >= 1, self, "every", "a number of steps, at least 1")
+        require(0.0 < self.ramp <= 1.0, self, "ramp", "a share of the training above 0 and up to 1")
 
     def start(self, context: TrainContext) -> Hook:
         """Choose the slices.

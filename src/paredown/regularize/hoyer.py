@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 import torch
 
 from paredown.recipe.ingredient import Hook, Ingredient, Step, TrainContext
+from paredown.recipe.settings import above_zero
 from paredown.regularize import layers
 from paredown.regularize.coupled import coupled
-from paredown.regularize.settings import positive
 
 __all__ = ["Hoyer"]
 
@@ -35,7 +35,7 @@ class Hoyer(Ingredient):
     slices: bool = True
 
     def __post_init__(self) -> None:
-        positive(self, "strength", 1e-3)
+        above_zero(self, "strength")
 
     def start(self, context: TrainContext) -> Hook:
         """Find the weights.

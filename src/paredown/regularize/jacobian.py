@@ -5,8 +5,8 @@ import dataclasses
 import torch
 
 from paredown.recipe.ingredient import Hook, Ingredient, Step, TrainContext
+from paredown.recipe.settings import above_zero
 from paredown.regularize import slopes
-from paredown.regularize.settings import positive
 
 __all__ = ["JacobianPenalty"]
 
@@ -28,7 +28,7 @@ class JacobianPenalty(Ingredient):
     strength: float = 0.01
 
     def __post_init__(self) -> None:
-        positive(self, "strength", 0.01)
+        above_zero(self, "strength")
 
     def start(self, context: TrainContext) -> Hook:
         """Try the second derivative.

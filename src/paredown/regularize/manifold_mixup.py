@@ -12,8 +12,8 @@ from paredown.graph.network import Network
 from paredown.recipe import batch as nesting
 from paredown.recipe.ingredient import Hook, Ingredient, Targets, TrainContext
 from paredown.recipe.inserts import Insert, Inserts
+from paredown.recipe.settings import above_zero
 from paredown.regularize import places
-from paredown.regularize.settings import positive
 
 __all__ = ["ManifoldMixup"]
 
@@ -38,7 +38,7 @@ class ManifoldMixup(Ingredient):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "at", tuple(self.at))
-        positive(self, "alpha", 2.0)
+        above_zero(self, "alpha")
 
     def start(self, context: TrainContext) -> Hook:
         """Put it into the graph.

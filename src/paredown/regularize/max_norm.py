@@ -6,8 +6,8 @@ import torch
 
 from paredown.graph.network import Network
 from paredown.recipe.ingredient import Hook, Ingredient, TrainContext
+from paredown.recipe.settings import above_zero
 from paredown.regularize import layers
-from paredown.regularize.settings import positive
 
 __all__ = ["MaxNorm"]
 
@@ -27,7 +27,7 @@ class MaxNorm(Ingredient):
     limit: float = 3.0
 
     def __post_init__(self) -> None:
-        positive(self, "limit", 3.0, "a norm above 0")
+        above_zero(self, "limit", what="a norm above 0")
 
     def start(self, context: TrainContext) -> Hook:
         """Find the weights.

@@ -10,7 +10,7 @@ from paredown.errors import RecipeError
 from paredown.graph.structure import flatten
 from paredown.recipe import batch as nesting
 from paredown.recipe.ingredient import Hook, Ingredient, Targets, TrainContext
-from paredown.regularize.settings import positive
+from paredown.recipe.settings import above_zero
 
 __all__ = ["Mixup"]
 
@@ -30,7 +30,7 @@ class Mixup(Ingredient):
     alpha: float = 0.2
 
     def __post_init__(self) -> None:
-        positive(self, "alpha", 0.2)
+        above_zero(self, "alpha")
 
     def start(self, context: TrainContext) -> Hook:
         """Look at the inputs.

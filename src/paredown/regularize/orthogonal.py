@@ -5,8 +5,8 @@ import dataclasses
 import torch
 
 from paredown.recipe.ingredient import Hook, Ingredient, Step, TrainContext
+from paredown.recipe.settings import above_zero
 from paredown.regularize import layers
-from paredown.regularize.settings import positive
 
 __all__ = ["Orthogonal"]
 
@@ -27,7 +27,7 @@ class Orthogonal(Ingredient):
     strength: float = 1e-4
 
     def __post_init__(self) -> None:
-        positive(self, "strength", 1e-4)
+        above_zero(self, "strength")
 
     def start(self, context: TrainContext) -> Hook:
         """Find the weights.

@@ -8,9 +8,9 @@ import torch
 from paredown.errors import RecipeError
 from paredown.graph.structure import flatten
 from paredown.recipe.ingredient import Hook, Ingredient, Targets, TrainContext
+from paredown.recipe.settings import require
 from paredown.regularize import images
 from paredown.regularize.operations import OPERATIONS, Reach
-from paredown.regularize.settings import require
 
 __all__ = ["RandAugment", "TrivialAugment"]
 
@@ -53,8 +53,8 @@ class RandAugment(Ingredient):
     magnitude: int = 9
 
     def __post_init__(self) -> None:
-        require(self.count >= 1, self, "count", "1 or more", 2)
-        require(0 <= self.magnitude <= _LEVELS, self, "magnitude", "a strength from 0 to 30", 9)
+        require(self.count >= 1, self, "count", "1 or more")
+        require(0 <= self.magnitude <= _LEVELS, self, "magnitude", "a strength from 0 to 30")
 
     def start(self, context: TrainContext) -> Hook:
         """Look at the inputs and at their range.

@@ -9,8 +9,8 @@ from torch.nn import functional
 from paredown.errors import RecipeError
 from paredown.graph.network import Network
 from paredown.recipe.ingredient import Hook, Ingredient, Step, TrainContext
+from paredown.recipe.settings import above_zero
 from paredown.regularize import labels
-from paredown.regularize.settings import positive
 
 __all__ = ["RDrop"]
 
@@ -32,7 +32,7 @@ class RDrop(Ingredient):
     strength: float = 1.0
 
     def __post_init__(self) -> None:
-        positive(self, "strength", 1.0)
+        above_zero(self, "strength")
 
     def start(self, context: TrainContext) -> Hook:
         """Look for classes and for something that differs between two passes.

@@ -2,7 +2,6 @@
 
 import abc
 import dataclasses
-import math
 
 import torch
 from torch import nn
@@ -10,7 +9,7 @@ from torch import nn
 from paredown.graph.fakequantize import fake_quantized
 from paredown.graph.network import Network
 from paredown.recipe.ingredient import Hook, Ingredient, TrainContext, Update
-from paredown.regularize.settings import positive, require
+from paredown.recipe.settings import above_zero, at_least_zero
 
 __all__ = ["ASAM", "SAM"]
 
@@ -33,7 +32,7 @@ class SAM(Ingredient):
     radius: float = 0.05
 
     def __post_init__(self) -> None:
-        positive(self, "radius", 0.05, "a distance above 0")
+        above_zero(self, "radius", what="a distance above 0")
 
     def start(self, context: TrainContext) -> Hook:
         """Find the weights."""
@@ -57,8 +56,8 @@ class ASAM(Ingredient):
     offset: float = 0.01
 
     def __post_init__(self) -> None:
-        positive(self, "radius", 0.5, "a distance above 0")
-        require(0 <= self.offset < math.inf, self, "offset", "0 or more", 0.01)
+        above_zero(self, "radius", what="a distance above 0")
+        at_least_zero(self, "offset")
 
     def start(self, context: TrainContext) -> Hook:
         """Find the weights."""

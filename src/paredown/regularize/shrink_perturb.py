@@ -6,8 +6,8 @@ import math
 import torch
 
 from paredown.recipe.ingredient import Hook, Ingredient, TrainContext
+from paredown.recipe.settings import at_least_zero, require
 from paredown.regularize import layers
-from paredown.regularize.settings import require
 
 __all__ = ["ShrinkPerturb"]
 
@@ -31,8 +31,8 @@ class ShrinkPerturb(Ingredient):
     perturb: float = 0.1
 
     def __post_init__(self) -> None:
-        require(0.0 <= self.shrink <= 1.0, self, "shrink", "what is kept of the weights, from 0 to 1", 0.5)
-        require(0.0 <= self.perturb < math.inf, self, "perturb", "0 or more", 0.1)
+        require(0.0 <= self.shrink <= 1.0, self, "shrink", "what is kept of the weights, from 0 to 1")
+        at_least_zero(self, "perturb")
 
     @torch.no_grad()
     def start(self, context: TrainContext) -> Hook:

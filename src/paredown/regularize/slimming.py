@@ -10,8 +10,8 @@ from paredown.errors import RecipeError
 from paredown.graph.axes import analyse
 from paredown.graph.network import Network
 from paredown.recipe.ingredient import Hook, Ingredient, TrainContext, Update
+from paredown.recipe.settings import above_zero
 from paredown.regularize.coupled import bare
-from paredown.regularize.settings import positive
 
 __all__ = ["NetworkSlimming"]
 
@@ -35,7 +35,7 @@ class NetworkSlimming(Ingredient):
     strength: float = 0.1
 
     def __post_init__(self) -> None:
-        positive(self, "strength", 0.1)
+        above_zero(self, "strength")
 
     def start(self, context: TrainContext) -> Hook:
         """Find the scales.

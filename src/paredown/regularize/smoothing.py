@@ -6,8 +6,8 @@ from typing import Any
 import torch
 from torch.nn import functional
 
-from paredown.errors import RecipeError
 from paredown.recipe.ingredient import Hook, Ingredient, TrainContext
+from paredown.recipe.settings import require
 from paredown.regularize import labels
 
 __all__ = ["LabelSmoothing"]
@@ -28,12 +28,8 @@ class LabelSmoothing(Ingredient):
     epsilon: float = 0.1
 
     def __post_init__(self) -> None:
-        if not 0.0 <= self.epsilon < 1.0:
-            msg = (
-                f"regularize.LabelSmoothing(epsilon={self.epsilon}) was given. It is the part of a label that is shared "
-                "among all classes, from 0 to below 1. Write `regularize.LabelSmoothing(epsilon=0.1)`."
-            )
-            raise RecipeError(msg)
+        what = "the part of a label that is shared among all classes, from 0 to below 1"
+        require(0.0 <= self.epsilon < 1.0, self, "epsilon", what)
 
     def start(self, context: TrainContext) -> Hook:
         """Look for the classes.

@@ -3,7 +3,7 @@
 import dataclasses
 
 from paredown.recipe.ingredient import Hook, Ingredient, TrainContext
-from paredown.regularize.settings import require
+from paredown.recipe.settings import require, share
 from paredown.regularize.time_mask import Masking, series
 
 __all__ = ["SpecAugment"]
@@ -28,9 +28,8 @@ class SpecAugment(Ingredient):
     count: int = 1
 
     def __post_init__(self) -> None:
-        require(0.0 < self.frequency < 1.0, self, "frequency", "a share above 0, below 1", 0.3)
-        require(0.0 < self.time < 1.0, self, "time", "a share above 0, below 1", 0.3)
-        require(self.count >= 1, self, "count", "1 or more", 1)
+        share(self, "frequency", "time")
+        require(self.count >= 1, self, "count", "1 or more")
 
     def start(self, context: TrainContext) -> Hook:
         """Look at the inputs.

@@ -6,8 +6,8 @@ import torch
 from torch.nn import functional
 
 from paredown.recipe.ingredient import Hook, Ingredient, Step, TrainContext
+from paredown.recipe.settings import above_zero
 from paredown.regularize import layers
-from paredown.regularize.settings import positive
 
 __all__ = ["Spectral"]
 
@@ -27,7 +27,7 @@ class Spectral(Ingredient):
     strength: float = 0.01
 
     def __post_init__(self) -> None:
-        positive(self, "strength", 0.01)
+        above_zero(self, "strength")
 
     def start(self, context: TrainContext) -> Hook:
         """Find the weights and draw a direction for each.

@@ -10,7 +10,7 @@ from paredown.errors import RecipeError
 from paredown.graph.residual import blocks
 from paredown.recipe.ingredient import Hook, Ingredient, TrainContext
 from paredown.recipe.inserts import Insert, Inserts
-from paredown.regularize.settings import require
+from paredown.recipe.settings import share
 
 __all__ = ["StochasticDepth"]
 
@@ -31,7 +31,7 @@ class StochasticDepth(Ingredient):
     probability: float = 0.1
 
     def __post_init__(self) -> None:
-        require(0.0 < self.probability < 1.0, self, "probability", "above 0, below 1", 0.1)
+        share(self, "probability", what="a probability above 0 and below 1")
 
     def start(self, context: TrainContext) -> Hook:
         """Find the blocks and put it into the graph.

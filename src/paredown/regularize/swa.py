@@ -10,7 +10,7 @@ from paredown.graph.statistics import reestimate, write_statistics
 from paredown.recipe import batch
 from paredown.recipe.ingredient import Hook, Ingredient, TrainContext
 from paredown.recipe.randomness import isolated
-from paredown.regularize.settings import require
+from paredown.recipe.settings import require
 
 __all__ = ["SWA"]
 
@@ -36,9 +36,11 @@ class SWA(Ingredient):
     examples: int = 2048
 
     def __post_init__(self) -> None:
-        require(0.0 <= self.start_at < 1.0, self, "start_at", "a share of the training, from 0 to below 1", 0.75)
-        require(self.every is None or self.every >= 1, self, "every", "1 step or more", 100)
-        require(self.examples >= 1, self, "examples", "1 example or more", 2048)
+        require(0.0 <= self.start_at < 1.0, self, "start_at", "a share of the training, from 0 to below 1")
+        require(
+            self.every is None or self.every >= 1, self, "every", "1 step or more", "Write `regularize.SWA(every=100)`."
+        )
+        require(self.examples >= 1, self, "examples", "1 example or more")
 
     def start(self, context: TrainContext) -> Hook:
         """Nothing is taken yet."""

@@ -7,8 +7,8 @@ from typing import Any
 import torch
 
 from paredown.recipe.ingredient import Hook, Ingredient, TrainContext
+from paredown.recipe.settings import above_zero, at_least_zero, require
 from paredown.regularize import labels
-from paredown.regularize.settings import positive, require
 
 __all__ = ["SymmetricCrossEntropy"]
 
@@ -33,9 +33,9 @@ class SymmetricCrossEntropy(Ingredient):
     floor: float = -4.0
 
     def __post_init__(self) -> None:
-        require(0 <= self.alpha < math.inf, self, "alpha", "0 or more", 0.1)
-        positive(self, "beta", 1.0)
-        require(-math.inf < self.floor < 0, self, "floor", "what log 0 counts as, below 0", -4.0)
+        at_least_zero(self, "alpha")
+        above_zero(self, "beta")
+        require(-math.inf < self.floor < 0, self, "floor", "what log 0 counts as, below 0")
 
     def start(self, context: TrainContext) -> Hook:
         """Look for the classes.

@@ -10,7 +10,7 @@ from paredown.errors import RecipeError
 from paredown.graph.structure import flatten
 from paredown.recipe import batch as nesting
 from paredown.recipe.ingredient import Hook, Ingredient, Targets, TrainContext
-from paredown.regularize.settings import require
+from paredown.recipe.settings import require, share
 
 __all__ = ["Masking", "TimeMask", "series"]
 
@@ -34,9 +34,9 @@ class TimeMask(Ingredient):
     axis: int = -1
 
     def __post_init__(self) -> None:
-        require(0.0 < self.share < 1.0, self, "share", "a share of the series, above 0, below 1", 0.2)
-        require(self.count >= 1, self, "count", "1 or more", 1)
-        require(self.axis != 0, self, "axis", "the dimension of time; 0 is the batch", -1)
+        share(self, "share", what="a share of the series, above 0 and below 1")
+        require(self.count >= 1, self, "count", "1 or more")
+        require(self.axis != 0, self, "axis", "the dimension of time; 0 is the batch")
 
     def start(self, context: TrainContext) -> Hook:
         """Look at the inputs.
@@ -62,9 +62,9 @@ class Masking(Hook):
         def silence(values: torch.Tensor) -> torch.Tensor:
             if not _is_series(values):
                 return values
-            for axis, share in self._axes:
+            for axis, part in self._axes:
                 for _ in range(self._count):
-                    hidden = _stretches(len(values), values.shape[axis], share, generator)
+                    hidden = _stretches(len(values), values.shape[axis], part, generator)
                     shape = [len(values), *(1,) * (values.ndim - 1)]
                     shape[axis] = values.shape[axis]
                     values = values.masked_fill(hidden.reshape(shape), 0.0)

@@ -8,7 +8,7 @@ import torch
 from paredown.errors import RecipeError
 from paredown.graph.structure import flatten
 from paredown.recipe.ingredient import Hook, Ingredient, Targets, TrainContext
-from paredown.regularize.settings import require
+from paredown.recipe.settings import require, share
 
 __all__ = ["TokenDropout"]
 
@@ -34,8 +34,8 @@ class TokenDropout(Ingredient):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "keep", tuple(self.keep))
-        require(0.0 < self.share < 1.0, self, "share", "a probability above 0, below 1", 0.1)
-        require(self.replacement >= 0, self, "replacement", "an id of the vocabulary, 0 or more", 0)
+        share(self, "share", what="a probability above 0 and below 1")
+        require(self.replacement >= 0, self, "replacement", "an id of the vocabulary, 0 or more")
 
     def start(self, context: TrainContext) -> Hook:
         """Find the token ids.

@@ -7,8 +7,8 @@ from torch import nn
 
 from paredown.recipe.ingredient import Hook, Ingredient, TrainContext
 from paredown.recipe.inserts import Insert, Inserts
+from paredown.recipe.settings import above_zero
 from paredown.regularize import layers
-from paredown.regularize.settings import positive
 
 __all__ = ["WeightNoise"]
 
@@ -29,7 +29,7 @@ class WeightNoise(Ingredient):
     std: float = 0.05
 
     def __post_init__(self) -> None:
-        positive(self, "std", 0.05, "a deviation above 0")
+        above_zero(self, "std", what="a deviation above 0")
 
     def start(self, context: TrainContext) -> Hook:
         """Put it into the graph.
