@@ -2,7 +2,7 @@
 
 import abc
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 import torch
@@ -14,7 +14,7 @@ from paredown.graph.network import Network
 if TYPE_CHECKING:
     from paredown.recipe.evidence import Evidence
 
-__all__ = ["Allocation", "Global", "Ranking", "Sharing", "Uniform", "above", "share", "unreachable"]
+__all__ = ["Allocation", "Competing", "Global", "Ranking", "Sharing", "Uniform", "share", "unreachable"]
 
 _HALVINGS = 32
 
@@ -155,11 +155,8 @@ class Uniform(Sharing):
 
 
 @dataclasses.dataclass(frozen=True)
-class Global(Sharing):
-    """One ranking of all indices of all groups: the least important go first, wherever they are.
-
-    A global threshold instead of equal shares: Liu et al., "Learning efficient convolutional networks through network
-    slimming", ICCV 2017, arXiv:1708.06519.
+class Competing(Sharing):
+    """Base of allocations in which the indices of several groups compete: those above one threshold stay.
 
     Attributes:
         least: the share of its indices that every group keeps at least, so that no layer collapses.
@@ -172,13 +169,40 @@ class Global(Sharing):
         super().__post_init__()
         share("least", self.least)
 
+    @abc.abstractmethod
+    def together(self, ranking: Ranking) -> Iterable[Iterable[str]]:
+        """The names of the groups that compete with one another; each threshold leaves the same share."""
+
     def counts(self, ranking: Ranking) -> dict[str, int]:
         """See `Allocation.counts`."""
         ranked = ranking.ranked()
-        return self.reach(ranking, lambda part: ranking.rounded(above(ranked, part, self.least)))
+        fields = [{name: ranked[name] for name in names} for names in self.together(ranking)]
+
+        def at(part: float) -> dict[str, int]:
+            wanted = [_above(field, part, self.least) for field in fields]
+            return ranking.rounded({name: count for counts in wanted for name, count in counts.items()})
+
+        return self.reach(ranking, at)
 
 
-def above(ranked: Mapping[str, torch.Tensor], part: float, least: float) -> dict[str, float]:
+@dataclasses.dataclass(frozen=True)
+class Global(Competing):
+    """One ranking of all indices of all groups: the least important go first, wherever they are.
+
+    A global threshold instead of equal shares: Liu et al., "Learning efficient convolutional networks through network
+    slimming", ICCV 2017, arXiv:1708.06519.
+
+    Attributes:
+        least: the share of its indices that every group keeps at least, so that no layer collapses.
+
+    """
+
+    def together(self, ranking: Ranking) -> Iterable[Iterable[str]]:
+        """See `Competing.together`."""
+        return [ranking.importance]
+
+
+def _above(ranked: Mapping[str, torch.Tensor], part: float, least: float) -> dict[str, float]:
     """How many indices of each group are above the threshold that leaves a share of all, at least a share of each.
 
     Args:

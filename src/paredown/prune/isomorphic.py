@@ -2,17 +2,17 @@
 
 import dataclasses
 from collections import Counter
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 
 from paredown.graph.axes import Axes, Group
-from paredown.prune.allocation import Ranking, Sharing, above, share
+from paredown.prune.allocation import Competing, Ranking
 from paredown.prune.readings import Meetings
 
 __all__ = ["Isomorphic"]
 
 
 @dataclasses.dataclass(frozen=True)
-class Isomorphic(Sharing):
+class Isomorphic(Competing):
     """Groups of the same structure are ranked together, and every structure keeps the same share of its indices.
 
     Two groups have the same structure when the same operators hold them on the same axes of their weights, equally
@@ -26,27 +26,15 @@ class Isomorphic(Sharing):
 
     """
 
-    least: float = 0.1
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        share("least", self.least)
-
-    def counts(self, ranking: Ranking) -> dict[str, int]:
-        """See `Allocation.counts`."""
-        ranked = ranking.ranked()
+    def together(self, ranking: Ranking) -> Iterable[Iterable[str]]:
+        """See `Competing.together`."""
         operators = {
             name: tuple(str(node.target) for node in nodes) for name, nodes in Meetings(ranking.network).users.items()
         }
         kinds: dict[Hashable, list[str]] = {}
         for group in ranking.groups:
             kinds.setdefault(_structure(ranking.axes, group, operators), []).append(group.name)
-
-        def at(part: float) -> dict[str, int]:
-            wanted = [above({name: ranked[name] for name in names}, part, self.least) for names in kinds.values()]
-            return ranking.rounded({name: count for counts in wanted for name, count in counts.items()})
-
-        return self.reach(ranking, at)
+        return kinds.values()
 
 
 def _structure(axes: Axes, group: Group, operators: dict[str, tuple[str, ...]]) -> Hashable:
