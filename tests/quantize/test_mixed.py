@@ -154,7 +154,11 @@ def test_settings_can_be_stored_and_stand_where_int8_stands():
     ("make", "error", "message"),
     [
         (lambda: Mixed(drop="1 pt", latency="50%"), RecipeError, r"one limit is kept, .* Leave one of them out"),
-        (lambda: Mixed(examples=0), RecipeError, r"Mixed\(examples=0\) was given; it is 1 or more"),
+        (
+            lambda: Mixed(examples=0),
+            RecipeError,
+            r"Mixed\(examples=0\) was given. It is 1 or more. Leave it out for 1024",
+        ),
         (lambda: Mixed(drop="0.5"), BudgetError, "has no unit"),
         (lambda: Mixed(latency="1 MB"), BudgetError, "latency='1 MB'"),
     ],
