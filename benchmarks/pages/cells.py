@@ -15,8 +15,8 @@ def interval(value: Mapping[str, float] | None, digits: int = 2, unit: str = "")
     """``1.23 (1.20 … 1.26)``."""
     if value is None:
         return "–"
-    low, high = (f"{value[key]:.{digits}f}" for key in ("low", "high"))
-    return f"{value['estimate']:.{digits}f}{unit} ({low} … {high})"
+    estimate, low, high = (f"{round(value[key], digits) + 0.0:.{digits}f}" for key in ("estimate", "low", "high"))
+    return f"{estimate}{unit} ({low} … {high})"
 
 
 def faster(ratio: Mapping[str, float] | None) -> str:

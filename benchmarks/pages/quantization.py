@@ -39,9 +39,13 @@ def _against(case: Mapping[str, Any]) -> list[list[str]]:
     for pair in case.get("pairs", []):
         by_peer.setdefault(pair["a"], {})[pair["quantity"]] = pair
     return [
-        [case["title"], peer, *(cell for name in ("score", "latency") for cell in _outcome(pairs.get(name)))]
+        [_titled(case), peer, *(cell for name in ("score", "latency") for cell in _outcome(pairs.get(name)))]
         for peer, pairs in by_peer.items()
     ]
+
+
+def _titled(case: Mapping[str, Any]) -> str:
+    return str(case["title"]) + ("" if case.get("higher_is_better", True) else " (less is better)")
 
 
 def _outcome(pair: Mapping[str, Any] | None) -> tuple[str, str]:
