@@ -90,6 +90,7 @@ def test_the_order_is_the_one_of_the_batches(seed):
     assert torch.equal(ordered, batches.flip(0))
 
 
+@pytest.mark.filterwarnings("ignore:This DataLoader will create")  # on a single core
 def test_the_loader_keeps_its_collation_batch_size_and_workers():
     def collate(examples):
         return {"x": torch.stack([x for x, _ in examples]) * 2, "labels": torch.tensor([y for _, y in examples])}
