@@ -103,12 +103,12 @@ class Int8(Transform):
         if not places.points:
             raise RecipeError(_nothing(capabilities, self.skip))
         form = INT8 if capabilities.int8_symmetric_activations else UINT8
-        weights = IntFormat(_bits(self, capabilities), signed=True)
+        taken = min(self.weight_bits, capabilities.int8_weight_bits)
+        weights = IntFormat(taken, signed=True)
         tensors = self._activation_grids(folded, evidence, places, form, observed)
         for weight in places.weights:
             tensors |= self._weight_grid(folded, weight, places, tensors, weights)
         nodes = len({user for weight in places.weights for user in weight.users})
-        taken = _bits(self, capabilities)
         here = "sums would overflow in its kernels on this processor"
         why = here if taken >= capabilities.int8_sum_bits else "the target asks for no more"
         bits = (
@@ -205,10 +205,6 @@ class Int8(Transform):
             scale = torch.maximum(scale, bias / (tensors[f"{shares}.scale"] * _LARGEST_BIAS))
         scale = next_power_of_two(scale) if self.power_of_two else scale
         return {f"{weight.parameter}.scale": scale, f"{weight.parameter}.zero_point": zero_point}
-
-
-def _bits(step: Int8, capabilities: Capabilities) -> int:
-    return min(step.weight_bits, capabilities.int8_weight_bits)
 
 
 def _check_target(capabilities: Capabilities) -> None:

@@ -69,7 +69,7 @@ class Lowering:
         unfused: one line for each node that gets 8-bit values and is nevertheless computed in float, or needs more
             operators than the runtime has for it: operator, node and the user's module.
         weight_bits: bits that signed weights take in kernels that add up products with 8-bit activations; None where
-            there are no such. A machine whose sums have room for fewer (`Capabilities.int8_weight_bits`) may give other
+            there are no such. A machine whose sums have room for fewer (`Capabilities.int8_sum_bits`) may give other
             answers.
 
     """
