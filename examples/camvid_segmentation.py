@@ -79,8 +79,9 @@ def load(data: Path) -> paredown.Task:
         name="CamVid",
     )
     network = paredown.capture(task.model, splits["train"][0][:2])
-    training = paredown.Train(epochs=15, using=[regularize.EMA()], precision="bf16-mixed", early=None)
-    task.model.load_state_dict(training.fit(network, paredown.Evidence.of(task)).network.state_dict())
+    evidence = paredown.Evidence.of(task)
+    training = paredown.Train(epochs=15, using=[regularize.EMA()], early=None).fastest(network, evidence, steps=2)
+    task.model.load_state_dict(training.fit(network, evidence).network.state_dict())
     return task
 
 

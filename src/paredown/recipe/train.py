@@ -53,7 +53,7 @@ class Train:
         schedule: `Cosine` or `Constant`.
         batch_size: examples per step and device; None takes the data's own.
         clip: largest norm of all gradients together; None does not clip.
-        precision: ``32-true``, ``bf16-mixed`` or ``16-mixed`` (the last on a GPU only).
+        precision: ``32-true``, ``bf16-mixed`` or ``16-mixed`` (the last on a GPU only); see `fastest`.
         early: when to stop and whether to keep the best weights; None trains to the end and keeps the last.
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:1`` or ``mps``.
         devices: processes of a distributed training, one per device. More than one needs a script started by
@@ -139,3 +139,14 @@ class Train:
         from paredown.recipe.loop import Job, Loop  # noqa: PLC0415 (the loop needs these settings)
 
         return Loop(self, Job(network, evidence, network)).pace(steps)
+
+    def fastest(self, network: Network, evidence: "Evidence", steps: int = 5) -> "Train":
+        """These settings in bfloat16 where that saves a fifth of a step on this machine, else in float32.
+
+        Both are timed for `steps` steps on scratch copies: where the processor has no such instructions, bfloat16 can take
+        ten times as long.
+        """
+        from paredown.recipe.fastest import fastest_precision  # noqa: PLC0415 (it needs these settings)
+
+        precision, _ = fastest_precision(self, network, evidence, steps)
+        return dataclasses.replace(self, precision=precision)

@@ -1,7 +1,7 @@
 """What things take on this machine: measured on the original before anything is planned."""
 
-from paredown.recipe.ingredient import Ingredient
-from paredown.recipe.train import Precision, Train
+from paredown.recipe.fastest import fastest_precision
+from paredown.recipe.train import Train
 from paredown.search.bench import Bench
 from paredown.search.plan import Pace
 from paredown.search.results import TrialResult
@@ -11,7 +11,6 @@ from paredown.search.threads import training_threads
 __all__ = ["measure_pace"]
 
 _STEPS = 5
-_GAIN = 0.8  # bfloat16 has to save a fifth of a step to be used
 _ROUNDS = 2  # of the quick look at the original
 _TRANSFORMS = 0.5  # seconds that cutting, calibrating and storing take beside lowering and predicting
 
@@ -27,15 +26,12 @@ def measure_pace(bench: Bench, space: Space, original: TrialResult) -> Pace:
     """
     bench.progress.begin("timing a training step")
 
-    def seconds(precision: Precision, using: tuple[Ingredient, ...] = ()) -> float:
-        training = Train(using=using, precision=precision, seed=bench.seed)
-        return training.seconds_per_step(bench.network, bench.evidence, _STEPS)
-
     with training_threads():
-        full, half = seconds("32-true"), seconds("bf16-mixed")
-        precision: Precision = "bf16-mixed" if half < _GAIN * full else "32-true"
-        plain = min(full, half) if precision == "bf16-mixed" else full
-        taught = seconds(precision, space.teacher()) if space.teacher() else plain
+        precision, plain = fastest_precision(Train(seed=bench.seed), bench.network, bench.evidence, _STEPS)
+        taught = plain
+        if space.teacher():
+            training = Train(using=space.teacher(), precision=precision, seed=bench.seed)
+            taught = training.seconds_per_step(bench.network, bench.evidence, _STEPS)
     work = bench.task.data.work
     artifact = bench.artifact(original.file, original.lowering)
     if "quick" not in bench.took:  # the original was made by an earlier process of this run
