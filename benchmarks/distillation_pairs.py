@@ -66,7 +66,7 @@ def main() -> None:
     )
     parser.add_argument("--device", default="auto")
     parser.add_argument("--precision", default="bf16-mixed", choices=["bf16-mixed", "32-true"])
-    parser.add_argument("--try-out", action="store_true", help="print instead of recording")
+    parser.add_argument("--try-out", action="store_true", help="score on `select` and print")
     options = parser.parse_args()
     train = Train(
         epochs=options.epochs,
@@ -78,7 +78,7 @@ def main() -> None:
     )
     title = f"ResNet-56 teaches ResNet-{options.student}: CIFAR-10, {options.images} images"
     case = Case(title, lambda data: task(data, options.images), STUDENTS[options.student], train, {}, lambda _: {})
-    result = Bench(case, options.data).compare(
+    result = Bench(case, options.data, trial=options.try_out).compare(
         {label: using for label, using in ARMS.items() if label in {"control", *options.only}}, options.seeds
     )
     where = (

@@ -66,10 +66,10 @@ def texts(path: Path) -> tuple[list[list[str]], Tensor]:
     return [row["sentence"].split() for row in rows], torch.tensor([int(row["label"]) for row in rows])
 
 
-def read(data: Path) -> dict[str, tuple[Tensor, Tensor]]:
-    """Token numbers ``[n, 32]`` and labels: a part of train, dev to choose, test to judge."""
+def read(data: Path, train: int | None = TRAIN) -> dict[str, tuple[Tensor, Tensor]]:
+    """Token numbers ``[n, 32]`` and labels: so many of train (None: all), dev to choose, test to judge."""
     words, labels = texts(data / NEEDED[0])
-    chosen = torch.randperm(len(words), generator=torch.Generator().manual_seed(0))[:TRAIN].tolist()
+    chosen = torch.randperm(len(words), generator=torch.Generator().manual_seed(0))[:train].tolist()
     counts = collections.Counter(word for sentence in words for word in sentence)
     number = {word: index + 3 for index, (word, _) in enumerate(counts.most_common(WORDS - 3))}
 

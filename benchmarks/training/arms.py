@@ -33,12 +33,14 @@ class Bench:
         case: what is tried.
         data: folder with the data.
         shorter: share of the epochs, for trying the benchmark out.
+        trial: score on `select` and leave `judge` closed.
 
     """
 
-    def __init__(self, case: Case, data: Path, *, shorter: float = 1.0) -> None:
+    def __init__(self, case: Case, data: Path, *, shorter: float = 1.0, trial: bool = False) -> None:
         self.case = case
         self.shorter = shorter
+        self.trial = trial
         self.task = case.task(data)
         self.evidence = Evidence.of(self.task)
         inputs, _ = next(iter(self.task.data.work.train.batches(2, limit=2)))
@@ -46,9 +48,9 @@ class Bench:
         self.teachers: list[Network] = []
         original = paredown.capture(self.task.model, inputs)
         self.teachers = [self._taught(original, number) for number in range(case.teachers)]
-        self.lessons = case.distillations(
-            distill.Original() if case.teachers == 1 else distill.Ensemble(tuple(self.teachers)), data
-        )
+        teacher = distill.Original() if case.teachers == 1 else distill.Ensemble(tuple(self.teachers))
+        self._outputs = tempfile.TemporaryDirectory()  # the teacher's, kept for as long as this object
+        self.lessons = case.distillations(distill.Cached(self._outputs.name, teacher), data)
 
     def run(self, seeds: int) -> dict[str, Any]:
         """Everything about the case, as plain data."""
@@ -136,8 +138,8 @@ class Bench:
         return sign * statistics.fmean(on_train.evaluate(one) - self.evidence.evaluate(one) for one in networks)
 
     def _judged(self, networks: Mapping[str, list[Network]]) -> dict[str, list[np.ndarray[Any, Any]]]:
-        """Rows of every network's file on `judge`, which is opened here and nowhere else."""
-        split = self.task.data.judge.open(lambda _: 1)
+        """Rows of every network's file on `judge`, which is opened here and nowhere else; of a trial on `select`."""
+        split = self.task.data.work.select if self.trial else self.task.data.judge.open(lambda _: 1)
         rows: dict[str, list[np.ndarray[Any, Any]]] = {}
         with tempfile.TemporaryDirectory() as folder:
             for label, several in networks.items():

@@ -25,7 +25,8 @@ class Case:
         student: makes a fresh student of about a quarter of the teacher's multiply-accumulates.
         train: of every arm, without ingredients.
         regularizers: what is tried on `select`, by name; the best one is the arm.
-        distillations: likewise, made for a teacher and the data folder.
+        distillations: likewise, made for the data folder and a teacher whose outputs are kept; what looks inside of it
+            takes the original itself.
         teaching: training of the teacher, where the task's model is not trained yet, or where there are several.
         teachers: so many are trained, with seeds of their own, and teach together.
 

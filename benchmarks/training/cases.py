@@ -41,6 +41,16 @@ def _few(teacher: Teacher, data: Path) -> dict[str, Using]:
     }
 
 
+def _texts(teacher: Teacher, data: Path) -> dict[str, Using]:
+    """Beside a part of the phrases, the others without their labels."""
+    phrases, _ = sst2_text.read(data, train=None)["train"]
+    return {
+        "logits": (distill.Logits(teacher, temperature=2.0),),
+        "DIST": (distill.Outputs(teacher=teacher, loss=distill.DIST()),),
+        "on unlabelled phrases": (distill.Unlabelled(phrases[sst2_text.TRAIN :], teacher, temperature=2.0),),
+    }
+
+
 def _numbers(teacher: Teacher, _: Path) -> dict[str, Using]:
     return {"outputs": (distill.Logits(teacher),), "outputs, half": (distill.Logits(teacher, alpha=0.5),)}
 
@@ -49,7 +59,7 @@ def _pixels(teacher: Teacher, _: Path) -> dict[str, Using]:
     return {
         "logits": (distill.Logits(teacher, temperature=1.0),),
         "logits, temperature 4": (distill.Logits(teacher),),
-        "channel-wise": (distill.Features(at=("fourth",), teacher=teacher, loss=distill.CWD()),),
+        "channel-wise": (distill.Features(at=("fourth",), loss=distill.CWD()),),
     }
 
 
@@ -67,6 +77,10 @@ WRONG_LABELS = {
     "early learning": (regularize.EarlyLearning(),),
 }
 
+TOKEN_DROPOUT = (
+    regularize.TokenDropout(replacement=sst2_text.UNKNOWN, keep=(sst2_text.PAD, sst2_text.START), name="tokens"),
+)
+
 
 def _train(epochs: float, rate: float, batch_size: int = 64, **more: object) -> Train:
     settings = {"early": None, **more}
@@ -83,6 +97,29 @@ def _fashion(change: Callable[[paredown.Data], paredown.Data]) -> Callable[[Path
         return paredown.Task(network, splits, F.cross_entropy, paredown.scores.accuracy, name="Fashion-MNIST")
 
     return task
+
+
+def _phrases(data: Path) -> paredown.Task:
+    """SST-2 with a fresh network."""
+    splits = paredown.Data(**sst2_text.read(data), batch_size=64)
+    network = sst2_text.Transformer().eval()
+    return paredown.Task(network, splits, F.cross_entropy, paredown.scores.accuracy, name="SST-2")
+
+
+def _scenes(data: Path) -> paredown.Task:
+    """CamVid with a fresh network."""
+    names = ("train", "select", "judge")
+    parts = {
+        name: camvid_segmentation.read(data / file)
+        for name, file in zip(names, camvid_segmentation.NEEDED, strict=True)
+    }
+    return paredown.Task(
+        camvid_segmentation.UNet().eval(),
+        paredown.Data(**parts, batch_size=8),
+        camvid_segmentation.loss,
+        paredown.scores.miou(camvid_segmentation.CLASSES, ignore=camvid_segmentation.VOID),
+        name="CamVid",
+    )
 
 
 CASES: Mapping[str, Case] = {
@@ -157,25 +194,22 @@ CASES: Mapping[str, Case] = {
         teaching=_train(6, 2e-3, 128, using=PICTURES["crop and flip"]),
     ),
     "sst2": Case(
-        "SST-2: a small transformer",
-        sst2_text.load,
+        "SST-2, 20,000 labelled phrases: a small transformer",
+        _phrases,
         lambda: sst2_text.Transformer(width=64),
         _train(3, 1e-3),
         {
             "Dropout": (regularize.Dropout(probability=0.1),),
-            "token dropout": (
-                regularize.TokenDropout(
-                    replacement=sst2_text.UNKNOWN, keep=(sst2_text.PAD, sst2_text.START), name="tokens"
-                ),
-            ),
+            "token dropout": TOKEN_DROPOUT,
             "label smoothing": (regularize.LabelSmoothing(),),
             "averaged weights": (regularize.EMA(),),
         },
-        _classes,
+        _texts,
+        teaching=_train(4, 1e-3, using=TOKEN_DROPOUT),
     ),
     "camvid": Case(
         "CamVid: segmentation",
-        camvid_segmentation.load,
+        _scenes,
         lambda: camvid_segmentation.UNet(12),
         _train(12, 2e-3, 8),
         {
@@ -184,5 +218,6 @@ CASES: Mapping[str, Case] = {
             "ChannelDropout": (regularize.ChannelDropout(probability=0.05),),
         },
         _pixels,
+        teaching=_train(15, 2e-3, 8, using=(regularize.EMA(),)),
     ),
 }
