@@ -2,8 +2,9 @@
 
 import pytest
 
+from paredown.errors import RecipeError
 from paredown.recipe import Train
-from paredown.recipe.fastest import fastest_precision
+from paredown.recipe.fastest import compiling_pays, fastest_precision
 
 
 @pytest.mark.parametrize(
@@ -23,3 +24,22 @@ def test_both_are_timed_on_copies(network, evidence):
     assert chosen in {"32-true", "bf16-mixed"}
     assert 1e-5 < seconds < 5.0
     assert network.fingerprint() == before
+
+
+@pytest.mark.parametrize(("plain", "quick"), [(1.0, 0.5), (1.0, 0.95), (0.001, 0.0)])
+def test_compiling_has_to_save_a_tenth_of_a_long_training(monkeypatch, network, evidence, plain, quick):
+    tried = []
+    monkeypatch.setattr(Train, "seconds_per_step", lambda self, *_: tried.append(self.compiled) or quick)
+    train = Train(epochs=200)
+    assert train.steps(evidence.work) == 2000
+    assert compiling_pays(train, network, evidence, plain) is (quick == 0.5)
+    assert tried == ([True] if plain == 1.0 else [])  # two seconds of training are not worth a try
+
+
+def test_what_cannot_be_compiled_does_not_pay(monkeypatch, network, evidence):
+    def refuse(*_):
+        msg = "no compiler"
+        raise RecipeError(msg)
+
+    monkeypatch.setattr(Train, "seconds_per_step", refuse)
+    assert not compiling_pays(Train(epochs=200), network, evidence, 1.0)

@@ -15,6 +15,7 @@ from paredown.graph import mode
 from paredown.graph.network import Network
 from paredown.recipe import batch
 from paredown.recipe.clip import clip
+from paredown.recipe.compiled import compiled_step
 from paredown.recipe.engine import fabric_for, plain
 from paredown.recipe.evidence import Evidence
 from paredown.recipe.ingredient import Hook, Step, Targets, TrainContext, Update, label
@@ -78,14 +79,15 @@ class Job:
 class _Student(nn.Module):
     """What Fabric wraps: flat tensors in, flat outputs and taps out."""
 
-    def __init__(self, network: Network, others: tuple[nn.Module, ...]) -> None:
+    def __init__(self, network: Network, others: tuple[nn.Module, ...], *, compiled: bool) -> None:
         super().__init__()
         self.network = network
         self.others = nn.ModuleList(others)
+        self._run = compiled_step(network.graph_module) if compiled else network.graph_module
 
     def forward(self, *tensors: torch.Tensor) -> tuple[torch.Tensor, ...]:
         mode.count_batches(self.network.graph_module)
-        return self.network.graph_module(*tensors)  # type: ignore[no-any-return]
+        return self._run(*tensors)  # type: ignore[no-any-return]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -163,7 +165,7 @@ class Loop:
         parameters = groups(self._network, settings.optimizer.weight_decay, others)
         self._trained = [p for group in parameters for p in group["params"]]
         optimizer = settings.optimizer.build(parameters, fused=fused)
-        student = _Student(self._network, others)
+        student = _Student(self._network, others, compiled=settings.compiled)
         self._module, self._optimizer = self._fabric.setup(student, optimizer)
         self._backward: Callable[[torch.Tensor], None] = self._fabric.backward
         if plain(settings):
