@@ -2,13 +2,16 @@
 
 import dataclasses
 import random
+import threading
 import time
 
 import numpy as np
 import pytest
 import torch
+from tests.recipe.conftest import pictures
 
 import paredown
+from paredown.data import Split
 from paredown.errors import RecipeError, TrainingError
 from paredown.recipe import SGD, AdamW, Constant, EarlyStop, Evidence, Hook, Ingredient, Train
 from paredown.recipe.randomness import derive
@@ -449,3 +452,34 @@ def test_seconds_per_step_are_measured_on_a_copy(network, evidence):
     seconds = QUICK.seconds_per_step(network, evidence)
     assert 1e-5 < seconds < 1.0
     assert network.fingerprint() == before
+
+
+class Photos(torch.utils.data.Dataset):
+    """Reads examples one by one, and notes on which thread."""
+
+    def __init__(self, draw=None):
+        self.inputs, self.targets = pictures(320, 0)
+        self.draw, self.threads = draw, set()
+
+    def __len__(self):
+        return len(self.inputs)
+
+    def __getitem__(self, index):
+        self.threads.add(threading.current_thread() is threading.main_thread())
+        shift = self.draw() if self.draw else 0.0
+        return torch.from_numpy(self.inputs[index]) + shift, int(self.targets[index])
+
+
+@pytest.mark.parametrize("draw", [None, lambda: 0.1 * float(torch.rand(()))], ids=["plain", "augmented"])
+def test_a_dataset_that_is_read_one_by_one_trains_like_one_in_memory(data, task, network, evidence, draw):
+    def trained(dataset):
+        held = dataclasses.replace(data.work, train=Split(dataset, name="train", batch_size=32))
+        return QUICK.fit(network, Evidence(held, task.objective)).network
+
+    first, second = Photos(draw), Photos(draw)
+    weights = [states(trained(one)) for one in (first, second)]
+    assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+    assert first.threads == ({True, False} if draw is None else {True})
+    if draw is None:
+        known = states(QUICK.fit(network, evidence).network)
+        assert all(torch.equal(weights[0][name], known[name]) for name in known)

@@ -89,6 +89,11 @@ class Split:
         sealed = isinstance(self._examples, Gate) or isinstance(getattr(self._examples, "examples", None), Gate)
         return 0 if sealed and multiprocessing.get_start_method() != "fork" else self._source.workers
 
+    @property
+    def read_here(self) -> bool:
+        """Whether examples are read one by one in this process: not in memory as a whole, not under seeds, not by workers."""
+        return not isinstance(self._examples, (Arrays, Seeded)) and not self.workers
+
     def order(self, shuffle_seed: int | None = None) -> Indices:
         """Indices of the examples in the order in which `batches` gives them for this seed."""
         if shuffle_seed is None:

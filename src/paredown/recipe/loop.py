@@ -14,6 +14,7 @@ from paredown.errors import RecipeError
 from paredown.graph import mode
 from paredown.graph.network import Network
 from paredown.recipe import batch
+from paredown.recipe.ahead import ahead
 from paredown.recipe.clip import clip
 from paredown.recipe.compiled import compiled_step
 from paredown.recipe.engine import fabric_for, plain
@@ -231,7 +232,10 @@ class Loop:
         count = settings.steps_per_epoch(work) * settings.devices
         size, seed = settings.size(work), derive(settings.seed, "order", epoch)
         order = work.train.order(seed)
-        batches = zip(torch.split(torch.from_numpy(order), size), work.train.ordered(order, size), strict=True)
+        read = work.train.ordered(order, size)
+        if work.train.read_here:
+            read = ahead(read)
+        batches = zip(torch.split(torch.from_numpy(order), size), read, strict=True)
         for examples, (inputs, target) in islice(batches, self._fabric.global_rank, count, settings.devices):
             targets: Targets = ((1.0, target),)
             for _, hook, generator in self._hooks:
