@@ -45,6 +45,16 @@ def test_the_loss_is_the_papers():
     assert memory.scale is later
 
 
+def test_a_low_temperature_stays_finite():
+    memory = side()
+    memory.settings = dataclasses.replace(SETTINGS, temperature=0.005)  # exp(1 / 0.005) is beyond float32
+    vectors = memory.memory[:4].clone().requires_grad_()
+    loss = memory.contrast(vectors, torch.arange(4), torch.arange(6))
+    loss.backward()
+    assert loss.isfinite()
+    assert vectors.grad.isfinite().all()
+
+
 def test_vectors_are_maps_of_the_mean_over_places():
     memory = side()
     value = torch.randn(2, 5, 3, 4)

@@ -242,6 +242,13 @@ def test_it_is_nothing_for_equal_values_and_something_for_others(loss):
     assert loss(student, teacher).item() > 1e-5
 
 
+def test_angles_that_do_not_count_are_not_taken(monkeypatch):
+    student, teacher = draw(VECTOR)
+    expected = rkd(student, teacher, distill.RKD(angle=0.0))
+    monkeypatch.delattr("paredown.distill.rkd._Relations.cosines")  # their memory grows with the third power
+    assert distill.RKD(angle=0.0)(student, teacher).item() == pytest.approx(expected, rel=1e-4)
+
+
 def test_boundaries_ask_for_a_side_and_a_margin():
     teacher = draw(PICTURE)[1]
     assert distill.AB(margin=1.0)(teacher.sign(), teacher) == 0
@@ -309,6 +316,24 @@ def test_a_prediction_is_scored_by_its_gaussian():
     best = mu.detach()
     assert predictor(student, best) < predictor(student, best + 0.1)
     assert predictor(student, best).item() == pytest.approx(0.5 * math.log(v), rel=1e-4)
+
+
+@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
+def test_every_channel_is_scored_by_its_own_variance(shape):
+    student, teacher = draw(shape)
+    predictor = distill.VID().build(student.shape, teacher.shape)
+    variances = [0.5 + c for c in range(6)]
+    with torch.no_grad():
+        predictor.scale.copy_(torch.tensor([math.log(math.expm1(v)) for v in variances]))
+        mu = channels(predictor.mean(student))
+    expected = mean(
+        0.5 * ((t - m) ** 2 / v + math.log(v))
+        for x, y in zip(mu, channels(teacher), strict=True)
+        for c, (a, b) in enumerate(zip(x, y, strict=True))
+        for v in [variances[c]]
+        for m, t in zip(a, b, strict=True)
+    )
+    assert predictor(student, teacher).item() == pytest.approx(expected, rel=1e-3)
 
 
 def test_the_prediction_takes_other_widths_and_learns_all_it_has():

@@ -1,6 +1,8 @@
 """Distillation on pictures that a generator makes."""
 
 import dataclasses
+import math
+import types
 
 import pytest
 import torch
@@ -9,9 +11,14 @@ from torch import nn
 
 import paredown
 from paredown import distill
+from paredown.distill.generated import _GeneratedHook
 from paredown.distill.generator import Generator
+from paredown.distill.lesson import Lesson
+from paredown.distill.statistics import Familiar
 from paredown.errors import RecipeError
 from paredown.recipe import AdamW, Evidence, Ingredient, Train
+
+from .plain import columns, divergence, mean, probabilities
 
 
 class Digits(nn.Module):
@@ -86,6 +93,49 @@ def test_neither_example_nor_label_counts(digits):
     result = train.fit(_student(), evidence, original=teacher)
     row = result.history[-1]
     assert row["loss"] == pytest.approx(row["distill.Generated"])
+
+
+def test_the_generator_pays_for_what_the_papers_say():
+    draw = torch.Generator().manual_seed(0)
+    student, teacher = 2.0 * torch.randn(2, 6, 4, generator=draw)
+    hook = object.__new__(_GeneratedHook)
+    hook._settings = distill.Generated(one_hot=0.5, balance=2.0, adversarial=0.25, temperature=3.0)
+    hook._familiar = None
+    rows = [probabilities(row) for row in teacher.tolist()]
+    sure = mean(-math.log(max(row)) for row in rows)
+    uneven = sum(mean(column) * math.log(mean(column)) for column in columns(rows))
+    soft = [[probabilities(row, 3.0) for row in values.tolist()] for values in (teacher, student)]
+    apart = 9.0 * mean(divergence(t, s) for t, s in zip(*soft, strict=True))
+    lesson = Lesson(teacher, {})
+    assert hook._loss(lesson, student).item() == pytest.approx(0.5 * sure + 2.0 * uneven - 0.25 * apart, rel=1e-4)
+    assert hook._loss(lesson, None).item() == pytest.approx(0.5 * sure + 2.0 * uneven, rel=1e-4)
+
+
+def test_familiar_is_what_has_the_stored_mean_and_deviation():
+    """The paper compares what goes into a batch norm with what it stored, here by the stored deviation."""
+    torch.manual_seed(0)
+    norm, x = nn.BatchNorm2d(3).eval(), 2.0 + 3.0 * torch.randn(5, 3, 4, 2)
+    with torch.no_grad():
+        norm.weight.copy_(torch.tensor([0.5, -2.0, 1.0]))
+        norm.bias.copy_(torch.tensor([0.3, -0.7, 0.0]))
+    norm.running_mean.copy_(torch.tensor([0.0, 1.0, -1.0]))
+    norm.running_var.copy_(torch.tensor([4.0, 0.25, 1.0]))
+    familiar = Familiar(nn.ModuleDict({"norm": norm}), types.SimpleNamespace(tap=lambda path: (path,)), x.device)
+    given, found = x.transpose(0, 1).flatten(1), []
+    for values, m, v in zip(given, norm.running_mean, norm.running_var, strict=True):
+        deviation = math.sqrt(float(v) + norm.eps)
+        found.append(((float(values.mean() - m)) / deviation) ** 2 + (float(values.std()) / deviation - 1.0) ** 2)
+    assert familiar.distance({"norm": norm(x)}).item() == pytest.approx(mean(found), rel=1e-4)
+
+
+def test_one_score_is_refused(digits):
+    _, evidence = digits
+    one = dataclasses.replace(evidence.objective, logits=lambda raw: raw[:, :1])
+    train = Train(epochs=0.1, using=(distill.Generated(),), optimizer=AdamW(lr=1e-3), early=None)
+    with pytest.raises(
+        RecipeError, match=r"Generated compares probabilities of classes.*\[2, 1\]: one score.*Unlabelled"
+    ):
+        train.fit(_student(), Evidence(evidence.work, one))
 
 
 def test_pictures_are_standard_in_every_channel():

@@ -1,6 +1,7 @@
 """Knowledge distillation from a teacher's outputs."""
 
 import dataclasses
+import types
 
 import pytest
 import torch
@@ -72,6 +73,37 @@ def test_numbers_are_matched_by_squared_error(setting):
     row, (inputs, _, outputs) = first_row(s, distill.Logits(alpha=0.5))
     error = functional.mse_loss(outputs, s.teacher(inputs))
     assert row["distill.Logits"] == pytest.approx(0.5 * error.item(), rel=1e-4)
+
+
+def alone(s, loss):
+    """The same setting with the first output alone, as in a task of yes and no."""
+    objective = dataclasses.replace(s.task.objective, loss=loss, logits=lambda raw: raw[:, :1])
+    return types.SimpleNamespace(**{**vars(s), "evidence": Evidence(s.task.data.work, objective)})
+
+
+def test_a_yes_or_no_is_matched_by_squared_error(setting):
+    """A softmax over one class would say 1 of student and teacher, and teach nothing."""
+    s = alone(setting(), lambda o, y: functional.binary_cross_entropy_with_logits(o[:, 0], y.clamp_max(1).float()))
+    row, (inputs, _, outputs) = first_row(s, distill.Logits(alpha=0.5))
+    assert outputs.shape[1] == 1
+    error = (outputs - s.teacher(inputs)[:, :1]).square().mean()
+    assert row["distill.Logits"] == pytest.approx(0.5 * error.item(), rel=1e-4)
+
+
+def test_negative_numbers_as_targets_are_no_padding(setting):
+    s = setting()
+    objective = dataclasses.replace(s.task.objective, loss=lambda o, y: (o[:, 0] - y).square().mean())
+    work = s.task.data.work
+    x, _ = next(work.train.batches(len(work.train)))
+    task = paredown.Task(
+        s.task.model, paredown.Data(*[(x, x[:, 0])] * 4, batch_size=32), objective.loss, s.task.objective.score
+    )
+    s.evidence, s.task = Evidence.of(task), task
+    row, (inputs, ((_, target),), outputs) = first_row(s, distill.Logits(alpha=1.0, temperature=1.0, axis=1))
+    p, q = s.teacher(inputs).log_softmax(1), outputs.log_softmax(1)
+    expected = (p.exp() * (p - q)).sum(1).mean()
+    assert (target < 0).any()
+    assert row["distill.Logits"] == pytest.approx(expected.item(), rel=1e-4)
 
 
 def test_scores_can_be_standardized(setting):

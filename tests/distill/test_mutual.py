@@ -10,7 +10,7 @@ from torch.nn import functional
 import paredown
 from paredown import codec, distill, regularize
 from paredown.errors import RecipeError
-from paredown.recipe import SGD
+from paredown.recipe import SGD, Evidence
 
 from .conftest import learner
 from .test_logits import big, first_row
@@ -141,6 +141,22 @@ def test_it_learns_from_mixed_targets_and_from_any_module(setting):
     expected = sum(weight * functional.cross_entropy(big()(inputs), target) for weight, target in targets)
     assert len(targets) == 2
     assert row["distill.Mutual"] == pytest.approx(expected.item(), rel=1e-4)
+
+
+def test_in_mixed_precision_peers_get_the_loss_that_the_student_gets(setting):
+    """Losses such as ``binary_cross_entropy`` refuse to work in half precision."""
+    s, seen = setting(), []
+
+    def loss(outputs, target):
+        seen.append((outputs.dtype, torch.is_autocast_enabled("cpu")))
+        return functional.cross_entropy(outputs, target)
+
+    s.evidence = Evidence(s.task.data.work, dataclasses.replace(s.task.objective, loss=loss))
+    train = dataclasses.replace(s.train, precision="bf16-mixed", using=[distill.Mutual(peer=big)])
+    row = train.fit(s.student, s.evidence).history[0]
+    assert len(seen) == 16  # eight steps of two networks
+    assert set(seen) == {(torch.float32, False)}
+    assert row["distill.Mutual"] > 0
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from paredown import codec, distill
+from paredown.distill.mlkd import _products_apart
 from paredown.distill.standardize import standardized
 from paredown.errors import RecipeError
 
@@ -126,6 +127,19 @@ def test_two_classes_have_no_others_among_themselves():
     student, teacher, labels = draw(4, 5, 2)
     with_others, without = distill.DKD(beta=8.0), distill.DKD(beta=0.0)
     assert with_others(student, teacher, labels) == without(student, teacher, labels)
+
+
+@pytest.mark.parametrize("shape", [(300, 4), (4, 300), (5, 5)])
+def test_products_are_exact_also_where_little_is_apart(shape):
+    p = draw(5, *shape)[0].softmax(1)
+    q = (p + 1e-4 * draw(6, *shape)[0]).clamp_min(0.0)
+    a, b = p.double().numpy(), q.double().numpy()
+    assert _products_apart(p, q).item() == pytest.approx(((a @ a.T - b @ b.T) ** 2).sum(), rel=1e-2)
+
+
+def test_products_of_a_hundred_thousand_rows_fit_into_memory():
+    student, teacher, labels = draw(6, 100_000, 3)
+    assert distill.MLKD()(student, teacher, labels).isfinite()
 
 
 @settings(max_examples=20, deadline=None)

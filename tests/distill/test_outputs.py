@@ -11,6 +11,7 @@ from paredown import distill, regularize
 from paredown.distill.outputs import _OutputsHook
 from paredown.distill.standardize import standardized
 from paredown.errors import RecipeError
+from paredown.recipe import Evidence
 
 from .test_logits import first_row
 
@@ -106,6 +107,11 @@ def test_the_teacher_learns_nothing(setting):
         ("numbers", lambda: distill.Outputs(loss=distill.DIST()), r"DIST compares probabilities.*\[2, 3\].*`axis=1`.*Squares"),
         ("numbers", lambda: distill.Outputs(loss=distill.DKD(), axis=1), r"DKD looks at the true classes.*DIST\(\)"),
         ("dense", lambda: distill.Outputs(loss=distill.DKD(), axis=1), r"DKD looks at the true classes.*\[2, 5, 3\]"),
+        (
+            "numbers",
+            lambda: distill.Outputs(loss=distill.Squares(), standardize=True),
+            r"standardize=True\).*\[2, 3\]: numbers without classes keep their scale.*`axis=1`",
+        ),
         ("classes", lambda: distill.Outputs(axis=2), r"distill.Outputs\(axis=2\) was given for outputs of shape \[2, 3\]"),
         (
             "classes",
@@ -132,3 +138,17 @@ def test_what_does_not_fit_is_refused_before_training(setting, kind, make, words
 def test_settings_out_of_range_say_what_to_type(make, words):
     with pytest.raises(RecipeError, match=words):
         make()
+
+
+def test_one_number_per_example_is_a_row(setting):
+    s = setting()
+    loss = dataclasses.replace(
+        s.task.objective, loss=lambda outputs, _: outputs.square().mean(), logits=lambda raw: raw[:, 0]
+    )
+    s.evidence = Evidence(s.task.data.work, loss)
+    row, (inputs, _, outputs) = first_row(s, distill.Outputs(loss=distill.Squares()))
+    assert outputs.ndim == 1
+    assert row["distill.Outputs"] == pytest.approx((outputs - s.teacher(inputs)[:, 0]).square().mean().item(), rel=1e-4)
+    largest, _ = first_row(s, distill.Outputs(loss=Largest()))
+    expected = (outputs - s.teacher(inputs)[:, 0]).abs().mean()
+    assert largest["distill.Outputs"] == pytest.approx(expected.item(), rel=1e-4)

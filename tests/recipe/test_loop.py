@@ -258,6 +258,50 @@ def test_mixed_precision_trains(network, evidence):
     assert evidence.score(result.network) > 65
 
 
+@pytest.mark.parametrize("clip", [None, 1.0, 0.05])
+@pytest.mark.parametrize("twice", [False, True])
+def test_gradients_of_half_precision_come_unscaled_and_clipped_also_where_a_step_goes_twice(
+    monkeypatch, network, evidence, clip, twice
+):
+    """A CPU stands in for a GPU: what is scaled is scaled alike."""
+    from lightning_fabric import Fabric
+    from lightning_fabric.plugins.precision import MixedPrecision
+
+    from paredown.recipe import loop
+
+    seen, real = {}, loop.fabric_for
+
+    def fabric(settings):
+        if settings.precision != "16-mixed":
+            return real(settings)
+        scaler = torch.amp.GradScaler("cpu")
+        return Fabric(accelerator="cpu", devices=1, plugins=[MixedPrecision("16-mixed", "cpu", scaler=scaler)])
+
+    monkeypatch.setattr(loop, "fabric_for", fabric)
+    for precision in ("32-true", "16-mixed"):
+        norms = seen[precision] = []
+
+        def look(update, norms=norms):
+            if twice:
+                update.again()
+            norms.append(float(torch.stack([p.grad.norm() for p in update.network.parameters()]).norm()))
+
+        train = Train(
+            epochs=0.4,
+            optimizer=SGD(lr=1e-2),
+            precision=precision,
+            clip=clip,
+            early=None,
+            device="cpu",
+            using=[spying(before_step=lambda _, look=look: look)],
+        )
+        seen[precision, "weights"] = train.fit(network, evidence).network.get_parameter("head.weight").detach()
+    assert len(seen["16-mixed"]) == 4
+    assert seen["16-mixed"] == pytest.approx(seen["32-true"], rel=0.1)
+    assert clip is None or max(seen["16-mixed"]) <= clip * 1.001
+    torch.testing.assert_close(seen["16-mixed", "weights"], seen["32-true", "weights"], rtol=0.0, atol=2e-3)
+
+
 def test_half_precision_needs_a_gpu(network, evidence):
     with pytest.raises(RecipeError, match=r'needs a GPU.*precision="bf16-mixed"'):
         dataclasses.replace(QUICK, precision="16-mixed").fit(network, evidence)

@@ -4,9 +4,10 @@ import dataclasses
 
 import pytest
 import torch
+from torch import nn
 
 from paredown.errors import RecipeError
-from paredown.recipe import EarlyStop, Hook, Ingredient
+from paredown.recipe import AdamW, EarlyStop, Evidence, Hook, Ingredient, Train
 from paredown.regularize import EMA
 
 
@@ -66,6 +67,24 @@ def test_what_is_scored_is_what_is_returned(setting):
         setting.network, setting.evidence
     )
     assert setting.evidence.score(result.network) == max(row["select"] for row in result.history)
+
+
+def test_a_mask_of_infinities_stays_what_it_is(made):
+    class Causal(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = nn.Linear(4, 4)
+            self.register_buffer("mask", torch.full((4, 4), -torch.inf).triu(1))
+
+        def forward(self, x):
+            return (self.layer(x)[:, None] + self.mask).softmax(-1).sum(1)
+
+    task, network = made(Causal(), torch.randn(16, 4), torch.arange(16) % 4)
+    assert network.get_buffer("mask").isinf().any()
+    train = Train(epochs=2, optimizer=AdamW(lr=1e-2), device="cpu", using=[EMA(decay=0.5)])
+    averaged = train.fit(network, Evidence.of(task)).network
+    assert torch.equal(averaged.get_buffer("mask"), network.get_buffer("mask"))
+    assert averaged(torch.randn(2, 4)).isfinite().all()
 
 
 @pytest.mark.parametrize("decay", [-0.1, 1.0])

@@ -1,5 +1,7 @@
 """Pictures pasted into pictures, and rectangles of noise."""
 
+import math
+
 import pytest
 import torch
 
@@ -84,6 +86,20 @@ def test_rectangles_are_erased_from_about_so_many_pictures(start):
     shares = holes[touched, 0].float().mean((1, 2))
     assert 0.15 < float(shares.mean()) < 0.25
     assert float(shares.max()) < 0.4  # 0.3, and what rounding to whole pixels adds
+
+
+def test_erased_rectangles_are_as_often_high_as_wide(start):
+    """Heights by widths are uniform in their logarithm."""
+    hook = start(RandomErasing(probability=1.0, area=(0.05, 0.05), ratio=0.3, noise=False))
+    erased, _ = hook.batch(torch.ones(600, 1, 100, 100), (), seeded())
+    holes = erased[:, 0] == 0
+    ratios = (holes.any(2).sum(1) / holes.any(1).sum(1)).log()
+    furthest = math.log(1 / 0.3)
+    assert furthest - 0.15 < float(ratios.max()) < furthest + 0.1
+    assert -furthest - 0.1 < float(ratios.min()) < -furthest + 0.15
+    assert abs(float(ratios.mean())) < 0.1
+    assert float(ratios.std()) == pytest.approx(2 * furthest / math.sqrt(12), rel=0.1)
+    assert float(holes.float().mean()) == pytest.approx(0.05, rel=0.03)
 
 
 def test_noise_takes_the_place_of_what_was_erased(start):

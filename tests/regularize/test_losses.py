@@ -120,6 +120,16 @@ def test_the_most_even_outputs_are_the_cheapest(start, step):
 
 
 @pytest.mark.parametrize("ingredient", [*LOSSES, ConfidencePenalty()], ids=str)
+def test_one_score_is_no_class(start, made, ingredient):
+    def loss(outputs, target):
+        return functional.binary_cross_entropy_with_logits(outputs[:, 0], target.float())
+
+    task = made(torch.nn.Linear(4, 1), torch.randn(16, 4), torch.arange(16) % 2, loss)
+    with pytest.raises(RecipeError, match=rf"{type(ingredient).__name__} .* no class indices.*float32 \[2, 1\]"):
+        start(ingredient, *task)
+
+
+@pytest.mark.parametrize("ingredient", [*LOSSES, ConfidencePenalty()], ids=str)
 def test_numbers_are_no_classes(start, words, ingredient):
     with pytest.raises(RecipeError, match=rf"{type(ingredient).__name__} .* no class indices as targets.*Leave it out"):
         start(ingredient, *words)

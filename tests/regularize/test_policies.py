@@ -146,6 +146,34 @@ def test_every_picture_gets_its_own_operation(start, setting, ingredient):
     assert not torch.equal(hook.batch(x, (), seeded(1))[0], out)
 
 
+@pytest.mark.parametrize(
+    ("ingredient", "furthest"),
+    [
+        # Of pictures of 32 pixels: shear, pixels, degrees, factor of brightness and the like, bits that are left.
+        (TrivialAugment(), (0.99, 32, 135, 0.99, 2)),  # the paper's "wide"
+        (RandAugment(count=1, magnitude=30), (0.3, 32 * 150 / 331, 30, 0.9, 4)),  # AutoAugment's
+        (RandAugment(count=1, magnitude=9), (0.3 * 0.3, 0.3 * 32 * 150 / 331, 0.3 * 30, 0.3 * 0.9, None)),
+    ],
+    ids=str,
+)
+def test_the_strongest_is_as_strong_as_in_the_paper(start, monkeypatch, ingredient, furthest):
+    seen = []
+
+    def look(pictures, amounts, reach):
+        seen.append((amounts, reach))
+        return pictures
+
+    monkeypatch.setattr("paredown.regularize.policies.OPERATIONS", (look,) * 14)
+    start(ingredient).batch(torch.rand(2000, 2, 6, 8), (), seeded())
+    amounts, reach = torch.cat([amounts for amounts, _ in seen]), seen[0][1]
+    assert float(amounts.mean()) == pytest.approx(0.0, abs=0.1)  # to either side
+    found = torch.tensor([reach.shear, reach.translate * 32, reach.rotate, reach.enhance]) * amounts.abs().max()
+    torch.testing.assert_close(found, torch.tensor(furthest[:4], dtype=torch.float32))
+    assert furthest[4] in {8 - reach.bits, None}
+    levels = len(amounts.abs().unique())
+    assert levels == (31 if isinstance(ingredient, TrivialAugment) else 1)
+
+
 def test_pictures_of_one_example_are_changed_alike(start, made):
     from torch import nn
 

@@ -34,7 +34,7 @@ class CRD(Ingredient):
         teacher: see `Teacher`.
         weight: of the whole, 0 or more.
         size: of the vectors compared, 1 or more.
-        negatives: others per batch, 1 or more.
+        negatives: others per batch, 1 or more; the paper draws 16384 for every example.
         temperature: above 0.
         momentum: share of a memory's old vector that stays when its example comes by, from 0 to below 1.
         axis: dimension of the values that holds the channels; see `Features`.
@@ -100,7 +100,8 @@ class _Side(nn.Module):
         same = (vectors * self.memory[own]).sum(1) / self.settings.temperature
         apart = vectors @ self.memory[others].T / self.settings.temperature
         if self.scale is None:
-            self.scale = torch.cat([same[:, None], apart], 1).detach().exp().mean().log()
+            first = torch.cat([same[:, None], apart], 1).detach().flatten()
+            self.scale = first.logsumexp(0) - math.log(len(first))
         offset = self.scale + math.log(len(others))
         itself = (others[None] == own[:, None]).to(apart.dtype)
         losses = functional.softplus(apart - offset) * (1.0 - itself)

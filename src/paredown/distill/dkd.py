@@ -18,7 +18,8 @@ class DKD(OutputLoss):
 
     ``T² (alpha * KL(b_t || b_s) + beta * KL(q_t || q_s))``, where b is the probability of the true class against all
     others together, and q that of the others among themselves. Hinton's loss is ``alpha = 1`` and, example by example,
-    ``beta = 1 - p_t(true class)``, which silences the second part where the teacher is sure.
+    ``beta = 1 - p_t(true class)``, which silences the second part where the teacher is sure. The authors let the whole grow
+    from nothing over the first 20 of 240 epochs, which is not done here.
 
     Attributes:
         alpha: weight of the first part, 0 or more.

@@ -31,7 +31,8 @@ class Generated(Ingredient):
     (``one_hot``: cross-entropy of its outputs with its own decision), of all classes alike (``balance``: negative entropy
     of the mean probability), which look to its batch norms as its training data did (``familiar``), and about which the
     student is wrong (``adversarial``: minus the divergence). The student then learns ``weight * T² KL(teacher ||
-    student)`` on the same batch. The task's own loss counts ``task``: 0 looks at no example at all, neither at a label.
+    student)`` on the same batch. The task's own loss counts ``task``: where it is 0 nothing is learnt from examples and
+    labels, though the student runs on the batch and its batch norms keep statistics of that too.
 
     Chen et al., "Data-free learning of student networks" (DAFL), ICCV 2019, arXiv:1904.01186 (``one_hot``, ``balance``,
     the generator); Fang et al., "Data-free adversarial distillation", 2019, arXiv:1912.11006, and Micaelli & Storkey,
@@ -92,6 +93,12 @@ class Generated(Ingredient):
         outputs = teaching.see(probe.inputs).outputs
         check_outputs(probe.outputs, outputs, "distill.Generated")
         check_axis(probe.outputs, 1, "distill.Generated")
+        if probe.outputs.shape[1] < 2:
+            msg = (
+                f"distill.Generated compares probabilities of classes, and the outputs have the shape "
+                f"{list(probe.outputs.shape)}: one score. Write `distill.Unlabelled(inputs=...)`, which takes such outputs."
+            )
+            raise RecipeError(msg)
         with isolated(derive(context.seed, "generator")):
             generator = Generator(self.noise, *shape).to(context.device)
         teaching.follow(generator(torch.zeros(2, self.noise, device=context.device)))

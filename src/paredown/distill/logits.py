@@ -89,7 +89,7 @@ class _LogitsHook(Hook):
             student, teacher = standardized(student, self._axis), standardized(teacher, self._axis)
         divergence = softened(student, teacher, self._settings.temperature, self._axis)
         target = step.targets[0][1]
-        if isinstance(target, torch.Tensor) and target.shape == divergence.shape:
+        if isinstance(target, torch.Tensor) and not target.is_floating_point() and target.shape == divergence.shape:
             counted = target >= 0  # negative classes are places to ignore, such as padding
             return self._settings.alpha * (divergence * counted).sum() / counted.sum().clamp_min(1)
         return self._settings.alpha * divergence.mean()

@@ -18,8 +18,8 @@ class MLKD(OutputLoss):
 
     At each temperature, with probabilities P ``[rows, classes]``:
     ``T² KL(P_t || P_s) + ||P_s P_sᵀ - P_t P_tᵀ||² / rows + ||P_sᵀ P_s - P_tᵀ P_t||² / classes``, averaged over
-    temperatures. The first product has rows² entries, too many for dense outputs. The paper adds a second, strongly
-    augmented view of every picture and drops unsure rows; neither belongs to the loss.
+    temperatures. The last two grow with the number of rows: dense outputs want a small weight. The paper adds a second,
+    strongly augmented view of every picture and drops unsure rows; neither belongs to the loss.
 
     Attributes:
         temperatures: each above 0.
@@ -42,6 +42,13 @@ def _level(student: torch.Tensor, teacher: torch.Tensor, temperature: float) -> 
     p, q = student.softmax(1), teacher.softmax(1)
     rows, classes = p.shape
     one_by_one = functional.kl_div(student.log_softmax(1), q, reduction="batchmean") * temperature**2
-    between_rows = (p @ p.T - q @ q.T).square().sum() / rows
-    between_classes = (p.T @ p - q.T @ q).square().sum() / classes
-    return one_by_one + between_rows + between_classes
+    return one_by_one + _products_apart(p, q) / rows + _products_apart(p.T, q.T) / classes
+
+
+def _products_apart(p: torch.Tensor, q: torch.Tensor) -> torch.Tensor:
+    """``||p pᵀ - q qᵀ||²`` of ``[rows, columns]``, with memory for the square of the smaller number."""
+    if len(p) <= p.shape[1]:
+        return (p @ p.T - q @ q.T).square().sum()
+    apart, both = p - q, p + q  # the difference is (apart bothᵀ + both apartᵀ) / 2
+    across = both.T @ apart
+    return 0.5 * ((apart.T @ apart) * (both.T @ both) + across * across.T).sum()

@@ -103,9 +103,9 @@ class _MutualHook(Hook):
         objective = self._context.evidence.objective
         with self._context.autocast():
             raws = [batch.call(peer, step.inputs) for peer in self._peers]
-            losses = [weight * objective.loss_of(raw, target) for raw in raws for weight, target in step.targets]
-        outputs = [step.outputs.float(), *(objective.outputs(raw).float() for raw in raws)]
-        return torch.stack(losses).sum().float() + self._settings.weight * self._apart(outputs)
+        peers = [objective.outputs(raw).float() for raw in raws]  # their loss is in float32, as the student's is
+        losses = [weight * objective.loss(one, target).reshape(()) for one in peers for weight, target in step.targets]
+        return torch.stack(losses).sum() + self._settings.weight * self._apart([step.outputs.float(), *peers])
 
     def _apart(self, outputs: list[torch.Tensor]) -> torch.Tensor:
         """How far each is from what it learns from, summed over all of them."""

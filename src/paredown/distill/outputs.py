@@ -61,7 +61,7 @@ class Outputs(Ingredient):
 
         Raises:
             RecipeError: outputs of teacher and student differ in shape, or the loss needs classes or labels and the
-                task has none.
+                task has none, as has `standardize`.
 
         """
         teaching = teach(self.teacher, context)
@@ -87,6 +87,13 @@ def _axis(settings: Outputs, probe: Probe) -> int:
             "`distill.Outputs(loss=distill.Squares())`."
         )
         raise RecipeError(msg)
+    if settings.standardize and settings.axis is None and found is None:
+        msg = (
+            "distill.Outputs(standardize=True) was given, and the targets of this task are no class indices for outputs "
+            f"of shape {shape}: numbers without classes keep their scale. Leave standardize out, or say which dimension "
+            "holds classes: `axis=1`."
+        )
+        raise RecipeError(msg)
     return found or -1 if settings.axis is None else settings.axis
 
 
@@ -108,7 +115,7 @@ class _OutputsHook(Hook):
         return self._settings.weight * torch.stack(parts).sum()
 
     def _compare(self, student: torch.Tensor, teacher: torch.Tensor, target: Any) -> torch.Tensor:
-        rows = [outputs.movedim(self._axis, -1) for outputs in (student, teacher)]
+        rows = [o.movedim(self._axis, -1) if o.ndim > 1 else o[:, None] for o in (student, teacher)]
         labels = torch.empty(0, dtype=torch.long, device=student.device)
         if isinstance(target, torch.Tensor) and not target.is_floating_point() and target.shape == rows[0].shape[:-1]:
             counted = target >= 0

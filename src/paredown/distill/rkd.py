@@ -20,7 +20,7 @@ class RKD(FeatureLoss):
 
     ``distance * mean over pairs of h(d_s / mean d_s, d_t / mean d_t) + angle * mean over triples of h(cos_s, cos_t)``
     with Euclidean distances d, the angle at the middle of three examples, and Huber's h. Memory grows with the third
-    power of the batch.
+    power of the batch, with its square where ``angle=0.0``.
 
     Attributes:
         distance: weight of the distances, 0 or more.
@@ -37,9 +37,10 @@ class RKD(FeatureLoss):
     def __call__(self, student: torch.Tensor, teacher: torch.Tensor) -> torch.Tensor:
         """See `FeatureLoss.__call__`."""
         s, t = _Relations(flat(student)), _Relations(flat(teacher))
-        distances = functional.smooth_l1_loss(s.distances(), t.distances())
-        angles = functional.smooth_l1_loss(s.cosines(), t.cosines())
-        return self.distance * distances + self.angle * angles
+        loss = self.distance * functional.smooth_l1_loss(s.distances(), t.distances())
+        if self.angle == 0.0:
+            return loss
+        return loss + self.angle * functional.smooth_l1_loss(s.cosines(), t.cosines())
 
 
 class _Relations:

@@ -258,7 +258,14 @@ class Loop:
 
         meter.add(number, backward())
         if self._hooks:
-            update = Update(number, self._network, self._optimizer, lr, lambda: (backward(), None)[1])
+
+            def again() -> None:
+                if self._settings.precision == "16-mixed":  # gradients were unscaled once and are to be once more
+                    scaler = self._fabric.strategy.precision.scaler  # type: ignore[attr-defined]
+                    scaler.update(scaler.get_scale())
+                backward()
+
+            update = Update(number, self._network, self._optimizer, lr, again)
             for _, hook, _ in self._hooks:
                 hook.before_step(update)
         self._optimizer.step()
@@ -267,14 +274,14 @@ class Loop:
         self._zeros.restore()
 
     def _clip(self) -> None:
-        if self._settings.clip is None:
-            return
-        if self._settings.precision == "16-mixed":  # gradients are scaled, and Fabric knows by how much
+        limit = self._settings.clip
+        if self._settings.precision == "16-mixed" and (self._hooks or limit is not None):
+            # gradients are scaled, and Fabric knows by how much; hooks see them without, also where nothing is clipped
             self._fabric.clip_gradients(
-                self._module, self._optimizer, max_norm=self._settings.clip, error_if_nonfinite=False
+                self._module, self._optimizer, max_norm=limit or math.inf, error_if_nonfinite=False
             )
-        else:
-            clip(self._trained, self._settings.clip)
+        elif limit is not None:
+            clip(self._trained, limit)
 
     def _terms(self, number: int, given: _Batch) -> dict[str, torch.Tensor]:
         raw, taps = self._forward(given.inputs)

@@ -16,8 +16,9 @@ __all__ = ["EMA"]
 class EMA(Ingredient):
     """Return an exponential moving average of the weights (Polyak & Juditsky 1992; Tarvainen & Valpola 2017).
 
-    Statistics of batch norm are averaged like weights. After t steps the decay is the smaller of `decay` and
-    ``(1 + t) / (10 + t)``, so that the average of a short training covers its end and not where it began.
+    Statistics of batch norm are averaged like weights; buffers with infinite numbers, such as masks, stay. After t steps
+    the decay is the smaller of `decay` and ``(1 + t) / (10 + t)``, so that the average of a short training covers its end
+    and not where it began.
 
     Attributes:
         decay: share of the old average that is kept per step, from 0 to below 1.
@@ -39,7 +40,7 @@ class _AverageHook(Hook):
     def __init__(self, decay: float, network: Network) -> None:
         self._decay = decay
         self._steps = 0
-        self._live = _real(network)
+        self._live = _averaged(network)
         self._average = [tensor.detach().clone() for tensor in self._live]
 
     @torch.no_grad()
@@ -49,10 +50,11 @@ class _AverageHook(Hook):
         torch._foreach_lerp_(self._average, self._live, 1.0 - decay)
 
     @torch.no_grad()
-    def finish(self, network: Network) -> None:
-        torch._foreach_copy_(_real(network), self._average)
+    def finish(self, network: Network) -> None:  # noqa: ARG002 (its tensors are known)
+        torch._foreach_copy_(self._live, self._average)
 
 
-def _real(network: Network) -> list[torch.Tensor]:
-    """Parameters and buffers that are real numbers; counters are not averaged."""
-    return [t.detach() for t in chain(network.parameters(), network.buffers()) if t.dtype.is_floating_point]
+def _averaged(network: Network) -> list[torch.Tensor]:
+    """Parameters and buffers that are real numbers; neither counters nor masks, whose infinity has no mean."""
+    buffers = (buffer for buffer in network.buffers() if buffer.isfinite().all())
+    return [t.detach() for t in chain(network.parameters(), buffers) if t.dtype.is_floating_point]

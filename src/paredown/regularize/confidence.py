@@ -14,7 +14,7 @@ __all__ = ["ConfidencePenalty"]
 
 @dataclasses.dataclass(frozen=True)
 class ConfidencePenalty(Ingredient):
-    """Subtract the entropy of the outputs from the loss (Pereyra et al. 2017, arXiv:1701.06548, section 2).
+    """Subtract the entropy of the outputs from the loss (Pereyra et al. 2017, arXiv:1701.06548, section 3).
 
     The term is ``-strength * H(p)`` with ``H(p) = -sum over classes of p log p`` in nats and p the softmax of the
     outputs, averaged over examples (and positions, for dense outputs). Places whose target is negative do not count.

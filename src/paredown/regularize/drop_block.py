@@ -22,7 +22,7 @@ class DropBlock(Ingredient):
 
     In every channel by itself, squares begin at random places so often that about `share` of the map is covered
     (equation 1: ``share / size² * (h * w) / ((h - size + 1) * (w - size + 1))``), and what stays is scaled up to keep
-    the sum of weights. The share rises from 0 to its value in the course of the training (section 3.3). It is put into
+    the sum of weights. The share rises from 0 to its value in the course of the training (section 3). It is put into
     the captured graph and taken out when the training is over.
 
     Attributes:

@@ -27,7 +27,8 @@ class GReg(Ingredient):
 
     Attributes:
         keep: share of the indices of every group that are left alone, above 0 and below 1.
-        strength: of the penalty when it is full, per step and unit of learning rate, above 0.
+        strength: of the penalty when it is full, per step and unit of learning rate, above 0; the authors, who train for
+            much longer, go up to 1.
         every: steps after which it grows.
         ramp: share of the training after which it is full, above 0 and at most 1.
 

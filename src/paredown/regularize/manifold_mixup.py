@@ -24,7 +24,8 @@ class ManifoldMixup(Ingredient):
 
     Per batch one place and one weight from Beta(alpha, alpha) are drawn; the values there are mixed with those of a
     shuffled batch, and the loss is the mean, with the same weight, of the losses for both targets. It is put into the
-    captured graph and taken out when the training is over.
+    captured graph and taken out when the training is over. A teacher runs without it and judges the first example alone:
+    beside `distill` take `Mixup`, whose mixed inputs both see.
 
     Attributes:
         alpha: above 0; 1 draws the weight uniformly, more mixes more evenly.

@@ -28,7 +28,7 @@ class NetworkSlimming(Ingredient):
     arXiv:1708.06519 (equation 1).
 
     Attributes:
-        strength: per step and unit of learning rate, above 0.
+        strength: per step and unit of learning rate, above 0; the paper takes 0.0001 for 160 epochs of SGD at 0.1.
 
     """
 

@@ -20,7 +20,7 @@ class SWA(Ingredient):
     """Return the plain mean of weights from the last part of the training (Izmailov et al. 2018, arXiv:1803.05407).
 
     One set of weights is taken per epoch, counted back from the last step, and statistics of batch norm are estimated
-    anew for the mean (section 3.1). The weights have to keep moving for the mean to be worth something:
+    anew for the mean (section 3.2). The weights have to keep moving for the mean to be worth something:
     ``Train(schedule=Constant())`` with a learning rate of its own. Before the first set is taken, weights are as they
     are.
 
