@@ -50,7 +50,8 @@ class Bench:
         self.teachers = [self._taught(original, number) for number in range(case.teachers)]
         teacher = distill.Original() if case.teachers == 1 else distill.Ensemble(tuple(self.teachers))
         self._outputs = tempfile.TemporaryDirectory()  # the teacher's, kept for as long as this object
-        self.lessons = case.distillations(distill.Cached(self._outputs.name, teacher), data)
+        self.teacher = distill.Cached(self._outputs.name, teacher)
+        self.lessons = case.distillations(self.teacher, data)
 
     def run(self, seeds: int) -> dict[str, Any]:
         """Everything about the case, as plain data."""
