@@ -9,7 +9,7 @@ from paredown.graph.structure import flatten
 from paredown.recipe.classes import class_axis
 from paredown.recipe.ingredient import Probe
 
-__all__ = ["check_axis", "check_outputs", "found_axis"]
+__all__ = ["check_axis", "check_outputs", "dimension", "found_axis"]
 
 
 def check_outputs(student: Any, teacher: Any, who: str, setting: str = "teacher") -> None:
@@ -54,6 +54,11 @@ def found_axis(probe: Probe, axis: int | None, who: str) -> int | None:
     return found
 
 
+def dimension(axis: Any, value: torch.Tensor) -> bool:
+    """Whether this is a dimension of a value, and not that of the batch."""
+    return isinstance(axis, int) and (0 < axis < value.ndim or -value.ndim < axis < 0)
+
+
 def check_axis(outputs: torch.Tensor, axis: int | None, who: str) -> None:
     """Refuse an axis that is the batch, or none of the outputs'.
 
@@ -61,9 +66,9 @@ def check_axis(outputs: torch.Tensor, axis: int | None, who: str) -> None:
         RecipeError: it is.
 
     """
-    if axis is not None and not (0 < axis < outputs.ndim or -outputs.ndim < axis < 0):
+    if axis is not None and not dimension(axis, outputs):
         msg = (
-            f"{who}(axis={axis}) was given for outputs of shape {list(outputs.shape)}, whose first dimension is the "
+            f"{who}(axis={axis!r}) was given for outputs of shape {list(outputs.shape)}, whose first dimension is the "
             "batch. Leave axis out to have it found from the targets."
         )
         raise RecipeError(msg)

@@ -48,7 +48,7 @@ class Logits(Ingredient):
 
     def __post_init__(self) -> None:
         above_zero(self, "temperature")
-        require(0.0 <= self.alpha <= 1.0, self, "alpha", "the share of the teacher in the loss, from 0 to 1")
+        require(lambda alpha: 0.0 <= alpha <= 1.0, self, "alpha", "the share of the teacher in the loss, from 0 to 1")
 
     def start(self, context: TrainContext) -> Hook:
         """Copy the teacher and compare its outputs with the student's on two examples.

@@ -19,7 +19,7 @@ from paredown.graph.structure import flatten
 from paredown.recipe import batch
 from paredown.recipe.ingredient import Hook, Ingredient, Step, TrainContext
 from paredown.recipe.randomness import derive
-from paredown.recipe.settings import above_zero, at_least_zero, require
+from paredown.recipe.settings import above_zero, at_least_zero, whole
 
 __all__ = ["Unlabelled"]
 
@@ -61,7 +61,8 @@ class Unlabelled(Ingredient):
         above_zero(self, "temperature")
         at_least_zero(self, "weight", "task")
         instead = "Leave it out for as many as the training's batch has."
-        require(self.batch_size is None or self.batch_size >= 1, self, "batch_size", "1 or more", instead)
+        if self.batch_size is not None:
+            whole(self, "batch_size", instead=instead)
 
     def start(self, context: TrainContext) -> Hook:
         """Read the inputs and try teacher and student on two of them.

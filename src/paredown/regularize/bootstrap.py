@@ -31,7 +31,7 @@ class Bootstrap(Ingredient):
     hard: bool = False
 
     def __post_init__(self) -> None:
-        require(0.0 <= self.beta <= 1.0, self, "beta", "the trust in the label, from 0 to 1")
+        require(lambda beta: 0.0 <= beta <= 1.0, self, "beta", "the trust in the label, from 0 to 1")
 
     def start(self, context: TrainContext) -> Hook:
         """Look for the classes.

@@ -28,7 +28,7 @@ class GeneralizedCrossEntropy(Ingredient):
     q: float = 0.7
 
     def __post_init__(self) -> None:
-        require(0.0 < self.q <= 1.0, self, "q", "above 0, up to 1")
+        require(lambda q: 0.0 < q <= 1.0, self, "q", "above 0, up to 1")
 
     def start(self, context: TrainContext) -> Hook:
         """Look for the classes.

@@ -12,7 +12,7 @@ from paredown.graph.network import Network
 from paredown.recipe import batch as nesting
 from paredown.recipe.ingredient import Hook, Ingredient, Targets, TrainContext
 from paredown.recipe.inserts import Insert, Inserts
-from paredown.recipe.settings import above_zero
+from paredown.recipe.settings import above_zero, several
 from paredown.regularize import places
 
 __all__ = ["ManifoldMixup"]
@@ -34,10 +34,10 @@ class ManifoldMixup(Ingredient):
     """
 
     alpha: float = 2.0
-    at: tuple[str, ...] = ()
+    at: str | tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "at", tuple(self.at))
+        several(self, "at")
         above_zero(self, "alpha")
 
     def start(self, context: TrainContext) -> Hook:

@@ -29,7 +29,7 @@ class LabelSmoothing(Ingredient):
 
     def __post_init__(self) -> None:
         what = "the part of a label that is shared among all classes, from 0 to below 1"
-        require(0.0 <= self.epsilon < 1.0, self, "epsilon", what)
+        require(lambda epsilon: 0.0 <= epsilon < 1.0, self, "epsilon", what)
 
     def start(self, context: TrainContext) -> Hook:
         """Look for the classes.

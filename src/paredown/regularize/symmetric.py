@@ -35,7 +35,7 @@ class SymmetricCrossEntropy(Ingredient):
     def __post_init__(self) -> None:
         at_least_zero(self, "alpha")
         above_zero(self, "beta")
-        require(-math.inf < self.floor < 0, self, "floor", "what log 0 counts as, below 0")
+        require(lambda floor: -math.inf < floor < 0, self, "floor", "what log 0 counts as, below 0")
 
     def start(self, context: TrainContext) -> Hook:
         """Look for the classes.
