@@ -4,7 +4,7 @@ from typing import Any
 
 import torch
 
-__all__ = ["class_axis"]
+__all__ = ["class_axis", "counted"]
 
 
 def class_axis(outputs: Any, target: Any) -> int | None:
@@ -12,7 +12,7 @@ def class_axis(outputs: Any, target: Any) -> int | None:
 
     Targets that are class indices have every dimension of the outputs but that of the classes, which is the second or
     else the last: ``[n]`` for ``[n, classes]``, ``[n, h, w]`` for ``[n, classes, h, w]``, ``[n, length]`` for
-    ``[n, length, classes]``.
+    ``[n, length, classes]``. A dimension of one number holds no classes: it is the score of a yes or no.
     """
     if not isinstance(outputs, torch.Tensor) or not isinstance(target, torch.Tensor):
         return None
@@ -20,5 +20,10 @@ def class_axis(outputs: Any, target: Any) -> int | None:
         return None
     for axis in (1, outputs.ndim - 1):
         if (*outputs.shape[:axis], *outputs.shape[axis + 1 :]) == tuple(target.shape):
-            return axis
+            return axis if outputs.shape[axis] > 1 else None
     return None
+
+
+def counted(target: torch.Tensor, classes: int) -> torch.Tensor:
+    """Which places have a class; the others are to be ignored, such as padding (-100) and borders (255)."""
+    return (target >= 0) & (target < classes)

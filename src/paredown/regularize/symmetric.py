@@ -19,7 +19,7 @@ class SymmetricCrossEntropy(Ingredient):
 
     Against wrong labels: the loss becomes ``alpha * loss + beta * R`` with ``R = -sum over classes of p log y``; y is
     1 for the label and 0 else, and log 0 counts as `floor`, so ``R = -floor * (1 - p of the label)``. Places whose
-    target is negative do not count.
+    target is none of the classes do not count.
 
     Attributes:
         alpha: weight of the task's loss, 0 or more.
@@ -55,5 +55,5 @@ class _SymmetricHook(Hook):
 
     def loss(self, loss: torch.Tensor, outputs: Any, target: Any) -> torch.Tensor:
         missed = -torch.expm1(labels.log_probability(outputs, target, self._axis))
-        reverse = -self._settings.floor * labels.mean(missed, target)
+        reverse = -self._settings.floor * labels.mean(missed, target, outputs.shape[self._axis])
         return self._settings.alpha * loss + self._settings.beta * reverse
