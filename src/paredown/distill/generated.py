@@ -58,6 +58,7 @@ class Generated(Ingredient):
     """
 
     taught: ClassVar[bool] = True
+    elsewhere: ClassVar[bool] = True
     teacher: Teacher = dataclasses.field(default_factory=Original)
     temperature: float = 4.0
     weight: float = 1.0

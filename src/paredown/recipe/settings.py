@@ -9,7 +9,7 @@ from typing import Any
 from paredown.errors import RecipeError
 from paredown.recipe.ingredient import label
 
-__all__ = ["above_zero", "at_least_zero", "objection", "require", "several", "share", "shown", "whole"]
+__all__ = ["above_zero", "at_least_zero", "objection", "require", "several", "share", "whole"]
 
 _LONGEST = 80  # characters of a value in a message
 
@@ -47,7 +47,7 @@ def objection(holds: Callable[[Any], object], settings: Any, name: str, what: st
         return ""
     who = label(settings).removeprefix("recipe.")
     instead = instead or f"Write `{who}({name}={settings.__dataclass_fields__[name].default!r})`."
-    return f"{who}({name}={shown(value)}) was given. It is {what}. {instead}"
+    return f"{who}({name}={_shown(value)}) was given. It is {what}. {instead}"
 
 
 def above_zero(settings: Any, *names: str, what: str = "a finite number above 0") -> None:
@@ -113,7 +113,7 @@ def several(settings: Any, *names: str) -> None:
         require(lambda found: all(isinstance(path, str) for path in found), settings, name, what, instead)
 
 
-def shown(value: Any) -> str:
+def _shown(value: Any) -> str:
     """A value in a message: what is long, such as a tensor or a network, by its beginning and end."""
     text = repr(value)
     if len(text) <= _LONGEST and "\n" not in text:

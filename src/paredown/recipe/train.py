@@ -13,7 +13,7 @@ import torch
 from paredown.errors import RecipeError
 from paredown.graph.network import Network
 from paredown.recipe.early import EarlyStop
-from paredown.recipe.ingredient import Ingredient
+from paredown.recipe.ingredient import Ingredient, label
 from paredown.recipe.optimizers import SGD, AdamW
 from paredown.recipe.progress import Silent
 from paredown.recipe.schedules import Constant, Cosine
@@ -31,6 +31,20 @@ __all__ = ["Precision", "Train"]
 Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
 
 
+def _check_given(network: object, evidence: object) -> None:
+    from paredown.recipe.evidence import Evidence  # noqa: PLC0415 (evidence needs the data)
+
+    given = f"Train.fit was given a {type(network).__name__} and a {type(evidence).__name__}"
+    if not isinstance(network, Network):
+        msg = (
+            f"{given}. What is trained is a captured network. Write `train.fit(paredown.capture(model, example), ...)`."
+        )
+        raise RecipeError(msg)
+    if not isinstance(evidence, Evidence):
+        msg = f"{given}. Data, loss and score come as evidence. Write `train.fit(network, paredown.Evidence.of(task))`."
+        raise RecipeError(msg)
+
+
 def _one_of(*kinds: type) -> Callable[[object], bool]:
     return lambda given: isinstance(given, kinds)
 
@@ -41,6 +55,19 @@ def _counts(given: Any) -> bool:
 
 def _takes_part(thing: object) -> bool:
     return isinstance(thing, Ingredient)
+
+
+def _misled(using: Iterable[Ingredient]) -> Iterator[str]:
+    """Teachers that would be compared with what belongs to no input of theirs."""
+    using = list(using)
+    mixing = [thing for thing in using if thing.mixes]
+    for thing in using:
+        if mixing and thing.taught and not thing.elsewhere:
+            yield (
+                f"Train(using=...) was given {label(mixing[0])} and {label(thing)}. The first mixes examples inside the "
+                "network, and the second compares its values with those of another network, which sees them unmixed. "
+                "Write `regularize.Mixup()`, which mixes inputs, for both alike."
+            )
 
 
 def _no_ingredient(thing: object) -> str:
@@ -96,6 +123,7 @@ class Train:
             listed = isinstance(given, Iterable) and not isinstance(given, type)
             object.__setattr__(self, "using", tuple(given) if listed else (given,))
             problems += [_no_ingredient(thing) for thing in self.using if not _takes_part(thing)]
+            problems += _misled(thing for thing in self.using if _takes_part(thing))
         if problems:
             raise RecipeError(" ".join(problems))
 
@@ -156,6 +184,7 @@ class Train:
         """
         from paredown.recipe.loop import Job, Loop  # noqa: PLC0415 (the loop needs these settings)
 
+        _check_given(network, evidence)
         return Loop(self, Job(network, evidence, original or network, progress or Silent(), deadline)).run()
 
     def seconds_per_step(self, network: Network, evidence: "Evidence", steps: int = 5) -> float:

@@ -53,7 +53,8 @@ class RDrop(Ingredient):
 
 def _draws(network: Network) -> bool:
     return any(
-        node.op == "call_module" or (isinstance(node.target, torch._ops.OpOverload) and _random(node, node.target))
+        (node.op == "call_module" and node.meta.get("draws", True))
+        or (isinstance(node.target, torch._ops.OpOverload) and _random(node, node.target))
         for node in network.nodes()
     )
 
