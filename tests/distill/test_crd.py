@@ -150,8 +150,8 @@ def test_values_come_to_know_their_own_example():
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda: distill.CRD(size=0), r"distill.CRD\(size=0\).*above 0.*CRD\(size=128\)"),
-        (lambda: distill.CRD(negatives=0), r"distill.CRD\(negatives=0\).*above 0"),
+        (lambda: distill.CRD(size=0), r"distill.CRD\(size=0\).*1 or more.*CRD\(size=128\)"),
+        (lambda: distill.CRD(negatives=0), r"distill.CRD\(negatives=0\).*1 or more"),
         (lambda: distill.CRD(temperature=0.0), r"distill.CRD\(temperature=0.0\).*CRD\(temperature=0.07\)"),
         (lambda: distill.CRD(weight=-1.0), r"distill.CRD\(weight=-1.0\).*0 or more"),
         (lambda: distill.CRD(momentum=1.0), r"distill.CRD\(momentum=1.0\).*below 1.*momentum=0.5"),

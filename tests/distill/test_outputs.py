@@ -1,19 +1,34 @@
 """Distillation from outputs by any comparison."""
 
 import dataclasses
+import types
 from typing import ClassVar
 
 import pytest
 import torch
 from torch.nn import functional
 
+import paredown
 from paredown import distill, regularize
 from paredown.distill.outputs import _OutputsHook
 from paredown.distill.standardize import standardized
 from paredown.errors import RecipeError
 from paredown.recipe import Evidence
 
+from .conftest import learner
 from .test_logits import first_row
+
+
+def yes_or_no(s):
+    """The same data, told by one score."""
+    task = dataclasses.replace(
+        s.task,
+        loss=lambda outputs, target: functional.binary_cross_entropy_with_logits(outputs[:, 0], (target > 0).float()),
+        score=lambda outputs, target: ((outputs[:, 0] > 0) == (target > 0)).float(),
+    )
+    example = next(task.data.work.calibrate.batches(2))[0]
+    student, teacher = (paredown.capture(learner(width, 1, seed), example) for width, seed in ((4, 0), (8, 1)))
+    return types.SimpleNamespace(task=task, evidence=Evidence.of(task), student=student, teacher=teacher, train=s.train)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,6 +87,27 @@ def test_classes_without_labels_can_be_pointed_at(setting):
     row, (inputs, _, outputs) = first_row(s, distill.Outputs(loss=distill.DIST(), axis=-1))
     expected = distill.DIST()(outputs, s.teacher(inputs), torch.empty(0))
     assert row["distill.Outputs"] == pytest.approx(expected.item(), rel=1e-4)
+
+
+@pytest.mark.parametrize("loss", [distill.DKD(), distill.WSLD(), distill.DIST()])
+def test_places_that_name_no_class_are_ignored_whatever_their_number(loss):
+    hook = _OutputsHook(distill.Outputs(loss=loss), None, 1)
+    generator = torch.Generator().manual_seed(0)
+    student, teacher = (torch.randn(4, 3, 5, generator=generator) for _ in range(2))
+    target = torch.randint(3, (4, 5), generator=generator)
+    padded, bordered = target.clone(), target.clone()
+    padded[:, 0], bordered[:, 0] = -100, 255
+    assert torch.equal(hook._compare(student, teacher, bordered), hook._compare(student, teacher, padded))
+
+
+def test_one_score_of_yes_or_no_is_matched_by_squares(setting):
+    s = yes_or_no(setting())
+    row, (inputs, _, outputs) = first_row(s, distill.Logits(alpha=0.5))
+    assert row["distill.Logits"] == pytest.approx(
+        0.5 * functional.mse_loss(outputs, s.teacher(inputs)).item(), rel=1e-4
+    )
+    with pytest.raises(RecipeError, match=r"no class indices for outputs of shape \[2, 1\].*Squares"):
+        first_row(s, distill.Outputs())
 
 
 def test_a_batch_of_nothing_but_padding_is_no_lesson():

@@ -174,7 +174,12 @@ def test_a_network_is_born_again(setting):
         (lambda: distill.Ensemble(()), r"Ensemble was given 0 teacher\(s\)"),
         (lambda: distill.Ensemble((big, small), (1.0,)), r"2 teachers and 1 weights.*one weight for each"),
         (lambda: distill.Ensemble((big, small), (1.0, 0.0)), r"weights=\(1.0, 0.0\).*above 0"),
-        (lambda: distill.Ensemble((big, small), (1.0, float("nan"))), r"nan\)\) was given. Weights are finite"),
+        (lambda: distill.Ensemble((big, small), (1.0, float("nan"))), r"nan\)\) was given. It is a tuple of finite"),
+        (
+            lambda: distill.Ensemble((big, small), 0.5),
+            r"weights=0.5\) was given. It is a tuple of finite.*equal shares",
+        ),
+        (lambda: distill.Ensemble(nn.Linear(4, 3)), r"Ensemble was given Linear. It takes several.*\(first, second\)"),
     ],
 )
 def test_settings_out_of_range_say_what_to_type(make, words):
@@ -193,6 +198,56 @@ def test_a_member_that_is_no_teacher_is_refused(setting):
     s = setting()
     with pytest.raises(RecipeError, match=r"teacher=3 was given. A teacher is `distill.Original\(\)`"):
         first_row(s, distill.Logits(teacher=distill.Ensemble((big, 3))))
+
+
+class Deaf(nn.Module):
+    """Has a part that it does not use."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer, self.unused = nn.Linear(4, 3), nn.Linear(3, 3)
+
+    def forward(self, x):
+        return self.layer(x)
+
+
+def used():
+    """Keeps what it made of an earlier batch, with its graph."""
+    module = nn.Linear(4, 3)
+    module.kept = module(torch.zeros(1, 4))
+    return module
+
+
+@pytest.mark.parametrize(
+    ("ingredient", "words"),
+    [
+        (
+            lambda: distill.Logits(teacher=nn.Linear(5, 3)),
+            r"The teacher, Linear, cannot be run on this task's inputs, float32 \[2, 4\] for two.*`distill.Original\(\)`",
+        ),
+        (lambda: distill.Logits(teacher=nn.Linear(4, 3).double()), r"The teacher, Linear, cannot be run on"),
+        (lambda: distill.Logits(teacher=used()), r"The teacher, Linear, cannot be copied.*`teacher=build`"),
+        (
+            lambda: distill.Logits(teacher=lambda x: x),
+            r"cannot be called without arguments.*`distill.Logits\(teacher=lambda:",
+        ),
+        (lambda: distill.Logits(teacher=lambda: 3), r"which returns int, was given. A teacher is"),
+        (lambda: distill.Logits(teacher=(big, small)), r"several are a `distill.Ensemble`"),
+        (
+            lambda: distill.Features(at="2", to="unused", teacher=Deaf()),
+            r"'unused' of the teacher.*never called.*nearest are 'layer'",
+        ),
+        (lambda: distill.Mutual(peer=nn.Linear(5, 3)), r"The peer, Linear, cannot be run on this task's inputs"),
+    ],
+)
+def test_a_teacher_that_cannot_teach_is_told_before_training(setting, ingredient, words):
+    s = setting()
+    with pytest.raises(RecipeError, match=words):
+        dataclasses.replace(s.train, using=[ingredient()]).fit(s.student, s.evidence)
+
+
+def test_one_step_makes_an_assistant():
+    assert distill.Assistant(Train()).steps == (Train(),)
 
 
 def test_settings_come_back_from_json():

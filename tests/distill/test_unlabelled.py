@@ -11,6 +11,7 @@ from torch.utils.data import TensorDataset
 
 import paredown
 from paredown import codec, distill, regularize
+from paredown.distill.unlabelled import _split
 from paredown.errors import DataError, RecipeError
 from paredown.recipe import Hook, Ingredient
 
@@ -152,6 +153,26 @@ def test_settings_out_of_range_say_what_to_type(make, words):
 def test_what_does_not_fit_is_refused_before_training(setting, unlabelled, words):
     with pytest.raises(RecipeError, match=words):
         first_row(setting(), unlabelled)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        list(torch.randn(6, 4)),
+        torch.utils.data.TensorDataset(torch.randn(6, 4)),
+        torch.utils.data.DataLoader(torch.utils.data.TensorDataset(torch.randn(6, 4)), batch_size=2),
+    ],
+    ids=["list", "dataset", "loader"],
+)
+def test_examples_without_targets_are_inputs(given):
+    split = _split(given)
+    assert len(split) == 6
+    assert next(split.batches(6))[0].shape == (6, 4)
+
+
+def test_no_inputs_at_all_are_refused():
+    with pytest.raises(RecipeError, match=r"distill.Unlabelled\(inputs=...\) holds no example"):
+        _split(torch.zeros(0, 4))
 
 
 def test_inputs_of_no_form_are_refused(setting):

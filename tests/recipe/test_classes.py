@@ -1,9 +1,9 @@
-"""Which dimension holds classes."""
+"""Which dimension holds the classes, and which places have one."""
 
 import pytest
 import torch
 
-from paredown.recipe.classes import class_axis
+from paredown.recipe.classes import class_axis, counted
 
 WHOLE, REAL = torch.long, torch.float32
 
@@ -31,3 +31,9 @@ def test_it_is_the_one_that_targets_lack(outputs, target, dtype, axis):
 def test_several_tensors_have_none():
     assert class_axis((torch.zeros(4, 3),), torch.zeros(4).long()) is None
     assert class_axis(torch.zeros(4, 3), {"y": torch.zeros(4).long()}) is None
+
+
+def test_places_whose_target_is_no_class_do_not_count():
+    target = torch.tensor([0, 2, 3, 255, -1, -100])
+    assert counted(target, 3).tolist() == [True, True, False, False, False, False]
+    assert counted(target[:4].to(torch.uint8), 3).tolist() == [True, True, False, False]

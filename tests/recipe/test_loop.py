@@ -236,6 +236,48 @@ def test_a_far_deadline_changes_nothing(network, evidence):
     assert timed.network.fingerprint() == free.network.fingerprint()
 
 
+def rooted(outputs, target):
+    """A loss that is finite where its gradient is not."""
+    return torch.nn.functional.cross_entropy(outputs, target) + (outputs - outputs.detach()).abs().sum().sqrt()
+
+
+@pytest.mark.parametrize("early", [None, EarlyStop()])
+def test_weights_that_the_last_step_spoils_are_not_returned(network, evidence, early):
+    spoiling = Evidence(evidence.work, dataclasses.replace(evidence.objective, loss=rooted))
+    train = dataclasses.replace(QUICK, epochs=0.01, early=early)
+    with pytest.raises(TrainingError, match=r"After epoch 1.*not finite in '.*though every loss was.*`batch_size=32`"):
+        train.fit(network, spoiling)
+
+
+def test_a_score_that_is_no_number_is_worse_than_any_other(network, evidence):
+    scores = iter([float("nan"), 1.0, float("nan"), 0.5])
+    evidence.evaluate = lambda _: next(scores)
+    kept = []
+    spy = spying(after_step=lambda _: lambda network: kept.append(states(network)))
+    train = Train(epochs=4, optimizer=AdamW(lr=1e-2), device="cpu", using=[spy])
+    result = train.fit(network, evidence)
+    second = kept[len(kept) // 2 - 1]
+    assert all(torch.equal(tensor, second[name]) for name, tensor in result.network.state_dict().items())
+
+
+def test_what_is_no_network_or_no_evidence_is_refused(network, evidence, model):
+    with pytest.raises(
+        RecipeError, match=r"given a \w+ and a Evidence. What is trained is.*paredown.capture\(model, example\)"
+    ):
+        QUICK.fit(model, evidence)
+    with pytest.raises(RecipeError, match=r"given a Network and a dict. Data, loss and.*paredown.Evidence.of\(task\)"):
+        QUICK.fit(network, {})
+
+
+def test_what_does_not_fit_is_told_before_the_search_for_a_rate(network, evidence, monkeypatch):
+    def refuse(context):
+        raise RecipeError(str(context.steps))
+
+    monkeypatch.setattr("paredown.recipe.loop.range_test", lambda *_: pytest.fail("searched"))
+    with pytest.raises(RecipeError):
+        Train(device="cpu", using=[spying(term=refuse)]).fit(network, evidence)
+
+
 @pytest.mark.parametrize("broken", [float("nan"), float("inf")])
 def test_a_loss_that_is_not_finite_names_epoch_step_and_term(network, evidence, task, broken):
     calls = iter(range(100))

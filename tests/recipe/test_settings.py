@@ -3,10 +3,12 @@
 import dataclasses
 import math
 
+import numpy as np
 import pytest
+import torch
 
 from paredown.errors import RecipeError
-from paredown.recipe.settings import above_zero, at_least_zero, require, share
+from paredown.recipe.settings import above_zero, at_least_zero, require, several, share, whole
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,7 +42,50 @@ def test_the_first_of_several_that_is_out_of_range_is_named():
 def test_the_range_and_what_to_do_in_other_words():
     with pytest.raises(RecipeError, match=r"Blur\(radius=0\) was given. It is a distance above 0. Write `Blur"):
         above_zero(Blur(0), "radius", what="a distance above 0")
-    require(True, Blur(), "radius", "1 or more")
+    require(lambda radius: radius >= 1, Blur(), "radius", "1 or more")
     with pytest.raises(RecipeError) as caught:
-        require(False, Blur("x"), "radius", "1 or more", "Leave it out.")
+        require(lambda radius: radius >= 1, Blur("x"), "radius", "1 or more", "Leave it out.")
     assert str(caught.value) == "Blur(radius='x') was given. It is 1 or more. Leave it out."
+
+
+@pytest.mark.parametrize("check", [above_zero, at_least_zero, share, whole])
+@pytest.mark.parametrize("value", [None, "0.5", [], np.array([0.5, 0.5]), torch.tensor([0.5, 0.5])], ids=repr)
+def test_what_is_no_number_is_out_of_every_range(check, value):
+    with pytest.raises(RecipeError, match=r"(?s)Blur\(radius=.*\) was given. It is a .* Write `Blur\(radius=2.0\)`."):
+        check(Blur(value), "radius")
+
+
+def test_whole_numbers():
+    whole(Blur(1, np.int64(3)), "radius", "often")
+    whole(Blur(0), "radius", least=0)
+    for value in (0, 1.5, math.inf, math.nan):
+        with pytest.raises(RecipeError, match=r"It is a whole number, 1 or more\."):
+            whole(Blur(value), "radius")
+
+
+def test_what_is_long_is_shown_by_its_beginning_and_end():
+    with pytest.raises(RecipeError) as caught:
+        above_zero(Blur(torch.zeros(40, 40)), "radius")
+    assert str(caught.value).startswith("Blur(radius=tensor([[0., 0.")
+    assert len(str(caught.value)) < 200
+    assert "\n" not in str(caught.value)
+
+
+@dataclasses.dataclass(frozen=True)
+class Tapped:
+    at: object = ()
+
+
+@pytest.mark.parametrize(("given", "held"), [("fc", ("fc",)), (["a", "b"], ("a", "b")), ((), ())])
+def test_one_path_is_a_tuple_of_one(given, held):
+    tapped = Tapped(given)
+    several(tapped, "at")
+    assert tapped.at == held
+
+
+@pytest.mark.parametrize("given", [None, 3, ("a", None)])
+def test_paths_are_text(given):
+    with pytest.raises(
+        RecipeError, match=r"the path of a module, a glob of paths, or several.*`Tapped\(at='layer3'\)`"
+    ):
+        several(Tapped(given), "at")

@@ -133,3 +133,10 @@ def test_one_score_is_no_class(start, made, ingredient):
 def test_numbers_are_no_classes(start, words, ingredient):
     with pytest.raises(RecipeError, match=rf"{type(ingredient).__name__} .* no class indices as targets.*Leave it out"):
         start(ingredient, *words)
+
+
+@pytest.mark.parametrize("ingredient", LOSSES, ids=repr)
+def test_places_that_name_no_class_are_ignored_whatever_their_number(start, ingredient):
+    outputs, target = drawn()
+    hook, loss = start(ingredient), torch.tensor(1.0)
+    assert torch.equal(hook.loss(loss, outputs, target.where(target >= 0, 255)), hook.loss(loss, outputs, target))

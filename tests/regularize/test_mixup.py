@@ -4,8 +4,11 @@ import pytest
 import torch
 from torch.nn import functional
 
+from paredown import distill
 from paredown.errors import RecipeError
+from paredown.recipe import Train
 from paredown.regularize import ManifoldMixup, Mixup
+from paredown.regularize.manifold_mixup import _Mixer
 
 GENERATOR = torch.Generator
 
@@ -89,8 +92,8 @@ def manifold(setting, start):
     def begin(ingredient, network=None):
         twin = (network or setting.network).copy().train()
         hook = ingredient.start(types.SimpleNamespace(network=twin))
-        found = {n.args[0].name: twin.get_submodule(n.target) for n in twin.nodes() if n.op == "call_module"}
-        return twin, hook, found
+        put = {n.args[0].name: twin.get_submodule(n.target) for n in twin.nodes() if n.op == "call_module"}
+        return twin, hook, {name: module for name, module in put.items() if isinstance(module, _Mixer)}
 
     return begin
 
@@ -101,6 +104,7 @@ def test_values_inside_are_mixed_with_the_weight_of_the_targets(manifold):
     x, y = torch.randn(16, 2, 6, 8), torch.arange(16)
     same, ((share, first), (rest, second)) = hook.batch(x, ((1.0, y),), GENERATOR().manual_seed(0))
     assert same is x
+    network(x)
     assert torch.equal(first, y)
     assert share + rest == pytest.approx(1.0)
     values = torch.randn(16, 4, 6, 8)
@@ -108,6 +112,28 @@ def test_values_inside_are_mixed_with_the_weight_of_the_targets(manifold):
     assert mixer.eval()(values) is values
     hook.leave(network)
     assert not any(node.op == "call_module" for node in network.nodes())
+
+
+def test_only_the_batch_is_mixed_and_no_other_inputs(manifold):
+    network, hook, _ = manifold(ManifoldMixup(alpha=1.0))
+    plain = manifold(ManifoldMixup(alpha=1.0))[0]  # begun, and never given a batch
+    generator = GENERATOR().manual_seed(0)
+    for size in (16, 16, 7):
+        x, other = torch.randn(16, 2, 6, 8), torch.randn(size, 2, 6, 8)
+        hook.batch(x, ((1.0, torch.arange(16)),), generator)
+        mixed = network(x)
+        assert not torch.equal(mixed, plain(x))
+        assert torch.equal(network(other), plain(other))
+        assert torch.equal(network(x.detach()), mixed)
+
+
+@pytest.mark.parametrize("teaching", [distill.Logits(), distill.Features(at="2"), distill.Mutual()], ids=str)
+def test_no_teacher_is_compared_with_what_is_mixed_inside(teaching):
+    with pytest.raises(
+        RecipeError, match=r"ManifoldMixup and distill\..*sees them unmixed. Write `regularize.Mixup\(\)`"
+    ):
+        Train(using=[teaching, ManifoldMixup()])
+    Train(using=[ManifoldMixup(), distill.Unlabelled(inputs=torch.zeros(4, 2, 6, 8)), distill.Generated()])
 
 
 def test_the_place_is_drawn_for_every_batch(manifold):

@@ -103,8 +103,8 @@ def test_what_is_no_picture_is_refused(start, words, ingredient):
 @pytest.mark.parametrize(
     ("make", "text"),
     [
-        (lambda: Crop(padding=0), r"Crop\(padding=0\).*1 pixel or more.*padding=4"),
-        (lambda: Cutout(size=0), r"Cutout\(size=0\).*1 pixel or more.*size=8"),
+        (lambda: Crop(padding=0), r"Crop\(padding=0\).*pixels, 1 or more.*padding=4"),
+        (lambda: Cutout(size=0), r"Cutout\(size=0\).*pixels, 1 or more.*size=8"),
     ],
 )
 def test_settings_out_of_range_are_refused(make, text):

@@ -245,7 +245,7 @@ def test_slimming_needs_batch_norms(start, made):
         (lambda: Hoyer(strength=float("inf")), r"regularize.Hoyer\(strength=inf\) was given"),
         (lambda: GReg(keep=1.0), r"regularize.GReg\(keep=1.0\) was given. It is a share above 0 and below 1"),
         (lambda: GReg(strength=0), r"regularize.GReg\(strength=0\) was given"),
-        (lambda: GReg(every=0), r"regularize.GReg\(every=0\) was given. It is a number of steps, at least 1"),
+        (lambda: GReg(every=0), r"regularize.GReg\(every=0\) was given. It is a whole number of steps, at least 1"),
         (lambda: GReg(ramp=0), r"regularize.GReg\(ramp=0\) was given. It is a share of the training above 0"),
     ],
 )

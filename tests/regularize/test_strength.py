@@ -4,6 +4,7 @@ import dataclasses
 import math
 import statistics
 
+import numpy as np
 import pytest
 from scipy import stats
 
@@ -97,6 +98,17 @@ def test_questions_that_cannot_be_asked_are_refused(setting, short):
         fit_strength(Dropout(), "probability", [0.1], *rest, train=short, seeds=())
     with pytest.raises(RecipeError, match=r"Dropout\(probability=1.5\)"):
         fit_strength(Dropout(), "probability", [1.5], *rest, train=short)
+    for values in (0.1, [None], ["a"]):
+        with pytest.raises(RecipeError, match=r"nothing to try: both are lists of numbers"):
+            fit_strength(Dropout(), "probability", values, *rest, train=short)
+    with pytest.raises(RecipeError, match=r"seeds=\[\]\) has nothing to try"):
+        fit_strength(Dropout(), "probability", np.array([0.1]), *rest, train=short, seeds=3)
+    with pytest.raises(
+        RecipeError, match=r"given Dropout, which is no ingredient.*fit_strength\(regularize.Dropout\(\)"
+    ):
+        fit_strength(Dropout, "probability", [0.1], *rest, train=short)
+    with pytest.raises(RecipeError, match=r"train=\[\]\) was given. It is a training. Write `train=Train\(epochs=3\)`"):
+        fit_strength(Dropout(), "probability", [0.1], *rest, train=[])
 
 
 def test_it_is_public():

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import types
 
 import pytest
 import torch
@@ -10,7 +11,8 @@ from torch.nn import functional
 
 import paredown
 from paredown.errors import RecipeError
-from paredown.regularize import Dropout, GradientPenalty, JacobianPenalty, RDrop
+from paredown.regularize import Dropout, GradientPenalty, JacobianPenalty, ManifoldMixup, RDrop
+from paredown.regularize.r_drop import _draws
 
 
 def softmax(row):
@@ -46,6 +48,14 @@ def test_two_passes_are_compared_as_in_the_paper(start, dropping, step):
         p, q = softmax(one[i].tolist()), softmax(two[i].tolist())
         expected += 0.25 * 2.0 * (divergence(p, q) + divergence(q, p)) / len(rows)
     assert term.item() == pytest.approx(expected, rel=1e-4)
+
+
+def test_mixing_inside_is_the_same_in_both_passes(setting):
+    twin = setting.network.copy().train()
+    ManifoldMixup().start(types.SimpleNamespace(network=twin))
+    assert not _draws(twin)
+    Dropout().start(types.SimpleNamespace(network=twin))
+    assert _draws(twin)
 
 
 def test_equal_passes_cost_nothing(start, dropping, step):

@@ -1,15 +1,47 @@
 """Whether the outputs of student and teacher can be compared."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import torch
 
-from paredown.errors import RecipeError
+from paredown.errors import ParedownError, RecipeError
 from paredown.graph.structure import flatten
 from paredown.recipe.classes import class_axis
 from paredown.recipe.ingredient import Probe
 
-__all__ = ["check_axis", "check_outputs", "found_axis"]
+__all__ = ["check_axis", "check_outputs", "dimension", "first_run", "found_axis"]
+
+_Gives = TypeVar("_Gives")
+
+
+def first_run(run: Callable[[], _Gives], who: str, inputs: Any, precision: str) -> _Gives:
+    """What a network of the user's gives when it runs for the first time.
+
+    Args:
+        run: runs it.
+        who: what it is, for the message: ``the teacher, ResNet,``.
+        inputs: on which.
+        precision: of the training.
+
+    Raises:
+        RecipeError: it raises something that is not of Paredown's own.
+
+    """
+    try:
+        return run()
+    except ParedownError:
+        raise
+    except Exception as error:
+        shapes = ", ".join(f"{t.dtype} {list(t.shape)}".removeprefix("torch.") for t in flatten(inputs)[0])
+        reason = str(error).strip().splitlines()[:1]
+        other = "" if precision == "32-true" else f' Or leave out precision="{precision}", if it is that.'
+        msg = (
+            f"{who[:1].upper()}{who[1:]} cannot be run on this task's inputs, {shapes} for two examples "
+            f"({type(error).__name__}: {''.join(reason)[:200]}). It has to take what the student takes, in float32. "
+            f"Put it into a module that brings inputs into its form, or use `distill.Original()`.{other}"
+        )
+        raise RecipeError(msg) from error
 
 
 def check_outputs(student: Any, teacher: Any, who: str, setting: str = "teacher") -> None:
@@ -54,6 +86,11 @@ def found_axis(probe: Probe, axis: int | None, who: str) -> int | None:
     return found
 
 
+def dimension(axis: Any, value: torch.Tensor) -> bool:
+    """Whether this is a dimension of a value, and not that of the batch."""
+    return isinstance(axis, int) and (0 < axis < value.ndim or -value.ndim < axis < 0)
+
+
 def check_axis(outputs: torch.Tensor, axis: int | None, who: str) -> None:
     """Refuse an axis that is the batch, or none of the outputs'.
 
@@ -61,9 +98,9 @@ def check_axis(outputs: torch.Tensor, axis: int | None, who: str) -> None:
         RecipeError: it is.
 
     """
-    if axis is not None and not (0 < axis < outputs.ndim or -outputs.ndim < axis < 0):
+    if axis is not None and not dimension(axis, outputs):
         msg = (
-            f"{who}(axis={axis}) was given for outputs of shape {list(outputs.shape)}, whose first dimension is the "
+            f"{who}(axis={axis!r}) was given for outputs of shape {list(outputs.shape)}, whose first dimension is the "
             "batch. Leave axis out to have it found from the targets."
         )
         raise RecipeError(msg)

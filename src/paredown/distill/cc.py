@@ -8,7 +8,7 @@ import torch
 from torch.nn import functional
 
 from paredown.distill.feature_loss import FeatureLoss, flat
-from paredown.recipe.settings import above_zero, require
+from paredown.recipe.settings import above_zero, whole
 
 __all__ = ["CC"]
 
@@ -33,7 +33,7 @@ class CC(FeatureLoss):
 
     def __post_init__(self) -> None:
         above_zero(self, "gamma")
-        require(self.order >= 1, self, "order", "1 or more")
+        whole(self, "order")
 
     def __call__(self, student: torch.Tensor, teacher: torch.Tensor) -> torch.Tensor:
         """See `FeatureLoss.__call__`."""

@@ -13,7 +13,7 @@ from paredown.distill.pairs import Pairs
 from paredown.errors import RecipeError
 from paredown.recipe.ingredient import Hook, Ingredient, Step, TrainContext
 from paredown.recipe.randomness import isolated
-from paredown.recipe.settings import above_zero, at_least_zero, require
+from paredown.recipe.settings import above_zero, at_least_zero, require, whole
 
 __all__ = ["CRD"]
 
@@ -53,9 +53,11 @@ class CRD(Ingredient):
     axis: int | None = None
 
     def __post_init__(self) -> None:
-        above_zero(self, "size", "negatives", "temperature")
+        require(lambda at: isinstance(at, str), self, "at", "the path of a module, or '' for the outputs")
+        above_zero(self, "temperature")
+        whole(self, "size", "negatives")
         at_least_zero(self, "weight")
-        require(0 <= self.momentum < 1, self, "momentum", "a share that is kept, from 0 to below 1")
+        require(lambda momentum: 0 <= momentum < 1, self, "momentum", "a share that is kept, from 0 to below 1")
 
     def start(self, context: TrainContext) -> Hook:
         """Tap student and teacher, and fill the memories with random vectors.

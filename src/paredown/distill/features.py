@@ -16,7 +16,7 @@ from paredown.distill.projector import Projector
 from paredown.errors import RecipeError
 from paredown.recipe.ingredient import Hook, Ingredient, Step, TrainContext, label
 from paredown.recipe.randomness import isolated
-from paredown.recipe.settings import at_least_zero
+from paredown.recipe.settings import at_least_zero, several
 
 __all__ = ["Features"]
 
@@ -62,8 +62,7 @@ class Features(Ingredient):
     mask: str | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "at", paths(self.at))
-        object.__setattr__(self, "to", None if self.to is None else paths(self.to))
+        several(self, *("at",) if self.to is None else ("at", "to"))
         if self.weight is not None:
             at_least_zero(self, "weight")
         if not self.at or self.to == ():

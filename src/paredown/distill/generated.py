@@ -1,6 +1,7 @@
 """Distillation without data: on pictures that a generator learns to make."""
 
 import dataclasses
+import math
 from typing import Any, ClassVar
 
 import torch
@@ -18,7 +19,7 @@ from paredown.errors import RecipeError
 from paredown.recipe import batch
 from paredown.recipe.ingredient import Hook, Ingredient, Step, TrainContext
 from paredown.recipe.randomness import derive, isolated
-from paredown.recipe.settings import above_zero, at_least_zero, require
+from paredown.recipe.settings import above_zero, at_least_zero, require, whole
 
 __all__ = ["Generated"]
 
@@ -58,6 +59,7 @@ class Generated(Ingredient):
     """
 
     taught: ClassVar[bool] = True
+    elsewhere: ClassVar[bool] = True
     teacher: Teacher = dataclasses.field(default_factory=Original)
     temperature: float = 4.0
     weight: float = 1.0
@@ -73,11 +75,14 @@ class Generated(Ingredient):
     batch_size: int | None = None
 
     def __post_init__(self) -> None:
-        above_zero(self, "temperature", "deviation", "noise", "lr")
+        above_zero(self, "temperature", "deviation", "lr")
+        whole(self, "noise")
         at_least_zero(self, "weight", "task", "one_hot", "balance", "familiar", "adversarial")
         instead = "Leave it out for as many as the training's batch has."
-        fits = self.batch_size is None or self.batch_size >= 2
-        require(fits, self, "batch_size", "2 or more: batch norms need several", instead)
+        if self.batch_size is not None:
+            what = "a whole number, 2 or more: batch norms need several"
+            whole(self, "batch_size", least=2, what=what, instead=instead)
+        require(math.isfinite, self, "mean", "a finite number")
 
     def start(self, context: TrainContext) -> Hook:
         """Build the generator and try teacher and student.

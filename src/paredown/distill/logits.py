@@ -12,6 +12,7 @@ from paredown.distill.original import Original, Teacher
 from paredown.distill.standardize import standardized
 from paredown.distill.teaching import teach
 from paredown.errors import RecipeError
+from paredown.recipe.classes import counted
 from paredown.recipe.ingredient import Hook, Ingredient, Step, TrainContext
 from paredown.recipe.settings import above_zero, require
 
@@ -33,7 +34,7 @@ class Logits(Ingredient):
         alpha: share of the teacher in the loss, from 0 to 1.
         axis: the dimension of the outputs that holds the classes; None finds it from the targets (class indices of
             shape ``[n, ...]`` for outputs ``[n, classes, ...]`` or ``[n, ..., classes]``). Places whose target is
-            negative, such as padding, do not count.
+            none of the classes, such as -100 for padding or 255 for borders, do not count.
         standardize: compare scores with mean 0 and standard deviation 1 in every row (`paredown.distill.standardize`,
             arXiv:2403.01427).
 
@@ -48,7 +49,7 @@ class Logits(Ingredient):
 
     def __post_init__(self) -> None:
         above_zero(self, "temperature")
-        require(0.0 <= self.alpha <= 1.0, self, "alpha", "the share of the teacher in the loss, from 0 to 1")
+        require(lambda alpha: 0.0 <= alpha <= 1.0, self, "alpha", "the share of the teacher in the loss, from 0 to 1")
 
     def start(self, context: TrainContext) -> Hook:
         """Copy the teacher and compare its outputs with the student's on two examples.
@@ -90,8 +91,8 @@ class _LogitsHook(Hook):
         divergence = softened(student, teacher, self._settings.temperature, self._axis)
         target = step.targets[0][1]
         if isinstance(target, torch.Tensor) and not target.is_floating_point() and target.shape == divergence.shape:
-            counted = target >= 0  # negative classes are places to ignore, such as padding
-            return self._settings.alpha * (divergence * counted).sum() / counted.sum().clamp_min(1)
+            places = counted(target, student.shape[self._axis])
+            return self._settings.alpha * (divergence * places).sum() / places.sum().clamp_min(1)
         return self._settings.alpha * divergence.mean()
 
 

@@ -9,7 +9,7 @@ from torch.nn import functional
 
 from paredown.distill.feature_loss import FeatureLoss
 from paredown.distill.relations import heads_of
-from paredown.recipe.settings import above_zero, require
+from paredown.recipe.settings import require, whole
 
 __all__ = ["MiniLM"]
 
@@ -41,8 +41,8 @@ class MiniLM(FeatureLoss):
     version: int = 2
 
     def __post_init__(self) -> None:
-        above_zero(self, "heads")
-        require(self.version in {1, 2}, self, "version", "1 or 2")
+        whole(self, "heads")
+        require(lambda version: version in {1, 2}, self, "version", "1 or 2")
 
     def __call__(self, student: torch.Tensor, teacher: torch.Tensor) -> torch.Tensor:
         """See `FeatureLoss.__call__`."""

@@ -29,9 +29,9 @@ class MLKD(OutputLoss):
     temperatures: tuple[float, ...] = (2.0, 3.0, 4.0, 5.0, 6.0)
 
     def __post_init__(self) -> None:
+        what = "one or more finite numbers above 0, in a tuple"
+        require(lambda found: len(found) > 0 and all(0 < t < math.inf for t in found), self, "temperatures", what)
         object.__setattr__(self, "temperatures", tuple(self.temperatures))
-        within = bool(self.temperatures) and all(0 < t < math.inf for t in self.temperatures)
-        require(within, self, "temperatures", "one or more finite numbers above 0")
 
     def __call__(self, student: torch.Tensor, teacher: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:  # noqa: ARG002
         """See `OutputLoss.__call__`."""

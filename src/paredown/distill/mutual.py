@@ -1,23 +1,24 @@
 """Deep mutual learning, and ensembles that learn online."""
 
-import copy
 import dataclasses
+import functools
 from collections.abc import Sequence
 from typing import ClassVar
 
 import torch
 from torch import nn
 
-from paredown.distill.agree import check_outputs, found_axis
+from paredown.distill.agree import check_outputs, first_run, found_axis
 from paredown.distill.logits import apart
 from paredown.distill.original import Cached, Ensemble, Original, Teacher
-from paredown.distill.teaching import module_of
+from paredown.distill.teaching import copied, module_of
 from paredown.errors import RecipeError
 from paredown.graph.network import Network
 from paredown.recipe import batch
 from paredown.recipe.ingredient import Hook, Ingredient, Probe, Step, TrainContext, label
 from paredown.recipe.layout import Layout
 from paredown.recipe.settings import above_zero, at_least_zero
+from paredown.recipe.title import title
 
 __all__ = ["Mutual"]
 
@@ -80,11 +81,13 @@ class Mutual(Ingredient):
         return _MutualHook(self, peers, found_axis(probe, self.axis, label(self)), context)
 
     def _peer(self, given: Teacher, probe: Probe, context: TrainContext) -> nn.Module:
-        peer = copy.deepcopy(module_of(given, context)).to(context.device).eval().requires_grad_()
+        peer = copied(module_of(given, context), "peer").to(context.device).eval().requires_grad_()
         if isinstance(peer, Network):
             Layout(peer, context.device, context.precision).begin()
         with torch.no_grad():
-            outputs = context.evidence.objective.outputs(batch.call(peer, probe.inputs))
+            run = functools.partial(batch.call, peer, probe.inputs)
+            raw = first_run(run, f"the peer, {title(peer)},", probe.inputs, "32-true")
+            outputs = context.evidence.objective.outputs(raw)
         check_outputs(probe.outputs, outputs, label(self), "peer")
         return peer.train()
 

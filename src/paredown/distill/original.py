@@ -9,6 +9,8 @@ from torch import nn
 
 from paredown.errors import RecipeError
 from paredown.recipe.order import RecipeStep, check
+from paredown.recipe.settings import require
+from paredown.recipe.title import title
 
 __all__ = ["Assistant", "Cached", "Ensemble", "Original", "Teacher"]
 
@@ -32,6 +34,16 @@ class Ensemble:
     weights: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
+        given: object = self.teachers
+        if not isinstance(given, (tuple, list)):
+            msg = (
+                f"distill.Ensemble was given {title(given)}. It takes several teachers in a tuple. "
+                "Write `distill.Ensemble((first, second))`."
+            )
+            raise RecipeError(msg)
+        listed = "a tuple of finite numbers above 0"
+        instead = "Leave weights out for equal shares, and a teacher out rather than give it nothing."
+        require(lambda found: all(0 < weight < math.inf for weight in found), self, "weights", listed, instead)
         object.__setattr__(self, "teachers", tuple(self.teachers))
         object.__setattr__(self, "weights", tuple(self.weights))
         if len(self.teachers) < 2:
@@ -44,12 +56,6 @@ class Ensemble:
             msg = (
                 f"distill.Ensemble was given {len(self.teachers)} teachers and {len(self.weights)} weights. "
                 "Give one weight for each, or leave weights out for equal shares."
-            )
-            raise RecipeError(msg)
-        if any(not (weight > 0 and math.isfinite(weight)) for weight in self.weights):
-            msg = (
-                f"distill.Ensemble(weights={self.weights}) was given. Weights are finite numbers above 0. "
-                "Leave a teacher out rather than give it nothing."
             )
             raise RecipeError(msg)
 
@@ -111,7 +117,8 @@ class Assistant:
     begin: "Teacher" = dataclasses.field(default_factory=Original)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "steps", tuple(self.steps))
+        steps: object = self.steps
+        object.__setattr__(self, "steps", tuple(self.steps) if isinstance(steps, (tuple, list)) else (steps,))
         if not self.steps:
             msg = (
                 "distill.Assistant was given no steps. An assistant is made by a recipe. Write "

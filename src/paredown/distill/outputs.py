@@ -13,7 +13,7 @@ from paredown.distill.output_loss import OutputLoss
 from paredown.distill.standardize import standardized
 from paredown.distill.teaching import teach
 from paredown.errors import RecipeError
-from paredown.recipe.classes import class_axis
+from paredown.recipe.classes import class_axis, counted
 from paredown.recipe.ingredient import Hook, Ingredient, Probe, Step, TrainContext, label
 from paredown.recipe.settings import at_least_zero
 
@@ -25,7 +25,7 @@ class Outputs(Ingredient):
     """Match the teacher's outputs: ``task * loss + weight * L(student, teacher)``.
 
     Works for one row of outputs per example, and for one per token, pixel or step: those are taken together, without
-    the places whose target is negative, such as padding. With several weighted targets (Mixup) a loss that looks at
+    the places whose target is none of the classes, such as padding. With several weighted targets (Mixup) a loss that looks at
     labels is averaged over them. The teacher sees the batch the student sees, in eval mode.
 
     Attributes:
@@ -118,7 +118,7 @@ class _OutputsHook(Hook):
         rows = [o.movedim(self._axis, -1) if o.ndim > 1 else o[:, None] for o in (student, teacher)]
         labels = torch.empty(0, dtype=torch.long, device=student.device)
         if isinstance(target, torch.Tensor) and not target.is_floating_point() and target.shape == rows[0].shape[:-1]:
-            counted = target >= 0
-            rows, labels = [outputs[counted] for outputs in rows], target[counted]
+            places = counted(target, rows[0].shape[-1])
+            rows, labels = [outputs[places] for outputs in rows], target[places]
         student, teacher = (outputs.flatten(0, -2) for outputs in rows)
         return self._settings.loss(student, teacher, labels) if len(student) else student.sum()

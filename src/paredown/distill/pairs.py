@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from paredown.distill.agree import dimension
 from paredown.distill.lesson import Lesson
 from paredown.distill.original import Teacher
 from paredown.distill.teaching import teach
@@ -116,9 +117,9 @@ class Pairs:
         if value.ndim == 1:
             value = value[:, None]
         axis = self._axis if self._axis is not None else 2 if value.ndim == 3 else 1
-        if not (0 < axis < value.ndim or -value.ndim < axis < 0):
+        if not dimension(axis, value):
             msg = (
-                f"{self._who}(axis={axis}) was given, and the tap {path!r} has the shape {list(value.shape)}, whose "
+                f"{self._who}(axis={axis!r}) was given, and the tap {path!r} has the shape {list(value.shape)}, whose "
                 "first dimension is the batch. Leave axis out for the second dimension, or the last of three."
             )
             raise RecipeError(msg)

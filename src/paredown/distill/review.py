@@ -12,7 +12,7 @@ from paredown.distill.pairs import Pair, Pairs, paths
 from paredown.errors import RecipeError
 from paredown.recipe.ingredient import Hook, Ingredient, Step, TrainContext
 from paredown.recipe.randomness import isolated
-from paredown.recipe.settings import at_least_zero, require
+from paredown.recipe.settings import at_least_zero, require, several, whole
 
 __all__ = ["ReviewKD"]
 
@@ -43,10 +43,10 @@ class ReviewKD(Ingredient):
     width: int = 512
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "at", paths(self.at))
-        object.__setattr__(self, "to", None if self.to is None else paths(self.to))
+        several(self, *("at",) if self.to is None else ("at", "to"))
         at_least_zero(self, "weight")
-        require(self.width >= 1, self, "width", "1 or more")
+        whole(self, "width")
+        require(len, self, "at", "one tap or more", "Write `distill.ReviewKD(at='layer*')`.")
 
     def start(self, context: TrainContext) -> Hook:
         """Tap student and teacher, and make what fuses the stages.

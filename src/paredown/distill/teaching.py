@@ -1,6 +1,9 @@
 """Teachers at work."""
 
 import copy
+import functools
+import inspect
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +11,7 @@ import torch
 from torch import nn
 
 from paredown import codec
+from paredown.distill.agree import first_run
 from paredown.distill.assistant import assist
 from paredown.distill.lesson import Lesson, Teaching
 from paredown.distill.original import Assistant, Cached, Ensemble, Original, Teacher
@@ -19,11 +23,14 @@ from paredown.graph.structure import flatten
 from paredown.recipe import batch
 from paredown.recipe.ingredient import TrainContext
 from paredown.recipe.layout import Layout
+from paredown.recipe.nearest import nearest
 from paredown.recipe.taps import Taps, matching
+from paredown.recipe.title import title
 from paredown.task import arguments
 
-__all__ = ["module_of", "teach"]
+__all__ = ["copied", "module_of", "teach"]
 
+_LONGEST = 80  # characters of a teacher in a message
 _OWNER = "the teacher, whose paths are given with `to=`"
 
 
@@ -68,16 +75,55 @@ def module_of(teacher: object, context: TrainContext) -> nn.Module:
     if isinstance(teacher, Assistant):
         return assist(teacher, _network(module_of(teacher.begin, context), context), context)
     module = context.original if isinstance(teacher, Original) else teacher
+    told = title(teacher)
+    given = f"teacher={told if len(told) <= _LONGEST else told[:_LONGEST] + ' …'}"
     if callable(module) and not isinstance(module, (nn.Module, type)):
-        module = module()
+        module = _made(module, given)
+        given += f", which returns {type(module).__name__},"
     if not isinstance(module, nn.Module):
         msg = (
-            f"teacher={teacher!r} was given. A teacher is `distill.Original()`, a module, a network, or a function that "
-            "returns one. "
+            f"{given} was given. A teacher is `distill.Original()`, a module, a network, or a function without arguments "
+            "that returns one; several are a `distill.Ensemble`. "
             "Write `distill.Logits(teacher=distill.Original())`."
         )
         raise RecipeError(msg)
     return module
+
+
+def _made(function: Callable[[], object], given: str) -> object:
+    try:
+        inspect.signature(function).bind()
+    except TypeError as error:
+        msg = (
+            f"{given} was given, a function that cannot be called without arguments ({error}). "
+            "Write one without: `distill.Logits(teacher=lambda: build(34))`."
+        )
+        raise RecipeError(msg) from error
+    except ValueError:  # written in C, without a signature
+        pass
+    return function()
+
+
+def copied(module: nn.Module, what: str) -> nn.Module:
+    """A copy of a user's network.
+
+    Args:
+        module: left as it is.
+        what: it is here: ``teacher``.
+
+    Raises:
+        RecipeError: it cannot be copied.
+
+    """
+    try:
+        return copy.deepcopy(module)
+    except Exception as error:
+        msg = (
+            f"The {what}, {title(module)}, cannot be copied ({type(error).__name__}: {str(error).splitlines()[0][:160]}). "
+            "It is copied so that yours stays as it is. Delete results of earlier passes that it keeps, or give a function "
+            f"that builds it anew: `{what}=build`."
+        )
+        raise RecipeError(msg) from error
 
 
 def _network(module: nn.Module, context: TrainContext) -> Network:
@@ -92,7 +138,9 @@ class _One(Teaching):
     """One module. The last batch is remembered, so that it runs once per batch however many ask."""
 
     def __init__(self, module: nn.Module, context: TrainContext) -> None:
-        module = copy.deepcopy(module).to(context.device).eval().requires_grad_(False)
+        self._who = f"the teacher, {title(module)},"
+        self._tried = False
+        module = copied(module, "teacher").to(context.device).eval().requires_grad_(False)
         self._context = context
         self._values = _InGraph(module, context) if isinstance(module, Network) else _InModules(module)
         self._last: tuple[Any, Lesson] | None = None
@@ -109,8 +157,16 @@ class _One(Teaching):
 
     def follow(self, inputs: Any) -> Lesson:
         with self._context.autocast():
-            raw, taps = self._values.run(inputs)
+            raw, taps = self._run(inputs)
             return Lesson(self._context.evidence.objective.outputs(raw), taps)
+
+    def _run(self, inputs: Any) -> tuple[Any, dict[str, torch.Tensor]]:
+        if self._tried:
+            return self._values.run(inputs)
+        run = functools.partial(self._values.run, inputs)
+        found = first_run(run, self._who, inputs, self._context.precision)
+        self._tried = True
+        return found
 
 
 class _InGraph:
@@ -151,7 +207,16 @@ class _InModules:
 
     def run(self, inputs: Any) -> tuple[Any, dict[str, torch.Tensor]]:
         self._values = {}
-        return batch.call(self._module, inputs), self._values
+        raw = batch.call(self._module, inputs)
+        silent = sorted(self._tapped - set(self._values))
+        if silent:
+            paths = (path for path, _ in self._module.named_modules() if path and path not in silent)
+            msg = (
+                f"The module {silent[0]!r} of {_OWNER}, was asked for, and is never called when it is run. Tap one that "
+                f"is. The nearest are {nearest(silent[0], paths)}."
+            )
+            raise RecipeError(msg)
+        return raw, self._values
 
 
 class _Several(Teaching):

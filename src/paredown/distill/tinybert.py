@@ -9,7 +9,7 @@ from torch.nn import functional
 
 from paredown.distill.feature_loss import FeatureLoss
 from paredown.distill.relations import heads_of
-from paredown.recipe.settings import above_zero, require
+from paredown.recipe.settings import require, whole
 
 __all__ = ["TinyBERT"]
 
@@ -37,8 +37,8 @@ class TinyBERT(FeatureLoss):
     parts: int = 2
 
     def __post_init__(self) -> None:
-        above_zero(self, "heads")
-        require(self.parts in {2, 3}, self, "parts", "2 or 3")
+        whole(self, "heads")
+        require(lambda parts: parts in {2, 3}, self, "parts", "2 or 3")
 
     def __call__(self, student: torch.Tensor, teacher: torch.Tensor) -> torch.Tensor:
         """See `FeatureLoss.__call__`."""

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
+from torch.utils.data import DataLoader, Dataset, IterableDataset, default_collate
 
 from paredown.data import Split
 from paredown.distill.agree import check_outputs, found_axis
@@ -19,7 +20,7 @@ from paredown.graph.structure import flatten
 from paredown.recipe import batch
 from paredown.recipe.ingredient import Hook, Ingredient, Step, TrainContext
 from paredown.recipe.randomness import derive
-from paredown.recipe.settings import above_zero, at_least_zero, require
+from paredown.recipe.settings import above_zero, at_least_zero, whole
 
 __all__ = ["Unlabelled"]
 
@@ -37,8 +38,8 @@ class Unlabelled(Ingredient):
     have its own.
 
     Attributes:
-        inputs: a tensor or array of inputs, or what a split of `Data` may be (targets are not looked at), or a function
-            that returns either. A run directory can only hold functions at the top level of a module.
+        inputs: a tensor or array of inputs, a list or dataset of them, or what a split of `Data` may be (targets are not
+            looked at), or a function that returns any of these. A run directory can only hold functions at the top level of a module.
         teacher: see `Teacher`.
         temperature: above 0.
         weight: of the teacher's part, 0 or more.
@@ -49,6 +50,7 @@ class Unlabelled(Ingredient):
     """
 
     taught: ClassVar[bool] = True
+    elsewhere: ClassVar[bool] = True
     inputs: Any
     teacher: Teacher = dataclasses.field(default_factory=Original)
     temperature: float = 4.0
@@ -61,7 +63,8 @@ class Unlabelled(Ingredient):
         above_zero(self, "temperature")
         at_least_zero(self, "weight", "task")
         instead = "Leave it out for as many as the training's batch has."
-        require(self.batch_size is None or self.batch_size >= 1, self, "batch_size", "1 or more", instead)
+        if self.batch_size is not None:
+            whole(self, "batch_size", instead=instead)
 
     def start(self, context: TrainContext) -> Hook:
         """Read the inputs and try teacher and student on two of them.
@@ -85,7 +88,34 @@ def _split(given: Any) -> Split:
         given = given()
     if isinstance(given, (torch.Tensor, np.ndarray)):
         given = given, torch.zeros(len(given))
-    return Split(given, name="distill.Unlabelled(inputs=...)")
+    examples = given.dataset if isinstance(given, DataLoader) and given.collate_fn is default_collate else given
+    split = Split(_Answered(examples) if _unanswered(examples) else given, name="distill.Unlabelled(inputs=...)")
+    if not len(split):
+        msg = "distill.Unlabelled(inputs=...) holds no example. Give it some, or leave it out of `using`."
+        raise RecipeError(msg)
+    return split
+
+
+def _unanswered(examples: Any) -> bool:
+    """Whether these are examples without targets: tensors, or each a tuple of one."""
+    if not isinstance(examples, (list, Dataset)) or isinstance(examples, IterableDataset) or not len(examples):  # type: ignore[arg-type]
+        return False
+    first = examples[0]
+    return isinstance(first, (torch.Tensor, np.ndarray)) or (isinstance(first, (tuple, list)) and len(first) == 1)
+
+
+class _Answered(Dataset[tuple[Any, int]]):
+    """Examples without targets as examples with a target that is not looked at."""
+
+    def __init__(self, examples: Any) -> None:
+        self._examples = examples
+
+    def __len__(self) -> int:
+        return len(self._examples)
+
+    def __getitem__(self, index: int) -> tuple[Any, int]:
+        example = self._examples[index]
+        return (example[0] if isinstance(example, (tuple, list)) else example), 0
 
 
 def _check_inputs(mine: Any, known: Any) -> None:

@@ -12,7 +12,7 @@ from paredown.quantize.mse import Mse
 from paredown.quantize.observed import Observed
 from paredown.quantize.percentile import Percentile
 from paredown.recipe.plan import Plan
-from paredown.recipe.settings import require
+from paredown.recipe.settings import whole
 from paredown.recipe.title import title
 from paredown.recipe.transform import Transform
 
@@ -62,8 +62,8 @@ class Calibrate(Transform):
                 "Type Calibrate(of=[Int8(), Int8(Mse())]), or leave it out for the usual ones."
             )
             raise RecipeError(msg)
-        fits = self.examples is None or self.examples >= 1
-        require(fits, self, "examples", "1 or more", "Leave it out for 1024.")
+        if self.examples is not None:
+            whole(self, "examples", instead="Leave it out for 1024.")
 
     def plan(self, network: Network, evidence: "Evidence") -> Plan:
         """Plan, apply and compare all of them.

@@ -11,7 +11,7 @@ from paredown.quantize.int8 import Int8
 from paredown.quantize.mixture import Mixture, Trials
 from paredown.recipe.knapsack import knapsack
 from paredown.recipe.plan import Plan
-from paredown.recipe.settings import require
+from paredown.recipe.settings import whole
 from paredown.recipe.transform import Transform
 
 if TYPE_CHECKING:
@@ -64,8 +64,8 @@ class Mixed(Transform):
                 "is made of the other. Leave one of them out."
             )
             raise RecipeError(msg)
-        fits = self.examples is None or self.examples >= 1
-        require(fits, self, "examples", "1 or more", "Leave it out for 1024.")
+        if self.examples is not None:
+            whole(self, "examples", instead="Leave it out for 1024.")
         for quantity in ("drop", "latency"):
             if (text := getattr(self, quantity)) is not None:
                 Limit.parse(quantity, text)

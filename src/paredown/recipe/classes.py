@@ -4,7 +4,7 @@ from typing import Any
 
 import torch
 
-__all__ = ["class_axis"]
+__all__ = ["class_axis", "counted"]
 
 
 def class_axis(outputs: Any, target: Any) -> int | None:
@@ -22,3 +22,8 @@ def class_axis(outputs: Any, target: Any) -> int | None:
         if outputs.shape[axis] > 1 and (*outputs.shape[:axis], *outputs.shape[axis + 1 :]) == tuple(target.shape):
             return axis
     return None
+
+
+def counted(target: torch.Tensor, classes: int) -> torch.Tensor:
+    """Which places have a class; the others are to be ignored, such as padding (-100) and borders (255)."""
+    return (target >= 0) & (target < classes)

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from paredown.errors import RecipeError
+from paredown.recipe.settings import at_least_zero, require
 
 __all__ = ["EarlyStop"]
 
@@ -25,11 +25,5 @@ class EarlyStop:
     minimum: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.patience < 1:
-            msg = (
-                f"EarlyStop(patience={self.patience}) was given. It is 1 epoch or more. Write `EarlyStop(patience=5)`."
-            )
-            raise RecipeError(msg)
-        if self.minimum < 0:
-            msg = f"EarlyStop(minimum={self.minimum}) was given. It is 0 or more. Write `EarlyStop(minimum=0.0)`."
-            raise RecipeError(msg)
+        require(lambda patience: patience >= 1, self, "patience", "1 epoch or more")
+        at_least_zero(self, "minimum")

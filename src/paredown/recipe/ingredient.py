@@ -205,10 +205,15 @@ class Ingredient(abc.ABC):
 
     Attributes:
         taught: another network, such as a teacher, runs on every batch, which makes a step longer.
+        elsewhere: that other network is shown inputs of the ingredient's own, and not the training's batch.
+        mixes: examples are mixed inside the network, so that what it gives belongs to no input that another network
+            could be shown.
 
     """
 
     taught: ClassVar[bool] = False
+    elsewhere: ClassVar[bool] = False
+    mixes: ClassVar[bool] = False
 
     @abc.abstractmethod
     def start(self, context: TrainContext) -> Hook:

@@ -23,12 +23,14 @@ class Insert:
         module: has no parameters or buffers, keeps the shape, and gives its input back in eval mode, so that what is
             evaluated and what is returned is the network without it.
         users: nodes that get the changed value; all that use it now if None.
+        draws: two passes over the same batch get different values, as with dropout.
 
     """
 
     node: fx.Node
     module: nn.Module
     users: tuple[fx.Node, ...] | None = None
+    draws: bool = True
 
 
 class Inserts(Hook):
@@ -69,7 +71,7 @@ class Inserts(Hook):
         graph_module.add_submodule(name, insert.module.train(self._network.training))
         with graph_module.graph.inserting_after(_last_placeholder(node)):
             changed = graph_module.graph.call_module(name, (node,))
-        changed.meta = dict(node.meta)
+        changed.meta = {**node.meta, "draws": insert.draws}
         for reader in readers:
             reader.replace_input_with(node, changed)
         self._added.append((changed, name))

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import torch
 from torch import nn
 
-from paredown.errors import RecipeError
+from paredown.errors import RecipeError, TrainingError
 from paredown.graph import mode
 from paredown.graph.network import Network
 from paredown.recipe import batch
@@ -115,17 +115,17 @@ class Loop:
         if pace.over():
             return TrainResult(self._job.network.copy().eval(), (), 0.0, 0.0, 0, "deadline")
         with isolated(derive(self._settings.seed, "train")), torch.enable_grad():
-            lr = self._learning_rate()
-            self._prepare(lr)
+            self._prepare()  # first: what does not fit is told before the search for a learning rate
+            self._lr = self._learning_rate()
             pace.resume()
             steps, stopped, history, best = self._train(pace)
             self._give_back(best)
-        return TrainResult(self._network, tuple(history), lr, pace.seconds(), steps, stopped)
+        return TrainResult(self._network, tuple(history), self._lr, pace.seconds(), steps, stopped)
 
     def pace(self, steps: int) -> float:
         """Median seconds of a step, from a few steps on a scratch copy."""
         with isolated(derive(self._settings.seed, "pace")), torch.enable_grad():
-            self._prepare(1e-6)
+            self._prepare()
             clock, meter, step = Pace(steps + 1, None), Meter(1, finite=False), 0
             while step <= steps:
                 for given in islice(self._batches(step), steps + 1 - step):
@@ -138,11 +138,10 @@ class Loop:
         lr = self._settings.optimizer.lr
         return range_test(self._settings, self._job.network, self._evidence) if isinstance(lr, Auto) else lr
 
-    def _prepare(self, lr: float) -> None:
+    def _prepare(self) -> None:
         """Copy, hooks, optimizer, Fabric."""
         settings = self._settings
         self._fabric = fabric_for(settings)
-        self._lr = lr
         self._network = self._job.network.copy().to(self._fabric.device).train()
         if not any(parameter.requires_grad for parameter in self._network.parameters()):
             msg = "Nothing can be trained: every parameter of this network is frozen. Set `requires_grad_(True)` first."
@@ -209,6 +208,7 @@ class Loop:
             for _, hook, _ in self._hooks:
                 hook.epoch_end(epoch)
             row = {"epoch": step / settings.steps_per_epoch(self._evidence.work), "step": float(step), **meter.close()}
+            self._check_finite(epoch)
             row |= {"lr": lr} | self._evaluate(best, pace)
             history.append(row | {"seconds": pace.seconds()})
             stopped = stopped or self._agree("deadline" if pace.over() else self._patience(best, pace, step))
@@ -367,6 +367,19 @@ class Loop:
             parameter.grad = None
         self._network.to("cpu").eval()
 
+    def _check_finite(self, epoch: int) -> None:
+        """Refuse weights and statistics that are not finite and that no loss has told of: the last step has none after it."""
+        spoiled = [name for name, tensor in _named(self._network) if _newly_spoiled(name, tensor, self._job.network)]
+        if spoiled:
+            msg = (
+                f"After epoch {epoch} there are values that are not finite in {', '.join(map(repr, spoiled[:3]))}"
+                f"{f' and {len(spoiled) - 3} more' if len(spoiled) > 3 else ''}, though every loss was. The network that "
+                "was given is unchanged. Gradients of a root or a norm at 0 do this, and batch norm over a single value "
+                "per channel does: take batches of 2 or more (`batch_size=32`), or a smaller learning rate "
+                "(`optimizer=AdamW(lr=1e-4)`)."
+            )
+            raise TrainingError(msg)
+
 
 class _Best:
     """The best weights so far by the score on `select`."""
@@ -380,8 +393,9 @@ class _Best:
 
     def see(self, score: float, network: Network) -> None:
         minimum = self._early.minimum if self._early else 0.0
-        if not self.state or self._sign * score > self._score + minimum:
-            self._score = self._sign * score
+        rated = -math.inf if math.isnan(score) else self._sign * score
+        if not self.state or rated > self._score + minimum:
+            self._score = rated
             self._waited = 0
             self.state = _state(network)
         else:
@@ -389,6 +403,14 @@ class _Best:
 
     def exhausted(self) -> bool:
         return self._early is not None and self._waited >= self._early.patience
+
+
+def _newly_spoiled(name: str, tensor: torch.Tensor, given: Network) -> bool:
+    """Whether a value holds what is not finite, and did not before (a mask may be infinite)."""
+    if not tensor.is_floating_point() or bool(torch.isfinite(tensor).all()):
+        return False
+    before = dict(_named(given))[name]
+    return bool(torch.isfinite(before).all())
 
 
 def _named(network: Network) -> Iterator[tuple[str, torch.Tensor]]:

@@ -7,8 +7,8 @@ from typing import Any, Protocol
 import torch
 from torch import fx, nn
 
-from paredown.errors import RecipeError
 from paredown.graph.network import Network
+from paredown.recipe.settings import above_zero, at_least_zero, require, whole
 
 __all__ = ["SGD", "AdamW", "Auto", "Optimizer", "decaying", "groups"]
 
@@ -27,9 +27,8 @@ class Auto:
     steps: int = 25
 
     def __post_init__(self) -> None:
-        if self.steps < 5:
-            msg = f"Auto(steps={self.steps}) is too short to see the loss turn. Write `Auto()` or at least `Auto(steps=5)`."
-            raise RecipeError(msg)
+        what = "a whole number, 5 or more: a shorter test does not see the loss turn"
+        whole(self, "steps", least=5, what=what)
 
 
 class Optimizer(Protocol):
@@ -52,16 +51,11 @@ class Optimizer(Protocol):
 
 
 def _check(optimizer: "AdamW | SGD") -> None:
-    name = type(optimizer).__name__
-    if not isinstance(optimizer.lr, Auto) and not (optimizer.lr > 0 and math.isfinite(optimizer.lr)):
-        msg = f"{name}(lr={optimizer.lr}) was given. A learning rate is above 0. Write `{name}(lr=1e-3)` or `{name}()`."
-        raise RecipeError(msg)
-    if not optimizer.weight_decay >= 0:
-        msg = (
-            f"{name}(weight_decay={optimizer.weight_decay}) was given. A decay is 0 or more. "
-            f"Write `{name}(weight_decay=0.01)`."
-        )
-        raise RecipeError(msg)
+    if not isinstance(optimizer.lr, Auto):
+        name = type(optimizer).__name__
+        what, instead = "a learning rate above 0, or `Auto()`", f"Write `{name}(lr=1e-3)` or `{name}()`."
+        require(lambda lr: 0 < lr < math.inf, optimizer, "lr", what, instead)
+    at_least_zero(optimizer, "weight_decay")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,6 +77,9 @@ class AdamW:
 
     def __post_init__(self) -> None:
         _check(self)
+        what = "two shares that are kept, from 0 to below 1"
+        require(lambda betas: len(betas) == 2 and all(0 <= beta < 1 for beta in betas), self, "betas", what)
+        above_zero(self, "eps")
 
     @property
     def span(self) -> tuple[float, float]:
@@ -113,9 +110,7 @@ class SGD:
 
     def __post_init__(self) -> None:
         _check(self)
-        if not 0.0 <= self.momentum < 1.0:
-            msg = f"SGD(momentum={self.momentum}) was given. It is from 0 to below 1. Write `SGD(momentum=0.9)`."
-            raise RecipeError(msg)
+        require(lambda momentum: 0.0 <= momentum < 1.0, self, "momentum", "from 0 to below 1")
 
     @property
     def span(self) -> tuple[float, float]:

@@ -3,18 +3,14 @@
 import dataclasses
 import math
 
-from paredown.errors import RecipeError
+from paredown.recipe.settings import require
 
 __all__ = ["Constant", "Cosine", "Schedule"]
 
 
-def _check_warmup(warmup: float) -> None:
-    if not 0.0 <= warmup < 1.0:
-        msg = (
-            f"warmup={warmup} was given. It is the share of the training in which the learning rate rises, from 0 "
-            "to below 1. Write `Cosine(warmup=0.05)`."
-        )
-        raise RecipeError(msg)
+def _check_warmup(schedule: "Schedule") -> None:
+    what = "the share of the training in which the learning rate rises, from 0 to below 1"
+    require(lambda warmup: 0.0 <= warmup < 1.0, schedule, "warmup", what)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,10 +27,8 @@ class Cosine:
     floor: float = 0.0
 
     def __post_init__(self) -> None:
-        _check_warmup(self.warmup)
-        if not 0.0 <= self.floor <= 1.0:
-            msg = f"floor={self.floor} was given. It is a share of the highest rate, from 0 to 1. Write `Cosine(floor=0.0)`."
-            raise RecipeError(msg)
+        _check_warmup(self)
+        require(lambda floor: 0.0 <= floor <= 1.0, self, "floor", "a share of the highest rate, from 0 to 1")
 
     def factor(self, done: float) -> float:
         """Share of the highest rate after a share `done` (0 to 1) of the training."""
@@ -56,7 +50,7 @@ class Constant:
     warmup: float = 0.0
 
     def __post_init__(self) -> None:
-        _check_warmup(self.warmup)
+        _check_warmup(self)
 
     def factor(self, done: float) -> float:
         """Share of the highest rate after a share `done` (0 to 1) of the training."""

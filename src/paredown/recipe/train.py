@@ -3,16 +3,21 @@
 import dataclasses
 import math
 import typing
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from numbers import Integral
+from types import NoneType
+from typing import TYPE_CHECKING, Any, Literal
+
+import torch
 
 from paredown.errors import RecipeError
 from paredown.graph.network import Network
 from paredown.recipe.early import EarlyStop
-from paredown.recipe.ingredient import Ingredient
+from paredown.recipe.ingredient import Ingredient, label
 from paredown.recipe.optimizers import SGD, AdamW
 from paredown.recipe.progress import Silent
 from paredown.recipe.schedules import Constant, Cosine
+from paredown.recipe.settings import objection
 from paredown.recipe.title import title
 
 if TYPE_CHECKING:
@@ -26,8 +31,43 @@ __all__ = ["Precision", "Train"]
 Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
 
 
+def _check_given(network: object, evidence: object) -> None:
+    from paredown.recipe.evidence import Evidence  # noqa: PLC0415 (evidence needs the data)
+
+    given = f"Train.fit was given a {type(network).__name__} and a {type(evidence).__name__}"
+    if not isinstance(network, Network):
+        msg = (
+            f"{given}. What is trained is a captured network. Write `train.fit(paredown.capture(model, example), ...)`."
+        )
+        raise RecipeError(msg)
+    if not isinstance(evidence, Evidence):
+        msg = f"{given}. Data, loss and score come as evidence. Write `train.fit(network, paredown.Evidence.of(task))`."
+        raise RecipeError(msg)
+
+
+def _one_of(*kinds: type) -> Callable[[object], bool]:
+    return lambda given: isinstance(given, kinds)
+
+
+def _counts(given: Any) -> bool:
+    return isinstance(given, Integral) and int(given) >= 1
+
+
 def _takes_part(thing: object) -> bool:
     return isinstance(thing, Ingredient)
+
+
+def _misled(using: Iterable[Ingredient]) -> Iterator[str]:
+    """Teachers that would be compared with what belongs to no input of theirs."""
+    using = list(using)
+    mixing = [thing for thing in using if thing.mixes]
+    for thing in using:
+        if mixing and thing.taught and not thing.elsewhere:
+            yield (
+                f"Train(using=...) was given {label(mixing[0])} and {label(thing)}. The first mixes examples inside the "
+                "network, and the second compares its values with those of another network, which sees them unmixed. "
+                "Write `regularize.Mixup()`, which mixes inputs, for both alike."
+            )
 
 
 def _no_ingredient(thing: object) -> str:
@@ -78,24 +118,36 @@ class Train:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "using", tuple(self.using))
-        problems = [*self._problems(), *(_no_ingredient(thing) for thing in self.using if not _takes_part(thing))]
+        given: Any = self.using
+        problems = list(filter(None, self._problems()))
+        if _takes_part(given):
+            problems.append(f"Train(using={title(given)}) was given. It is a list. Write `using=[{title(given)}]`.")
+        else:
+            listed = isinstance(given, Iterable) and not isinstance(given, type)
+            object.__setattr__(self, "using", tuple(given) if listed else (given,))
+            problems += [_no_ingredient(thing) for thing in self.using if not _takes_part(thing)]
+            problems += _misled(thing for thing in self.using if _takes_part(thing))
         if problems:
             raise RecipeError(" ".join(problems))
 
     def _problems(self) -> Iterator[str]:
-        given = "Train({}={!r}) was given."
-        if not (self.epochs > 0 and math.isfinite(self.epochs)):
-            yield given.format("epochs", self.epochs) + " Epochs are above 0; fractions are fine. Write `epochs=1`."
-        if self.batch_size is not None and self.batch_size < 1:
-            yield given.format("batch_size", self.batch_size) + " It is 1 or more. Leave it out for the data's own."
-        if self.clip is not None and not self.clip > 0:
-            yield given.format("clip", self.clip) + " It is a norm above 0. Write `clip=1.0`, or `clip=None` for none."
-        if self.precision not in typing.get_args(Precision):
-            known = ", ".join(map(repr, typing.get_args(Precision)))
-            yield given.format("precision", self.precision) + f" It is one of {known}."
-        if self.devices < 1:
-            yield given.format("devices", self.devices) + " It is 1 or more. Leave it out for one."
+        whole = "a whole number, 1 or more"
+        yield objection(lambda n: 0 < n < math.inf, self, "epochs", "above 0; fractions are fine", "Write `epochs=1`.")
+        instead = "Write `optimizer=AdamW(lr=1e-3)`."
+        yield objection(_one_of(AdamW, SGD), self, "optimizer", "`AdamW(...)` or `SGD(...)` of Paredown's own", instead)
+        instead = "Write `schedule=Cosine()`."
+        yield objection(_one_of(Cosine, Constant), self, "schedule", "`Cosine(...)` or `Constant(...)`", instead)
+        instead = "Leave it out for the data's own."
+        yield objection(lambda size: size is None or _counts(size), self, "batch_size", whole, instead)
+        instead = "Write `clip=1.0`, or `clip=None` for none."
+        yield objection(lambda clip: clip is None or clip > 0, self, "clip", "a norm above 0", instead)
+        known = typing.get_args(Precision)
+        yield objection(known.__contains__, self, "precision", f"one of {', '.join(map(repr, known))}")
+        instead = "Write `early=EarlyStop(patience=5)`, or `early=None` to train to the end."
+        yield objection(_one_of(EarlyStop, NoneType), self, "early", "`EarlyStop(...)` or None", instead)
+        yield objection(_one_of(str, torch.device), self, "device", "the name of a device, such as 'auto' or 'cuda:1'")
+        yield objection(_counts, self, "devices", whole, "Leave it out for one.")
+        yield objection(_one_of(Integral), self, "seed", "a whole number")
 
     def steps(self, work: "WorkData") -> int:
         """Optimizer steps this training makes on these data."""
@@ -135,6 +187,7 @@ class Train:
         """
         from paredown.recipe.loop import Job, Loop  # noqa: PLC0415 (the loop needs these settings)
 
+        _check_given(network, evidence)
         return Loop(self, Job(network, evidence, original or network, progress or Silent(), deadline)).run()
 
     def seconds_per_step(self, network: Network, evidence: "Evidence", steps: int = 5) -> float:

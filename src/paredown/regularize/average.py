@@ -29,7 +29,7 @@ class EMA(Ingredient):
 
     def __post_init__(self) -> None:
         what = "the share of the old average that is kept per step, from 0 to below 1"
-        require(0.0 <= self.decay < 1.0, self, "decay", what)
+        require(lambda decay: 0.0 <= decay < 1.0, self, "decay", what)
 
     def start(self, context: TrainContext) -> Hook:
         """Begin the average at the weights as they are."""

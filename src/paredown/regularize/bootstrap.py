@@ -19,7 +19,7 @@ class Bootstrap(Ingredient):
 
     Against wrong labels: the loss becomes ``beta * loss + (1 - beta) * S``. Soft, S is the entropy of the outputs,
     ``-sum over classes of p log p``; hard, it is ``-log p`` of the class that the network itself thinks most likely.
-    Places whose target is negative do not count.
+    Places whose target is none of the classes do not count.
 
     Attributes:
         beta: trust in the label, from 0 to 1; the paper takes 0.95 soft and 0.8 hard.
@@ -31,7 +31,7 @@ class Bootstrap(Ingredient):
     hard: bool = False
 
     def __post_init__(self) -> None:
-        require(0.0 <= self.beta <= 1.0, self, "beta", "the trust in the label, from 0 to 1")
+        require(lambda beta: 0.0 <= beta <= 1.0, self, "beta", "the trust in the label, from 0 to 1")
 
     def start(self, context: TrainContext) -> Hook:
         """Look for the classes.
@@ -52,4 +52,6 @@ class _BootstrapHook(Hook):
     def loss(self, loss: torch.Tensor, outputs: Any, target: Any) -> torch.Tensor:
         logs = functional.log_softmax(outputs.float(), self._axis)
         own = -logs.amax(self._axis) if self._settings.hard else -(logs.exp() * logs).sum(self._axis)
-        return self._settings.beta * loss + (1.0 - self._settings.beta) * labels.mean(own, target)
+        return self._settings.beta * loss + (1.0 - self._settings.beta) * labels.mean(
+            own, target, logs.shape[self._axis]
+        )

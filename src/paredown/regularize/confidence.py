@@ -17,7 +17,8 @@ class ConfidencePenalty(Ingredient):
     """Subtract the entropy of the outputs from the loss (Pereyra et al. 2017, arXiv:1701.06548, section 3).
 
     The term is ``-strength * H(p)`` with ``H(p) = -sum over classes of p log p`` in nats and p the softmax of the
-    outputs, averaged over examples (and positions, for dense outputs). Places whose target is negative do not count.
+    outputs, averaged over examples (and positions, for dense outputs). Places whose target is none of
+    the classes do not count.
 
     Attributes:
         strength: of the term, above 0.
@@ -47,4 +48,6 @@ class _ConfidenceHook(Hook):
 
     def term(self, step: Step) -> torch.Tensor:
         logs = functional.log_softmax(step.outputs.float(), self._axis)
-        return self._strength * labels.mean((logs.exp() * logs).sum(self._axis), step.targets[0][1])
+        return self._strength * labels.mean(
+            (logs.exp() * logs).sum(self._axis), step.targets[0][1], logs.shape[self._axis]
+        )

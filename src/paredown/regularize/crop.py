@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from paredown.errors import RecipeError
 from paredown.recipe.ingredient import Hook, Ingredient, Targets, TrainContext
-from paredown.recipe.settings import require
+from paredown.recipe.settings import whole
 from paredown.regularize import images
 
 __all__ = ["Crop"]
@@ -30,7 +30,7 @@ class Crop(Ingredient):
 
     def __post_init__(self) -> None:
         instead = "Write `regularize.Crop(padding=4)`, or leave it out of `using`."
-        require(self.padding >= 1, self, "padding", "1 pixel or more", instead)
+        whole(self, "padding", what="a whole number of pixels, 1 or more", instead=instead)
 
     def start(self, context: TrainContext) -> Hook:
         """Look at the inputs.

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 
 from paredown.recipe.ingredient import Hook, Ingredient, Targets, TrainContext
-from paredown.recipe.settings import require
+from paredown.recipe.settings import whole
 from paredown.regularize import images
 
 __all__ = ["Cutout"]
@@ -27,7 +27,7 @@ class Cutout(Ingredient):
 
     def __post_init__(self) -> None:
         instead = "Write `regularize.Cutout(size=8)`, or leave it out of `using`."
-        require(self.size >= 1, self, "size", "1 pixel or more", instead)
+        whole(self, "size", what="a whole number of pixels, 1 or more", instead=instead)
 
     def start(self, context: TrainContext) -> Hook:
         """Look at the inputs.

@@ -7,7 +7,7 @@ from torch import nn
 
 from paredown.recipe.ingredient import Hook, Ingredient, TrainContext, Update
 from paredown.recipe.optimizers import decaying
-from paredown.recipe.settings import require
+from paredown.recipe.settings import at_least_zero
 
 __all__ = ["WeightDecay"]
 
@@ -27,7 +27,7 @@ class WeightDecay(Ingredient):
     strength: float = 0.05
 
     def __post_init__(self) -> None:
-        require(self.strength >= 0, self, "strength", "0 or more")
+        at_least_zero(self, "strength")
 
     def start(self, context: TrainContext) -> Hook:
         """Find the weights."""

@@ -10,7 +10,7 @@ from paredown.errors import RecipeError
 from paredown.graph.network import Network
 from paredown.recipe.ingredient import Hook, Ingredient, TrainContext
 from paredown.recipe.inserts import Insert, Inserts
-from paredown.recipe.settings import require, share
+from paredown.recipe.settings import several, share, whole
 from paredown.regularize import places
 
 __all__ = ["DropBlock"]
@@ -35,12 +35,12 @@ class DropBlock(Ingredient):
 
     share: float = 0.1
     size: int = 7
-    at: tuple[str, ...] = ()
+    at: str | tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "at", tuple(self.at))
+        several(self, "at")
         share(self, "share")
-        require(self.size >= 1, self, "size", "1 pixel or more")
+        whole(self, "size", what="a whole number of pixels, 1 or more")
 
     def start(self, context: TrainContext) -> Hook:
         """Put it into the graph.

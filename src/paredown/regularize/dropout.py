@@ -7,7 +7,7 @@ from torch import nn
 from paredown.errors import RecipeError
 from paredown.recipe.ingredient import Hook, Ingredient, TrainContext
 from paredown.recipe.inserts import Insert, Inserts
-from paredown.recipe.settings import share
+from paredown.recipe.settings import several, share
 from paredown.regularize import places
 
 __all__ = ["ChannelDropout", "Dropout"]
@@ -29,10 +29,10 @@ class Dropout(Ingredient):
     """
 
     probability: float = 0.1
-    at: tuple[str, ...] = ()
+    at: str | tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "at", tuple(self.at))
+        several(self, "at")
         share(self, "probability", what="a probability above 0 and below 1")
 
     def start(self, context: TrainContext) -> Hook:
@@ -62,10 +62,10 @@ class ChannelDropout(Ingredient):
     """
 
     probability: float = 0.1
-    at: tuple[str, ...] = ()
+    at: str | tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "at", tuple(self.at))
+        several(self, "at")
         share(self, "probability", what="a probability above 0 and below 1")
 
     def start(self, context: TrainContext) -> Hook:

@@ -35,7 +35,7 @@ class EarlyLearning(Ingredient):
 
     def __post_init__(self) -> None:
         above_zero(self, "strength")
-        require(0.0 <= self.momentum < 1.0, self, "momentum", "a share that is kept, from 0 to below 1")
+        require(lambda momentum: 0.0 <= momentum < 1.0, self, "momentum", "a share that is kept, from 0 to below 1")
 
     def start(self, context: TrainContext) -> Hook:
         """Make room for a target per training example.

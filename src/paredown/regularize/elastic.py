@@ -54,7 +54,7 @@ class ElasticNet(Ingredient):
 
     def __post_init__(self) -> None:
         above_zero(self, "strength")
-        require(0.0 <= self.share <= 1.0, self, "share", "the share of the absolute values, from 0 to 1")
+        require(lambda share: 0.0 <= share <= 1.0, self, "share", "the share of the absolute values, from 0 to 1")
 
     def start(self, context: TrainContext) -> Hook:
         """Find the weights."""

@@ -34,10 +34,10 @@ class RandomErasing(Ingredient):
     noise: bool = True
 
     def __post_init__(self) -> None:
-        require(0.0 < self.probability <= 1.0, self, "probability", "above 0, up to 1")
-        low, high = self.area
-        require(0.0 < low <= high < 1.0, self, "area", "two rising shares of the picture between 0 and 1")
-        require(0.0 < self.ratio <= 1.0, self, "ratio", "height by width of the widest, above 0, up to 1")
+        require(lambda probability: 0.0 < probability <= 1.0, self, "probability", "above 0, up to 1")
+        rising = "two rising shares of the picture between 0 and 1"
+        require(lambda area: len(area) == 2 and 0.0 < area[0] <= area[1] < 1.0, self, "area", rising)
+        require(lambda ratio: 0.0 < ratio <= 1.0, self, "ratio", "height by width of the widest, above 0, up to 1")
 
     def start(self, context: TrainContext) -> Hook:
         """Look at the inputs.

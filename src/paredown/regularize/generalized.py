@@ -18,7 +18,7 @@ class GeneralizedCrossEntropy(Ingredient):
 
     Against wrong labels: examples that the network gives little probability weigh less than in cross-entropy, which
     is the limit at q = 0; q = 1 is the absolute error. It stands in the place of the task's loss, so it comes before
-    ingredients that reshape the loss. Places whose target is negative do not count.
+    ingredients that reshape the loss. Places whose target is none of the classes do not count.
 
     Attributes:
         q: above 0, up to 1; higher bears more wrong labels and learns more slowly.
@@ -28,7 +28,7 @@ class GeneralizedCrossEntropy(Ingredient):
     q: float = 0.7
 
     def __post_init__(self) -> None:
-        require(0.0 < self.q <= 1.0, self, "q", "above 0, up to 1")
+        require(lambda q: 0.0 < q <= 1.0, self, "q", "above 0, up to 1")
 
     def start(self, context: TrainContext) -> Hook:
         """Look for the classes.
@@ -48,4 +48,4 @@ class _GeneralizedHook(Hook):
 
     def loss(self, loss: torch.Tensor, outputs: Any, target: Any) -> torch.Tensor:  # noqa: ARG002 (it takes its place)
         logs = labels.log_probability(outputs, target, self._axis)
-        return labels.mean(-torch.expm1(self._q * logs) / self._q, target)
+        return labels.mean(-torch.expm1(self._q * logs) / self._q, target, outputs.shape[self._axis])

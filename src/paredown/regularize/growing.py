@@ -7,7 +7,7 @@ import torch
 
 from paredown.graph.network import Network
 from paredown.recipe.ingredient import Hook, Ingredient, TrainContext, Update
-from paredown.recipe.settings import above_zero, require, share
+from paredown.recipe.settings import above_zero, require, share, whole
 from paredown.regularize.coupled import Slices, coupled
 
 __all__ = ["GReg"]
@@ -42,8 +42,8 @@ class GReg(Ingredient):
     def __post_init__(self) -> None:
         share(self, "keep")
         above_zero(self, "strength")
-        require(self.every >= 1, self, "every", "a number of steps, at least 1")
-        require(0.0 < self.ramp <= 1.0, self, "ramp", "a share of the training above 0 and up to 1")
+        whole(self, "every", what="a whole number of steps, at least 1")
+        require(lambda ramp: 0.0 < ramp <= 1.0, self, "ramp", "a share of the training above 0 and up to 1")
 
     def start(self, context: TrainContext) -> Hook:
         """Choose the slices.

@@ -4,7 +4,7 @@ import torch
 from torch.nn import functional
 
 from paredown.errors import RecipeError
-from paredown.recipe.classes import class_axis
+from paredown.recipe.classes import class_axis, counted
 from paredown.recipe.ingredient import TrainContext
 
 __all__ = ["log_probability", "mean", "require"]
@@ -39,12 +39,12 @@ def require(context: TrainContext, deed: str) -> int:
 
 
 def log_probability(outputs: torch.Tensor, target: torch.Tensor, axis: int) -> torch.Tensor:
-    """What the outputs give the class of the target, one value per target; anything where the target is negative."""
+    """What the outputs give the class of the target, one value per target; anything where that is none of the classes."""
     logs = functional.log_softmax(outputs.float(), axis)
-    return logs.gather(axis, target.clamp_min(0).unsqueeze(axis)).squeeze(axis)
+    return logs.gather(axis, target.clamp(0, logs.shape[axis] - 1).unsqueeze(axis)).squeeze(axis)
 
 
-def mean(values: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-    """Mean over the places whose target is not negative (negative ones are padding); 0 where there are none."""
-    counted: torch.Tensor = target >= 0
-    return (values * counted).sum() / counted.sum().clamp_min(1)
+def mean(values: torch.Tensor, target: torch.Tensor, classes: int) -> torch.Tensor:
+    """Mean over the places whose target is one of the classes (others are to be ignored); 0 where there are none."""
+    places = counted(target, classes)
+    return (values * places).sum() / places.sum().clamp_min(1)

@@ -8,7 +8,7 @@ import torch
 from paredown.errors import RecipeError
 from paredown.graph.structure import flatten
 from paredown.recipe.ingredient import Hook, Ingredient, Targets, TrainContext
-from paredown.recipe.settings import require
+from paredown.recipe.settings import require, whole
 from paredown.regularize import images
 from paredown.regularize.operations import OPERATIONS, Reach
 
@@ -53,8 +53,8 @@ class RandAugment(Ingredient):
     magnitude: int = 9
 
     def __post_init__(self) -> None:
-        require(self.count >= 1, self, "count", "1 or more")
-        require(0 <= self.magnitude <= _LEVELS, self, "magnitude", "a strength from 0 to 30")
+        whole(self, "count")
+        require(lambda magnitude: 0 <= magnitude <= _LEVELS, self, "magnitude", "a strength from 0 to 30")
 
     def start(self, context: TrainContext) -> Hook:
         """Look at the inputs and at their range.

@@ -21,8 +21,8 @@ class RDrop(Ingredient):
 
     Every batch runs twice. The term is ``strength / 4 * (KL(p || q) + KL(q || p))``, p and q the softmax of the two
     outputs, averaged over examples and positions; the task's loss is that of the first pass. This is half of the
-    paper's objective in expectation, which takes the task's loss of both passes. Places whose target is negative do
-    not count. A step costs two forward passes.
+    paper's objective in expectation, which takes the task's loss of both passes. Places whose target is none of the
+    classes do not count. A step costs two forward passes.
 
     Attributes:
         strength: the paper's alpha, above 0; 1 to 5 there.
@@ -53,7 +53,8 @@ class RDrop(Ingredient):
 
 def _draws(network: Network) -> bool:
     return any(
-        node.op == "call_module" or (isinstance(node.target, torch._ops.OpOverload) and _random(node, node.target))
+        (node.op == "call_module" and node.meta.get("draws", True))
+        or (isinstance(node.target, torch._ops.OpOverload) and _random(node, node.target))
         for node in network.nodes()
     )
 
@@ -73,4 +74,4 @@ class _AgreeHook(Hook):
         p = functional.log_softmax(step.outputs.float(), self._axis)
         q = functional.log_softmax(step.forward(step.inputs).float(), self._axis)
         both = ((p.exp() - q.exp()) * (p - q)).sum(self._axis)
-        return 0.25 * self._strength * labels.mean(both, step.targets[0][1])
+        return 0.25 * self._strength * labels.mean(both, step.targets[0][1], p.shape[self._axis])

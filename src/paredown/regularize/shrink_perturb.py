@@ -31,7 +31,7 @@ class ShrinkPerturb(Ingredient):
     perturb: float = 0.1
 
     def __post_init__(self) -> None:
-        require(0.0 <= self.shrink <= 1.0, self, "shrink", "what is kept of the weights, from 0 to 1")
+        require(lambda shrink: 0.0 <= shrink <= 1.0, self, "shrink", "what is kept of the weights, from 0 to 1")
         at_least_zero(self, "perturb")
 
     @torch.no_grad()

@@ -18,7 +18,8 @@ class LabelSmoothing(Ingredient):
     """Share a part of every label among all classes (Szegedy et al. 2016, arXiv:1512.00567, section 7).
 
     The task's loss becomes ``(1 - epsilon) * loss + epsilon * mean over classes of -log p``; for cross-entropy that is
-    torch's ``label_smoothing``. Places whose target is negative, such as padding, do not count.
+    torch's ``label_smoothing``. Places whose target is none of the classes, such as
+    padding, do not count.
 
     Attributes:
         epsilon: what is shared, from 0 to below 1.
@@ -29,7 +30,7 @@ class LabelSmoothing(Ingredient):
 
     def __post_init__(self) -> None:
         what = "the part of a label that is shared among all classes, from 0 to below 1"
-        require(0.0 <= self.epsilon < 1.0, self, "epsilon", what)
+        require(lambda epsilon: 0.0 <= epsilon < 1.0, self, "epsilon", what)
 
     def start(self, context: TrainContext) -> Hook:
         """Look for the classes.
@@ -49,4 +50,4 @@ class _SmoothingHook(Hook):
 
     def loss(self, loss: torch.Tensor, outputs: Any, target: Any) -> torch.Tensor:
         even = -functional.log_softmax(outputs.float(), self._axis).mean(self._axis)
-        return (1.0 - self._epsilon) * loss + self._epsilon * labels.mean(even, target)
+        return (1.0 - self._epsilon) * loss + self._epsilon * labels.mean(even, target, outputs.shape[self._axis])

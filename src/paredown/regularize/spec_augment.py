@@ -3,7 +3,7 @@
 import dataclasses
 
 from paredown.recipe.ingredient import Hook, Ingredient, TrainContext
-from paredown.recipe.settings import require, share
+from paredown.recipe.settings import share, whole
 from paredown.regularize.time_mask import Masking, series
 
 __all__ = ["SpecAugment"]
@@ -29,7 +29,7 @@ class SpecAugment(Ingredient):
 
     def __post_init__(self) -> None:
         share(self, "frequency", "time")
-        require(self.count >= 1, self, "count", "1 or more")
+        whole(self, "count")
 
     def start(self, context: TrainContext) -> Hook:
         """Look at the inputs.

@@ -3,7 +3,12 @@
 import dataclasses
 import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from numbers import Real
+from typing import Any
+
+import numpy as np
+import torch
 
 from paredown.errors import RecipeError
 from paredown.graph.network import Network
@@ -132,13 +137,15 @@ def fit_strength(  # noqa: PLR0913 (what is tried, on what, and how)
         RecipeError: there is no such setting, a value is out of range, or nothing is to be tried.
 
     """
+    _check_kinds(ingredient, train)
     settings = [field.name for field in dataclasses.fields(ingredient)]
     if name not in settings:
         msg = f"{label(ingredient)} has no setting {name!r}. It has {', '.join(settings)}."
         raise RecipeError(msg)
-    if not values or not seeds:
+    values, seeds = _listed(values), _listed(seeds)
+    if not values or not seeds or not all(map(_number, values)):
         msg = (
-            f"fit_strength(values={list(values)}, seeds={list(seeds)}) has nothing to try. "
+            f"fit_strength(values={values}, seeds={seeds}) has nothing to try: both are lists of numbers, one or more. "
             f"Write `fit_strength({title(ingredient)}, {name!r}, [0.05, 0.1, 0.2], network, evidence, train=...)`."
         )
         raise RecipeError(msg)
@@ -155,6 +162,29 @@ def fit_strength(  # noqa: PLR0913 (what is tried, on what, and how)
         if best is None
         else dataclasses.replace(found, ingredient=dataclasses.replace(ingredient, **{name: best}))
     )
+
+
+def _check_kinds(ingredient: object, train: object) -> None:
+    if not isinstance(ingredient, Ingredient):
+        msg = (
+            f"fit_strength was given {title(ingredient)}, which is no ingredient of a training. Write "
+            "`fit_strength(regularize.Dropout(), 'probability', [0.05, 0.1, 0.2], network, evidence, train=...)`."
+        )
+        raise RecipeError(msg)
+    if not isinstance(train, Train):
+        msg = f"fit_strength(train={title(train)}) was given. It is a training. Write `train=Train(epochs=3)`."
+        raise RecipeError(msg)
+
+
+def _listed(given: Any) -> list[Any]:
+    """What is to be tried, of a list or an array; nothing where it is neither."""
+    if isinstance(given, (torch.Tensor, np.ndarray)):
+        given = given.reshape(-1).tolist()
+    return list(given) if isinstance(given, Iterable) and not isinstance(given, str) else []
+
+
+def _number(value: object) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)
 
 
 def _tried(value: float | None, train: Train, network: Network, evidence: Evidence, seeds: Sequence[int]) -> Tried:

@@ -10,7 +10,7 @@ from paredown.graph.statistics import reestimate, write_statistics
 from paredown.recipe import batch
 from paredown.recipe.ingredient import Hook, Ingredient, TrainContext
 from paredown.recipe.randomness import isolated
-from paredown.recipe.settings import require
+from paredown.recipe.settings import require, whole
 
 __all__ = ["SWA"]
 
@@ -36,11 +36,10 @@ class SWA(Ingredient):
     examples: int = 2048
 
     def __post_init__(self) -> None:
-        require(0.0 <= self.start_at < 1.0, self, "start_at", "a share of the training, from 0 to below 1")
-        require(
-            self.every is None or self.every >= 1, self, "every", "1 step or more", "Write `regularize.SWA(every=100)`."
-        )
-        require(self.examples >= 1, self, "examples", "1 example or more")
+        require(lambda start_at: 0.0 <= start_at < 1.0, self, "start_at", "a share of the training, from 0 to below 1")
+        if self.every is not None:
+            whole(self, "every", instead="Write `regularize.SWA(every=100)`.")
+        whole(self, "examples", what="a whole number of examples, 1 or more")
 
     def start(self, context: TrainContext) -> Hook:
         """Nothing is taken yet."""

@@ -19,7 +19,7 @@ class SymmetricCrossEntropy(Ingredient):
 
     Against wrong labels: the loss becomes ``alpha * loss + beta * R`` with ``R = -sum over classes of p log y``; y is
     1 for the label and 0 else, and log 0 counts as `floor`, so ``R = -floor * (1 - p of the label)``. Places whose
-    target is negative do not count.
+    target is none of the classes do not count.
 
     Attributes:
         alpha: weight of the task's loss, 0 or more.
@@ -35,7 +35,7 @@ class SymmetricCrossEntropy(Ingredient):
     def __post_init__(self) -> None:
         at_least_zero(self, "alpha")
         above_zero(self, "beta")
-        require(-math.inf < self.floor < 0, self, "floor", "what log 0 counts as, below 0")
+        require(lambda floor: -math.inf < floor < 0, self, "floor", "what log 0 counts as, below 0")
 
     def start(self, context: TrainContext) -> Hook:
         """Look for the classes.
@@ -55,5 +55,5 @@ class _SymmetricHook(Hook):
 
     def loss(self, loss: torch.Tensor, outputs: Any, target: Any) -> torch.Tensor:
         missed = -torch.expm1(labels.log_probability(outputs, target, self._axis))
-        reverse = -self._settings.floor * labels.mean(missed, target)
+        reverse = -self._settings.floor * labels.mean(missed, target, outputs.shape[self._axis])
         return self._settings.alpha * loss + self._settings.beta * reverse

@@ -1,6 +1,7 @@
 """Stretches of series that are not shown."""
 
 import dataclasses
+import operator
 from collections.abc import Iterable
 from typing import Any
 
@@ -10,7 +11,7 @@ from paredown.errors import RecipeError
 from paredown.graph.structure import flatten
 from paredown.recipe import batch as nesting
 from paredown.recipe.ingredient import Hook, Ingredient, Targets, TrainContext
-from paredown.recipe.settings import require, share
+from paredown.recipe.settings import require, share, whole
 
 __all__ = ["Masking", "TimeMask", "series"]
 
@@ -35,8 +36,8 @@ class TimeMask(Ingredient):
 
     def __post_init__(self) -> None:
         share(self, "share", what="a share of the series, above 0 and below 1")
-        require(self.count >= 1, self, "count", "1 or more")
-        require(self.axis != 0, self, "axis", "the dimension of time; 0 is the batch")
+        whole(self, "count")
+        require(lambda axis: operator.index(axis) != 0, self, "axis", "the dimension of time; 0 is the batch")
 
     def start(self, context: TrainContext) -> Hook:
         """Look at the inputs.

@@ -1,6 +1,7 @@
 """Words that are not shown."""
 
 import dataclasses
+import operator
 from typing import Any
 
 import torch
@@ -8,7 +9,7 @@ import torch
 from paredown.errors import RecipeError
 from paredown.graph.structure import flatten
 from paredown.recipe.ingredient import Hook, Ingredient, Targets, TrainContext
-from paredown.recipe.settings import require, share
+from paredown.recipe.settings import require, share, whole
 
 __all__ = ["TokenDropout"]
 
@@ -33,9 +34,11 @@ class TokenDropout(Ingredient):
     name: str = "input_ids"
 
     def __post_init__(self) -> None:
+        of_ids = "ids of the vocabulary in a tuple"
+        require(lambda keep: all(operator.index(one) >= 0 for one in keep), self, "keep", of_ids)
         object.__setattr__(self, "keep", tuple(self.keep))
         share(self, "share", what="a probability above 0 and below 1")
-        require(self.replacement >= 0, self, "replacement", "an id of the vocabulary, 0 or more")
+        whole(self, "replacement", least=0, what="an id of the vocabulary, 0 or more")
 
     def start(self, context: TrainContext) -> Hook:
         """Find the token ids.
