@@ -12,6 +12,7 @@ teacher says to them is kept. Files are scored on `judge`, half of the test imag
 
 import argparse
 import sys
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -112,9 +113,10 @@ def main() -> None:
         {},
         lambda *_: {},
     )
-    bench = Bench(case, options.data, trial=options.try_out)
-    chosen = {label: using for label, using in arms(bench.teacher).items() if label in {"control", *options.only}}
-    result = bench.compare(chosen, options.seeds)
+    with tempfile.TemporaryDirectory() as folder:
+        bench = Bench(case, options.data, Path(folder), trial=options.try_out)
+        chosen = {label: using for label, using in arms(bench.teacher).items() if label in {"control", *options.only}}
+        result = bench.compare(chosen, options.seeds)
     where = (
         torch.cuda.get_device_name() if options.device != "cpu" and torch.cuda.is_available() else result["processor"]
     )

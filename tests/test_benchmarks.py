@@ -43,7 +43,7 @@ def test_training_arms_are_judged_beside_their_control(tmp_path):
         teaching=Train(epochs=4, optimizer=AdamW(lr=1e-2), early=None),
         teachers=2,
     )
-    result = Bench(case, tmp_path).run(seeds=3)
+    result = Bench(case, tmp_path, tmp_path).run(seeds=3)
     assert result["scope"] == "recipes"
     assert result["macs"]["student"] < result["macs"]["teacher"] / 3
     assert set(result["judge"]) == {"teacher", "control", "regularized", "distilled", "both"}

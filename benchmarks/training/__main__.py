@@ -10,6 +10,7 @@ alike, see the same data in the same order, and are scored as files, on `judge`,
 """
 
 import argparse
+import tempfile
 from pathlib import Path
 
 import torch
@@ -31,9 +32,10 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     for name in options.only:
-        result = Bench(CASES[name], options.data, shorter=options.shorter, trial=options.shorter < 1.0).run(
-            options.seeds
-        )
+        with tempfile.TemporaryDirectory() as folder:
+            trial = options.shorter < 1.0
+            bench = Bench(CASES[name], options.data, Path(folder), shorter=options.shorter, trial=trial)
+            result = bench.run(options.seeds)
         result["threads"] = options.threads
         if options.shorter < 1.0:
             print(name, result["select"], result["judge"], f"{result['seconds']:.0f} s")

@@ -32,12 +32,13 @@ class Bench:
     Args:
         case: what is tried.
         data: folder with the data.
+        scratch: folder in which the teacher's outputs are kept meanwhile.
         shorter: share of the epochs, for trying the benchmark out.
         trial: score on `select` and leave `judge` closed.
 
     """
 
-    def __init__(self, case: Case, data: Path, *, shorter: float = 1.0, trial: bool = False) -> None:
+    def __init__(self, case: Case, data: Path, scratch: Path, *, shorter: float = 1.0, trial: bool = False) -> None:
         self.case = case
         self.shorter = shorter
         self.trial = trial
@@ -49,8 +50,7 @@ class Bench:
         original = paredown.capture(self.task.model, inputs)
         self.teachers = [self._taught(original, number) for number in range(case.teachers)]
         teacher = distill.Original() if case.teachers == 1 else distill.Ensemble(tuple(self.teachers))
-        self._outputs = tempfile.TemporaryDirectory()  # the teacher's, kept for as long as this object
-        self.teacher = distill.Cached(self._outputs.name, teacher)
+        self.teacher = distill.Cached(str(scratch), teacher)
         self.lessons = case.distillations(self.teacher, data)
 
     def run(self, seeds: int) -> dict[str, Any]:

@@ -72,6 +72,21 @@ def test_every_teacher_and_data_have_a_file_of_their_own(setting, tmp_path):
     assert len(list(tmp_path.iterdir())) == 3
 
 
+def test_several_teachers_are_kept_as_their_mean(setting, tmp_path):
+    s = setting()
+    several = distill.Ensemble((s.teacher, s.student), weights=(3.0, 1.0))
+    cached = distill.Cached(str(tmp_path), several)
+    rows = [first_row(s, distill.Logits(teacher=teacher))[0]["distill.Logits"] for teacher in (several, cached)]
+    assert rows[1] == pytest.approx(rows[0], rel=1e-5)
+    (file,) = tmp_path.iterdir()
+    inputs = next(s.task.data.work.train.batches(256))[0]
+    mean = 0.75 * s.teacher(inputs) + 0.25 * s.student(inputs)
+    torch.testing.assert_close(load_file(file)["outputs"], mean.detach())
+    other = distill.Ensemble((s.teacher, s.student), weights=(1.0, 3.0))
+    first_row(s, distill.Logits(teacher=distill.Cached(str(tmp_path), other)))
+    assert len(list(tmp_path.iterdir())) == 2
+
+
 @pytest.mark.parametrize("damage", ["half", "other name", "other length"])
 def test_a_damaged_file_is_not_believed(setting, tmp_path, damage):
     s = setting()

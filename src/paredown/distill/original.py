@@ -77,7 +77,7 @@ class Cached:
 
     Attributes:
         folder: where the file lies; it is named by teacher, data, device and precision.
-        teacher: the original, a `Network`, or a function that returns one.
+        teacher: the original, a `Network`, a function that returns one, or an `Ensemble` of these.
 
     """
 

@@ -50,19 +50,27 @@ def teach(teacher: Teacher, context: TrainContext) -> Teaching:
 
 
 def _stored(teacher: Cached, context: TrainContext) -> Teaching:
-    module = module_of(teacher.teacher, context)
+    of_data = context.evidence.work.train.fingerprint(), context.device.type, context.precision
+    name = codec.fingerprint(*_content(teacher.teacher, context), *of_data)
+    return context.once(
+        ("stored", teacher.folder, name),
+        lambda: Stored(teach(teacher.teacher, context), Path(teacher.folder) / f"{name}.safetensors", context),
+    )
+
+
+def _content(teacher: Teacher, context: TrainContext) -> tuple[str, ...]:
+    """What tells a teacher from others, whatever it is called."""
+    if isinstance(teacher, Ensemble):
+        members = (part for member in teacher.teachers for part in _content(member, context))
+        return *members, *map(repr, teacher.shares)
+    module = module_of(teacher, context)
     if not isinstance(module, Network):
         msg = (
             f"distill.Cached was given a {type(module).__name__}. What is kept on disk is named by its teacher's content, "
             "which a captured network has. Write `distill.Cached(folder, paredown.capture(model, example))`."
         )
         raise RecipeError(msg)
-    what = (module.fingerprint(), context.evidence.work.train.fingerprint(), context.device.type, context.precision)
-    name = codec.fingerprint(*what)
-    return context.once(
-        ("stored", teacher.folder, name),
-        lambda: Stored(teach(teacher.teacher, context), Path(teacher.folder) / f"{name}.safetensors", context),
-    )
+    return (module.fingerprint(),)
 
 
 def module_of(teacher: object, context: TrainContext) -> nn.Module:
