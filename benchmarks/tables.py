@@ -12,6 +12,7 @@ from benchmarks import headline, record
 from benchmarks.coverage import page as coverage
 from benchmarks.pages import blocks, checkpoints, language, mixed, overhead, pairs, quantization, runs, shapes
 from benchmarks.training import page as training
+from benchmarks.training import picture
 
 PAGE = Path(__file__).parent / "README.md"
 HEAD = """# Benchmarks
@@ -51,7 +52,8 @@ def main() -> None:
         print(path)
     if options.pictures:
         headline.picture(results[headline.RUN], headline.PICTURE)
-        print(headline.PICTURE)
+        picture.draw([result for result in results.values() if "training" in result], picture.PICTURE)
+        print(headline.PICTURE, picture.PICTURE, sep="\n")
 
 
 def pages(results: Mapping[str, Mapping[str, Any]]) -> dict[Path, str]:
