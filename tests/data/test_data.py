@@ -7,7 +7,18 @@ import types
 import numpy as np
 import pytest
 import torch
-from torch.utils.data import DataLoader, Dataset, IterableDataset, Subset, TensorDataset
+from torch.utils.data import (
+    BatchSampler,
+    DataLoader,
+    Dataset,
+    IterableDataset,
+    RandomSampler,
+    SequentialSampler,
+    Subset,
+    SubsetRandomSampler,
+    TensorDataset,
+    WeightedRandomSampler,
+)
 
 from paredown.data import Data, Sealed, Split
 from paredown.errors import DataError
@@ -104,6 +115,42 @@ def test_the_loader_keeps_its_collation_batch_size_and_workers():
     assert torch.equal(target, arrays()[1][:17])
     own = DataLoader(data.work.train.dataset, batch_size=17, collate_fn=data.work.train.collate)
     assert torch.equal(next(iter(own))[0]["x"], inputs["x"])
+
+
+def test_a_loader_of_some_examples_has_no_others():
+    """Two loaders over one dataset, each with a sampler of its part, is how many hold out validation data."""
+    whole = TensorDataset(*arrays())
+    parts = [list(range(5, len(whole), 2)), list(range(0, len(whole), 2))]
+    loaders = [DataLoader(whole, batch_size=16, sampler=SubsetRandomSampler(part)) for part in parts]
+    data = Data(loaders[0], select=loaders[1], judge=arrays(seed=1))
+    for split, part in zip((data.work.train, data.work.select), parts, strict=True):
+        assert torch.equal(inputs_of(split), arrays()[0][part])
+    assert not [finding for finding in data.findings if "sampler" in finding.lower()]
+
+
+class Backwards(BatchSampler):
+    def __iter__(self):
+        return reversed(list(super().__iter__()))
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("WeightedRandomSampler", lambda n: {"sampler": WeightedRandomSampler([1.0] * n, n)}),
+        ("RandomSampler", lambda n: {"sampler": RandomSampler(range(n), replacement=True)}),
+        ("Backwards", lambda n: {"batch_sampler": Backwards(SequentialSampler(range(n)), 8, drop_last=False)}),
+        ("", lambda n: {"shuffle": True, "drop_last": True, "batch_size": 8}),
+        ("", lambda n: {"batch_size": None}),
+    ],
+    ids=["weighted", "with replacement", "batches", "shuffled", "no batches"],
+)
+def test_a_sampler_that_is_not_used_is_told(name, settings):
+    examples = TensorDataset(*arrays())
+    data = Data(DataLoader(examples, **settings(len(examples))), judge=arrays(seed=1))
+    assert len(data.work.train) == len(examples)
+    told = [finding for finding in data.findings if "loader" in finding]
+    begin = f"the {name} of train's loader is not used: a pass sees every example once, in a seeded order."
+    assert [finding.startswith(begin) for finding in told] == ([True] if name else [])
 
 
 def test_worker_processes_give_the_same_batches():

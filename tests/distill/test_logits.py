@@ -226,6 +226,15 @@ def test_an_axis_that_is_not_there_is_refused(setting):
             train.fit(s.student, s.evidence)
 
 
+def test_an_axis_of_one_number_is_refused(setting):
+    s = setting()
+    objective = dataclasses.replace(s.task.objective, logits=lambda raw: raw[:, :1], loss=lambda o, _: o.mean())
+    train = dataclasses.replace(s.train, using=[distill.Logits(axis=1)])
+    words = r"axis=1\) was given for outputs of shape \[2, 1\]: one number along it is no choice.*Leave axis out"
+    with pytest.raises(RecipeError, match=words):
+        train.fit(s.student, Evidence(s.evidence.work, objective))
+
+
 def test_several_outputs_need_to_be_told_apart(setting):
     s = setting()
     objective = dataclasses.replace(

@@ -11,7 +11,7 @@ from paredown.data.inspect import leaks, problems
 from paredown.data.sampling import class_labels, divided
 from paredown.data.sampling import stratified as drawn
 from paredown.data.sealed import Sealed
-from paredown.data.source import Arrays, Relabelled, Seeded
+from paredown.data.source import Arrays, Relabelled, Seeded, unused_sampler
 from paredown.data.split import Split
 from paredown.errors import DataError
 
@@ -98,7 +98,12 @@ class Data:
         given = {"train": train, "calibrate": calibrate, "select": select, "judge": judge}
         splits = _read(given, seed, batch_size)
         self.seed = seed
-        self._notes: list[str] = []
+        self._notes = [
+            f"the {sampler} of {name}'s loader is not used: a pass sees every example once, in a seeded order. For other "
+            "shares of classes, weigh the loss, or repeat examples in the dataset."
+            for name, value in given.items()
+            if (sampler := unused_sampler(value))
+        ]
         train_, select_, judge_ = self._carve(splits)
         self._derived = "calibrate" not in splits
         calibrate_ = _sample(train_, seed) if self._derived else splits["calibrate"]

@@ -6,11 +6,33 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
-from torch.utils.data import DataLoader, IterableDataset, Subset, TensorDataset, default_collate
+from torch.utils.data import (
+    BatchSampler,
+    DataLoader,
+    DistributedSampler,
+    IterableDataset,
+    RandomSampler,
+    SequentialSampler,
+    Subset,
+    SubsetRandomSampler,
+    TensorDataset,
+    default_collate,
+)
 
 from paredown.errors import DataError
 
-__all__ = ["Arrays", "Examples", "Gate", "Relabelled", "Seeded", "Source", "adapt", "known_targets", "rows_of"]
+__all__ = [
+    "Arrays",
+    "Examples",
+    "Gate",
+    "Relabelled",
+    "Seeded",
+    "Source",
+    "adapt",
+    "known_targets",
+    "rows_of",
+    "unused_sampler",
+]
 
 _LABELS = ("labels", "label")
 
@@ -63,6 +85,8 @@ class Source:
             custom = given.collate_fn is not default_collate
             collate = Collate(given.collate_fn) if custom else plain
             examples = _examples(given.dataset, name, as_they_are=custom)
+            if isinstance(given.sampler, SubsetRandomSampler):  # how many tell training from validation
+                examples = rows_of(examples, list(given.sampler.indices))
             return cls(examples, collate, batch_size=given.batch_size, workers=given.num_workers, custom=custom)
         if isinstance(given, tuple) and len(given) == 2 and _holds_arrays(given[0]) and _holds_arrays(given[1]):
             return cls(Arrays(*given, name=name), plain, batch_size=None, workers=0, custom=False)
@@ -70,6 +94,18 @@ class Source:
             inputs, target = adapt(dict(given))
             return cls(Arrays(inputs, target, name=name), plain, batch_size=None, workers=0, custom=False)
         return cls(_examples(given, name), plain, batch_size=None, workers=0, custom=False)
+
+
+def unused_sampler(given: Any) -> str:
+    """Name of the sampler of a user's loader that says more than which examples there are, or nothing."""
+    if not isinstance(given, DataLoader):
+        return ""
+    known = SequentialSampler, RandomSampler, SubsetRandomSampler, DistributedSampler
+    for sampler in (given.sampler, *([] if type(given.batch_sampler) is BatchSampler else [given.batch_sampler])):
+        drawn = isinstance(sampler, RandomSampler) and sampler.replacement
+        if sampler is not None and (drawn or not isinstance(sampler, known)):
+            return type(sampler).__name__
+    return ""
 
 
 class Collate:

@@ -92,7 +92,7 @@ def dimension(axis: Any, value: torch.Tensor) -> bool:
 
 
 def check_axis(outputs: torch.Tensor, axis: int | None, who: str) -> None:
-    """Refuse an axis that is the batch, or none of the outputs'.
+    """Refuse an axis that is the batch, none of the outputs', or of a single number.
 
     Raises:
         RecipeError: it is.
@@ -102,5 +102,11 @@ def check_axis(outputs: torch.Tensor, axis: int | None, who: str) -> None:
         msg = (
             f"{who}(axis={axis!r}) was given for outputs of shape {list(outputs.shape)}, whose first dimension is the "
             "batch. Leave axis out to have it found from the targets."
+        )
+        raise RecipeError(msg)
+    if axis is not None and outputs.shape[axis] == 1:
+        msg = (
+            f"{who}(axis={axis!r}) was given for outputs of shape {list(outputs.shape)}: one number along it is no choice "
+            "among classes. Leave axis out to compare the numbers themselves."
         )
         raise RecipeError(msg)

@@ -97,13 +97,13 @@ class Generated(Ingredient):
         teaching = teach(self.teacher, context)
         outputs = teaching.see(probe.inputs).outputs
         check_outputs(probe.outputs, outputs, "distill.Generated")
-        check_axis(probe.outputs, 1, "distill.Generated")
-        if probe.outputs.shape[1] < 2:
+        if probe.outputs.shape[1:2] == (1,):
             msg = (
                 f"distill.Generated compares probabilities of classes, and the outputs have the shape "
                 f"{list(probe.outputs.shape)}: one score. Write `distill.Unlabelled(inputs=...)`, which takes such outputs."
             )
             raise RecipeError(msg)
+        check_axis(probe.outputs, 1, "distill.Generated")
         with isolated(derive(context.seed, "generator")):
             generator = Generator(self.noise, *shape).to(context.device)
         teaching.follow(generator(torch.zeros(2, self.noise, device=context.device)))

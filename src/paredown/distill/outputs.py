@@ -117,8 +117,10 @@ class _OutputsHook(Hook):
     def _compare(self, student: torch.Tensor, teacher: torch.Tensor, target: Any) -> torch.Tensor:
         rows = [o.movedim(self._axis, -1) if o.ndim > 1 else o[:, None] for o in (student, teacher)]
         labels = torch.empty(0, dtype=torch.long, device=student.device)
-        if isinstance(target, torch.Tensor) and not target.is_floating_point() and target.shape == rows[0].shape[:-1]:
-            places = counted(target, rows[0].shape[-1])
+        *shape, classes = rows[0].shape
+        whole = isinstance(target, torch.Tensor) and not target.is_floating_point()
+        if classes > 1 and whole and [*target.shape] == shape:
+            places = counted(target, classes)
             rows, labels = [outputs[places] for outputs in rows], target[places]
         student, teacher = (outputs.flatten(0, -2) for outputs in rows)
         return self._settings.loss(student, teacher, labels) if len(student) else student.sum()
