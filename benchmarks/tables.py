@@ -10,7 +10,18 @@ from typing import Any
 
 from benchmarks import headline, record
 from benchmarks.coverage import page as coverage
-from benchmarks.pages import blocks, checkpoints, language, mixed, overhead, pairs, quantization, runs, shapes
+from benchmarks.pages import (
+    blocks,
+    checkpoints,
+    language,
+    mixed,
+    overhead,
+    pairs,
+    quantization,
+    runs,
+    shapes,
+    step_speed,
+)
 from benchmarks.training import page as training
 from benchmarks.training import picture
 
@@ -30,6 +41,7 @@ EACH: Mapping[str, Section] = {
     "language": language.section,
     "mixed": mixed.section,
     "overhead": overhead.section,
+    "step_speed": step_speed.section,
     "distillation_pairs": pairs.section,
 }
 """A section for every result that has such a key."""

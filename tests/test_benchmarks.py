@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 from benchmarks import record, tables
-from benchmarks.pages import overhead, pairs
+from benchmarks.pages import overhead, pairs, step_speed
 from benchmarks.training import page as training
 from benchmarks.training.arms import Bench
 from benchmarks.training.case import Case
@@ -60,3 +60,10 @@ def test_what_the_loop_costs_is_told_by_case():
     case = {"case": "tiny", "by_hand_ms": 1.0, "train_ms": 1.04, "overhead_percent": 4.0}
     page = overhead.section({"overhead": [case], "torch": "2", "processor": "p", "file": "f"})
     assert "| tiny | 1.000 | 1.040 | 4.0 % |" in page
+
+
+def test_a_step_is_told_as_a_share_of_float32():
+    seconds = {"float32": [0.2, 0.3], "bfloat16": [0.5, 0.4], "float32, compiled": [0.1, 0.2]}
+    case = {"case": "tiny", "seconds": seconds, "compiling": 12.4}
+    page = step_speed.section({"step_speed": [case], "torch": "2", "threads": 1, "processor": "p", "file": "f"})
+    assert "| tiny | 200.0 (1.00) | 400.0 (2.00) | 100.0 (0.50) | 12 s |" in page
