@@ -47,7 +47,9 @@ def _texts(teacher: Teacher, data: Path) -> dict[str, Using]:
     return {
         "logits": (distill.Logits(teacher, temperature=2.0),),
         "DIST": (distill.Outputs(teacher=teacher, loss=distill.DIST()),),
-        "on unlabelled phrases": (distill.Unlabelled(phrases[sst2_text.TRAIN :], teacher, temperature=2.0),),
+        "on unlabelled phrases": (
+            distill.Unlabelled(phrases[sst2_text.TRAIN :], teacher, temperature=2.0, batch_size=32),
+        ),
     }
 
 
@@ -58,7 +60,6 @@ def _numbers(teacher: Teacher, _: Path) -> dict[str, Using]:
 def _pixels(teacher: Teacher, _: Path) -> dict[str, Using]:
     return {
         "logits": (distill.Logits(teacher, temperature=1.0),),
-        "logits, temperature 4": (distill.Logits(teacher),),
         "channel-wise": (distill.Features(at=("fourth",), loss=distill.CWD()),),
     }
 
@@ -188,10 +189,10 @@ CASES: Mapping[str, Case] = {
         "Fashion-MNIST",
         _fashion(lambda data: data),
         lambda: fashion_mnist.network(16),
-        _train(4, 2e-3, 128),
-        PICTURES,
+        _train(3, 2e-3, 128),
+        {name: PICTURES[name] for name in ("crop and flip", "Mixup and averaged weights", "CutMix, crop and flip")},
         _classes,
-        teaching=_train(6, 2e-3, 128, using=PICTURES["crop and flip"]),
+        teaching=_train(4, 2e-3, 128, using=PICTURES["crop and flip"]),
     ),
     "sst2": Case(
         "SST-2, 20,000 labelled phrases: a small transformer",
@@ -201,7 +202,6 @@ CASES: Mapping[str, Case] = {
         {
             "Dropout": (regularize.Dropout(probability=0.1),),
             "token dropout": TOKEN_DROPOUT,
-            "label smoothing": (regularize.LabelSmoothing(),),
             "averaged weights": (regularize.EMA(),),
         },
         _texts,
@@ -211,13 +211,12 @@ CASES: Mapping[str, Case] = {
         "CamVid: segmentation",
         _scenes,
         lambda: camvid_segmentation.UNet(12),
-        _train(12, 2e-3, 8),
+        _train(8, 2e-3, 8),
         {
             "averaged weights": (regularize.EMA(),),
-            "weight decay": (regularize.WeightDecay(),),
             "ChannelDropout": (regularize.ChannelDropout(probability=0.05),),
         },
         _pixels,
-        teaching=_train(15, 2e-3, 8, using=(regularize.EMA(),)),
+        teaching=_train(12, 2e-3, 8, using=(regularize.EMA(),)),
     ),
 }
