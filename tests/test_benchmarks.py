@@ -39,7 +39,7 @@ def test_training_arms_are_judged_beside_their_control(tmp_path):
         network,
         Train(epochs=2, optimizer=AdamW(lr=1e-2), early=None),
         {"averaged": (regularize.EMA(),), "noise": (regularize.GaussianNoise(std=0.5),)},
-        lambda teacher, _: {"outputs": (distill.Logits(teacher),)},
+        lambda teacher, *_: {"outputs": (distill.Logits(teacher),)},
         teaching=Train(epochs=4, optimizer=AdamW(lr=1e-2), early=None),
         teachers=2,
     )

@@ -51,7 +51,7 @@ class Bench:
         self.teachers = [self._taught(original, number) for number in range(case.teachers)]
         teacher = distill.Original() if case.teachers == 1 else distill.Ensemble(tuple(self.teachers))
         self.teacher = distill.Cached(str(scratch), teacher)
-        self.lessons = case.distillations(self.teacher, data)
+        self.lessons = case.distillations(self.teacher, data, self.task)
 
     def run(self, seeds: int) -> dict[str, Any]:
         """Everything about the case, as plain data."""

@@ -37,6 +37,6 @@ class Case:
     student: Callable[[], nn.Module]
     train: Train
     regularizers: Mapping[str, Using]
-    distillations: Callable[[Teacher, Path], Mapping[str, Using]]
+    distillations: Callable[[Teacher, Path, paredown.Task], Mapping[str, Using]]
     teaching: Train | None = None
     teachers: int = 1
