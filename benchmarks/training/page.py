@@ -24,6 +24,7 @@ def section(results: Sequence[Mapping[str, Any]]) -> str:
         "seed and count seeds and examples as chance; *wins* means beyond the margin that nobody would act upon, after correction for all pairs. "
         "*Gap*: how much better on training examples than on `select`.\n\n"
         "![Differences to the control with their intervals, task by task](../docs/pictures/training.svg)\n\n"
+        "Filled dots win; whiskers are 95 % intervals, better to the right.\n\n"
         f"{table(['task', 'arm', 'mean score', 'against the control (95 %)', 'outcome', 'gap'], arms)}\n"
         f"Chosen on `select`, with a seed of its own:\n\n"
         f"{table(['task', 'regularization', 'distillation', 'cost of the student', 'epochs', 'minutes'], chosen)}\n"

@@ -1,5 +1,6 @@
 """What regularization and distillation gained over the control, task by task, as a picture."""
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -49,5 +50,5 @@ def _panel(axes: "Axes", case: Mapping[str, Any]) -> None:
     axes.set_ylim(-0.6, len(_COLOURS) - 0.4)
     axes.grid(axis="x", color="#eeeeee")
     axes.set_axisbelow(True)
-    axes.set_title(case["title"], fontsize=9, loc="left")
+    axes.set_title(textwrap.fill(case["title"], 48), fontsize=9, loc="left")
     axes.set_xlabel("points better" if case["unit"] == "%" else f"{case['score']}, less", fontsize=8)
