@@ -84,7 +84,10 @@ def test_settings_can_be_stored():
     [
         (lambda: Calibrate(of=[]), r"Calibrate\(of=...\) was given nothing to try. .* Type Calibrate\(of=\[Int8\(\)"),
         (lambda: Calibrate(of=[Mse()]), r"was given quantize.Mse\(\) to try. It compares settings of Int8"),
-        (lambda: Calibrate(examples=0), r"Calibrate\(examples=0\) was given. It is 1 or more. Leave it out for 1024"),
+        (
+            lambda: Calibrate(examples=0),
+            r"Calibrate\(examples=0\) was given. It is a whole number, 1 or more. Leave it out for 1024",
+        ),
     ],
 )
 def test_impossible_settings_are_refused(make, message):

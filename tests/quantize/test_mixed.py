@@ -157,7 +157,7 @@ def test_settings_can_be_stored_and_stand_where_int8_stands():
         (
             lambda: Mixed(examples=0),
             RecipeError,
-            r"Mixed\(examples=0\) was given. It is 1 or more. Leave it out for 1024",
+            r"Mixed\(examples=0\) was given. It is a whole number, 1 or more. Leave it out for 1024",
         ),
         (lambda: Mixed(drop="0.5"), BudgetError, "has no unit"),
         (lambda: Mixed(latency="1 MB"), BudgetError, "latency='1 MB'"),
