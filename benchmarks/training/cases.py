@@ -33,6 +33,10 @@ def _classes(teacher: Teacher, *_: object) -> dict[str, Using]:
     }
 
 
+def _soft(teacher: Teacher, *_: object) -> dict[str, Using]:
+    return {"logits": (distill.Logits(teacher),), "DIST": (distill.Outputs(teacher=teacher, loss=distill.DIST()),)}
+
+
 def _few(teacher: Teacher, data: Path, _: paredown.Task) -> dict[str, Using]:
     """Beside few labels, the pictures whose labels were taken away."""
     pictures, _ = fashion_mnist.read(data, "train")
@@ -201,7 +205,7 @@ CASES: Mapping[str, Case] = {
         lambda: fashion_mnist.network(16),
         _train(2, 2e-3, 128),
         {name: PICTURES[name] for name in ("crop and flip", "Mixup and averaged weights")},
-        _classes,
+        _soft,
         teaching=_train(3, 2e-3, 128, using=PICTURES["crop and flip"]),
     ),
     "sst2": Case(
