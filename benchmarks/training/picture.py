@@ -45,6 +45,7 @@ def _panel(axes: "Axes", case: Mapping[str, Any]) -> None:
         axes.plot([low, high], [place, place], color=colour, lw=2)
         axes.plot(sign * found["estimate"], place, "o", color=colour, ms=6, mfc=colour if wins else "white")
     axes.axvline(0.0, color="#555555", lw=0.8)
+    axes.locator_params(axis="x", nbins=5)
     axes.set_yticks(range(len(_COLOURS)), list(reversed(_COLOURS)))
     axes.tick_params(axis="y", length=0)
     axes.set_ylim(-0.6, len(_COLOURS) - 0.4)
