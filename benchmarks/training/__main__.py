@@ -1,6 +1,6 @@
 """Distillation and regularization beside a control, task by task, with several seeds.
 
-    python -m benchmarks.training DATA                       # about an hour on one core
+    python -m benchmarks.training DATA                       # some hours on one core
     python -m benchmarks.training DATA --only california fsdd
 
 ``DATA`` holds the folders that the scripts in ``examples`` name. Of each task a student of about a quarter of the

@@ -15,7 +15,7 @@ def compiled_step(graph_module: fx.GraphModule) -> Callable[..., Any]:
     """A function that does what the graph does, compiled when it is first called, for every shape of inputs anew.
 
     Raises:
-        RecipeError: (when called) the compiler takes the graph not, or is not there.
+        RecipeError: (when called) the compiler cannot compile the graph, or there is no compiler.
 
     """
     run = torch.compile(graph_module, dynamic=False)
