@@ -306,6 +306,19 @@ def test_attention_of_other_widths_is_compared():
     assert loss(draw((4, 12, 5))[0], draw((4, 24, 5))[1]) > 0
 
 
+@pytest.mark.parametrize("version", [1, 2])
+def test_tokens_that_pad_are_not_attended_to_nor_counted(version):
+    loss = distill.MiniLM(heads=2, version=version)
+    student, teacher = draw((3, 12, 5))
+    lengths = (5, 3, 2)
+    mask = torch.stack([torch.arange(5) < length for length in lengths])[:, None]
+    alone = [
+        float(loss(student[i : i + 1, :, :length], teacher[i : i + 1, :, :length])) for i, length in enumerate(lengths)
+    ]
+    expected = sum(value * length for value, length in zip(alone, lengths, strict=True)) / sum(lengths)
+    assert float(loss(student * mask, teacher * mask)) == pytest.approx(expected, rel=1e-4)
+
+
 def test_a_prediction_is_scored_by_its_gaussian():
     torch.manual_seed(0)
     student, teacher = draw(PICTURE)

@@ -179,6 +179,28 @@ def test_a_schedule_comes_down_before_patience_ends_it(network, task):
     assert torch.equal(result.network.get_parameter("head.bias"), seen[4])
 
 
+def test_ingredients_are_told_how_far_a_shortened_training_is(network, task):
+    scores = iter([10.0, 30.0, 20.0, 20.0, 40.0])
+    told = []
+
+    class Scripted(Evidence):
+        def evaluate(self, _):
+            return next(scores)
+
+    listener = spying(before_step=lambda _: lambda update: told.append((update.done, update.left)))
+    evidence = Scripted(task.data.work, task.objective)
+    train = dataclasses.replace(QUICK, epochs=20, early=EarlyStop(patience=2), using=[listener])
+    steps = train.fit(network, evidence).steps
+    assert len(told) == steps
+    planned = train.steps(evidence.work)
+    assert told[0] == (1 / planned, planned - 1)
+    turn = 4 * steps // 5
+    assert told[turn - 1] == (turn / planned, planned - turn)
+    assert told[turn][1] == steps - turn - 1
+    assert told[-1] == (1.0, 0)
+    assert [done for done, _ in told] == sorted(done for done, _ in told)
+
+
 def test_a_schedule_that_is_nearly_down_just_ends(network, task):
     scores = iter([30.0, 20.0, 20.0, 20.0, 20.0])
 

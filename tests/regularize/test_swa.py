@@ -7,6 +7,7 @@ import torch
 from torch.nn import functional
 
 from paredown.recipe import EarlyStop, Hook, Ingredient
+from paredown.recipe.ingredient import Update
 from paredown.recipe.randomness import derive
 from paredown.regularize import SWA
 
@@ -75,3 +76,16 @@ def test_training_itself_does_not_see_the_mean(setting):
         )
     for name in ("0.weight", "1.running_var"):
         assert torch.equal(averaged.pages[-1][name], plain.pages[-1][name])
+
+
+def test_a_training_that_is_shortened_takes_weights_at_its_own_end(start, setting):
+    hook = start(SWA(start_at=0.75, every=2))
+    weight = hook._live[0]
+    sets = []
+    for done, left in ((0.1, 9), (0.2, 8), (0.6, 4), (0.8, 2), (0.9, 1), (1.0, 0)):
+        hook.before_step(Update(0, setting.network, None, 0.1, lambda: None, done, left))
+        weight.fill_(done)
+        hook.after_step(setting.network)
+        sets.append(hook._taken)
+    assert sets == [0, 0, 0, 1, 1, 2]
+    torch.testing.assert_close(hook._mean[0], torch.full_like(weight, 0.9))

@@ -7,11 +7,13 @@ from typing import ClassVar
 import torch
 from torch.nn import functional
 
-from paredown.distill.feature_loss import FeatureLoss
+from paredown.distill.feature_loss import FeatureLoss, places
 from paredown.distill.relations import heads_of
 from paredown.recipe.settings import require, whole
 
 __all__ = ["MiniLM"]
+
+_NEVER = -1e4  # a score that leaves nothing to a token, in half precision too
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,7 +24,8 @@ class MiniLM(FeatureLoss):
     ``R(a, b) = softmax(a bᵀ / sqrt(width per head))`` over tokens. The loss is the sum over relations of
     ``KL(R_t || R_s)``, averaged over examples, heads and tokens: query-query, key-key and value-value (version 2), or
     query-key, which is the attention where the heads are the networks' own, and value-value (version 1). Widths may
-    differ. Name the mask of tokens that pad, as in every use of `Features`: their vectors are 0 then.
+    differ. Name the mask of tokens that pad, as in every use of `Features`: tokens whose vectors are 0 on both sides are
+    neither attended to nor counted.
 
     Tap the layers that make queries, keys and values together, or the one that makes all three:
     ``distill.Features(at="layer.5.query+layer.5.key+layer.5.value", loss=distill.MiniLM())``. The papers take the last
@@ -46,14 +49,18 @@ class MiniLM(FeatureLoss):
 
     def __call__(self, student: torch.Tensor, teacher: torch.Tensor) -> torch.Tensor:
         """See `FeatureLoss.__call__`."""
-        s, t = (self._relations(value) for value in (student, teacher))
-        return torch.stack([_divergence(a, b) for a, b in zip(s, t, strict=True)]).sum()
+        counts = (places(student) != 0).any(1) | (places(teacher) != 0).any(1)
+        s, t = (self._relations(value, counts) for value in (student, teacher))
+        return torch.stack([_divergence(a, b, counts) for a, b in zip(s, t, strict=True)]).sum()
 
-    def _relations(self, value: torch.Tensor) -> list[torch.Tensor]:
+    def _relations(self, value: torch.Tensor, counts: torch.Tensor) -> list[torch.Tensor]:
         q, k, v = heads_of(value, 3, self.heads, "distill.MiniLM")
         pairs = ((q, q), (k, k), (v, v)) if self.version == 2 else ((q, k), (v, v))
-        return [(a @ b.transpose(2, 3) / math.sqrt(a.shape[3])).log_softmax(3) for a, b in pairs]
+        scores = (a @ b.transpose(2, 3) / math.sqrt(a.shape[3]) for a, b in pairs)
+        return [one.masked_fill(~counts[:, None, None], _NEVER).log_softmax(3) for one in scores]
 
 
-def _divergence(student: torch.Tensor, teacher: torch.Tensor) -> torch.Tensor:
-    return functional.kl_div(student, teacher, reduction="none", log_target=True).sum(3).mean()
+def _divergence(student: torch.Tensor, teacher: torch.Tensor, counts: torch.Tensor) -> torch.Tensor:
+    """Mean over the heads of the tokens that count, ``[n, tokens]``."""
+    rows = functional.kl_div(student, teacher, reduction="none", log_target=True).sum(3).mean(1)
+    return (rows * counts).sum() / counts.sum().clamp_min(1)

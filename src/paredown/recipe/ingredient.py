@@ -71,6 +71,9 @@ class Update:
         optimizer: the optimizer about to step.
         lr: learning rate of this step.
         again: zero the gradients and run forward and backward on the same batch with the weights as they are now.
+        done: share of the training that is behind once this step is made, from 0 to 1. A deadline or patience that shortens
+            the training is counted in: this is what schedules of ingredients go by.
+        left: optimizer steps planned after this one.
 
     """
 
@@ -79,6 +82,8 @@ class Update:
     optimizer: torch.optim.Optimizer
     lr: float
     again: Callable[[], None]
+    done: float
+    left: int
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,7 +105,7 @@ class TrainContext:
         original: the network the run began with.
         evidence: data, loss, outputs and score of the task.
         device: where the training runs.
-        steps: optimizer steps planned in all.
+        steps: optimizer steps planned in all; patience or a deadline may end the training sooner, see `Update.done`.
         steps_per_epoch: optimizer steps in one pass over the training data.
         seed: for random numbers of the ingredient's own.
         precision: of the training, as in `Train`.

@@ -100,6 +100,16 @@ class _Batch:
     examples: torch.Tensor
 
 
+@dataclasses.dataclass(frozen=True)
+class _Moment:
+    """Where in the training a step is made; see `Update`."""
+
+    number: int
+    lr: float
+    done: float
+    left: int
+
+
 class Loop:
     """One training: settings, a copy of the network, and the hooks at work on it."""
 
@@ -129,7 +139,7 @@ class Loop:
             clock, meter, step = Pace(steps + 1, None), Meter(1, finite=False), 0
             while step <= steps:
                 for given in islice(self._batches(step), steps + 1 - step):
-                    self._step(step, 0.0, given, meter)
+                    self._step(_Moment(step, 0.0, step / (steps + 1), steps - step), given, meter)
                     clock.tick()
                     step += 1
         return clock.seconds_per_step()
@@ -196,8 +206,9 @@ class Loop:
         step, epoch, stopped = 0, 0, ""
         while not stopped:
             for given in self._batches(epoch):
-                lr = self._lr * settings.schedule.factor(self._agree(pace.done(step + 0.5)))
-                self._step(step, lr, given, meter)
+                middle, done = self._agree((pace.done(step + 0.5), pace.done(step + 1)))
+                lr = self._lr * settings.schedule.factor(middle)
+                self._step(_Moment(step, lr, done, pace.steps - step - 1), given, meter)
                 step += 1
                 pace.tick()
                 self._job.progress.update(f"training, loss {meter.last:.4g}", step, pace.steps)
@@ -244,19 +255,19 @@ class Loop:
             targets = tuple((weight, batch.to(device, target)) for weight, target in targets)
             yield _Batch(inputs, targets, examples)
 
-    def _step(self, number: int, lr: float, given: _Batch, meter: Meter) -> None:
+    def _step(self, at: _Moment, given: _Batch, meter: Meter) -> None:
         for group in self._optimizer.param_groups:
-            group["lr"] = lr * group["factor"]
+            group["lr"] = at.lr * group["factor"]
 
         def backward() -> dict[str, torch.Tensor]:
             for parameter in self._trained:
                 parameter.grad = None
-            terms = self._terms(number, given)
+            terms = self._terms(at.number, given)
             self._backward(terms["loss"])
             self._clip()
             return terms
 
-        meter.add(number, backward())
+        meter.add(at.number, backward())
         if self._hooks:
 
             def again() -> None:
@@ -265,7 +276,7 @@ class Loop:
                     scaler.update(scaler.get_scale())
                 backward()
 
-            update = Update(number, self._network, self._optimizer, lr, again)
+            update = Update(at.number, self._network, self._optimizer, at.lr, again, at.done, at.left)
             for _, hook, _ in self._hooks:
                 hook.before_step(update)
         self._optimizer.step()

@@ -190,21 +190,35 @@ class Train:
         _check_given(network, evidence)
         return Loop(self, Job(network, evidence, original or network, progress or Silent(), deadline)).run()
 
-    def seconds_per_step(self, network: Network, evidence: "Evidence", steps: int = 5) -> float:
-        """Measured seconds of one optimizer step of this training, from a few steps on a scratch copy (median)."""
+    def seconds_per_step(
+        self, network: Network, evidence: "Evidence", steps: int = 5, *, original: Network | None = None
+    ) -> float:
+        """Measured seconds of one optimizer step of this training, from a few steps on a scratch copy (median).
+
+        Args:
+            network: left bit-identical.
+            evidence: data and loss.
+            steps: to time, beside the first.
+            original: see `fit`; with `distill.Original()` among the ingredients it takes part in every step.
+
+        """
         from paredown.recipe.loop import Job, Loop  # noqa: PLC0415 (the loop needs these settings)
 
-        return Loop(self, Job(network, evidence, network)).pace(steps)
+        return Loop(self, Job(network, evidence, original or network)).pace(steps)
 
-    def fastest(self, network: Network, evidence: "Evidence", steps: int = 5) -> "Train":
+    def fastest(
+        self, network: Network, evidence: "Evidence", steps: int = 5, *, original: Network | None = None
+    ) -> "Train":
         """These settings in the precision, and compiled or not, that take the least time on this machine.
 
         All are timed for `steps` steps on scratch copies. bfloat16 is taken where it saves a fifth of a step: where the
         processor has no such instructions, it can take ten times as long. Compiling is tried where the training takes
-        longer than ten minutes, and taken where it saves a tenth, its own minutes included.
+        longer than ten minutes, and taken where it saves a tenth, its own minutes included. Arguments are those of
+        `seconds_per_step`.
         """
-        from paredown.recipe.fastest import compiling_pays, fastest_precision  # noqa: PLC0415 (they need these settings)
+        from paredown.recipe.fastest import Trial, compiling_pays, fastest_precision  # noqa: PLC0415 (they need these settings)
 
-        precision, seconds = fastest_precision(self, network, evidence, steps)
+        trial = Trial(network, evidence, original, steps)
+        precision, seconds = fastest_precision(self, trial)
         chosen = dataclasses.replace(self, precision=precision, compiled=False)
-        return dataclasses.replace(chosen, compiled=compiling_pays(chosen, network, evidence, seconds, steps))
+        return dataclasses.replace(chosen, compiled=compiling_pays(chosen, trial, seconds))

@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from paredown.errors import RecipeError
 from paredown.graph.network import Network
-from paredown.recipe.ingredient import Hook, Ingredient, TrainContext
+from paredown.recipe.ingredient import Hook, Ingredient, TrainContext, Update
 from paredown.recipe.inserts import Insert, Inserts
 from paredown.recipe.settings import several, share, whole
 from paredown.regularize import places
@@ -60,7 +60,7 @@ class DropBlock(Ingredient):
                 raise RecipeError(msg)
         modules = [_Squares(self.size) for _ in found]
         inserts.add(*map(Insert, found, modules))
-        return _RisingHook(inserts, modules, self.share / context.steps, self.share)
+        return _RisingHook(inserts, modules, self.share)
 
 
 class _Squares(nn.Module):
@@ -83,15 +83,18 @@ class _Squares(nn.Module):
 
 
 class _RisingHook(Hook):
-    def __init__(self, inserts: Inserts, modules: list[_Squares], rise: float, most: float) -> None:
+    def __init__(self, inserts: Inserts, modules: list[_Squares], most: float) -> None:
         self._inserts = inserts
         self._modules = modules
-        self._rise = rise
+        self._share = 0.0
         self._most = most
+
+    def before_step(self, update: Update) -> None:
+        self._share = self._most * update.done
 
     def after_step(self, network: Network) -> None:  # noqa: ARG002 (its modules are known)
         for module in self._modules:
-            module.share = min(self._most, module.share + self._rise)
+            module.share = self._share
 
     def leave(self, network: Network) -> None:
         self._inserts.leave(network)

@@ -52,20 +52,22 @@ class GReg(Ingredient):
             RecipeError: the network has no group that can be cut.
 
         """
-        return _GrowingHook(self, coupled(context.network, "regularize.GReg"), context.steps)
+        return _GrowingHook(self, coupled(context.network, "regularize.GReg"))
 
 
 class _GrowingHook(Hook):
-    def __init__(self, settings: GReg, groups: Sequence[Slices], steps: int) -> None:
+    def __init__(self, settings: GReg, groups: Sequence[Slices]) -> None:
         self._settings = settings
-        self._steps = steps
         self._chosen = [(slices, _smallest(slices, settings.keep)) for slices in groups]
+        self._done = self._reached = 0.0
         self._shrink = 0.0
 
     def before_step(self, update: Update) -> None:
         settings = self._settings
-        reached = update.number // settings.every * settings.every
-        grown = settings.strength * min(1.0, reached / (settings.ramp * self._steps))
+        if update.number % settings.every == 0:
+            self._reached = self._done
+        self._done = update.done
+        grown = settings.strength * min(1.0, self._reached / settings.ramp)
         self._shrink = min(1.0, update.lr * grown)
 
     @torch.no_grad()

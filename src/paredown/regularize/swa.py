@@ -8,7 +8,7 @@ import torch
 from paredown.graph.network import Network
 from paredown.graph.statistics import reestimate, write_statistics
 from paredown.recipe import batch
-from paredown.recipe.ingredient import Hook, Ingredient, TrainContext
+from paredown.recipe.ingredient import Hook, Ingredient, TrainContext, Update
 from paredown.recipe.randomness import isolated
 from paredown.recipe.settings import require, whole
 
@@ -21,8 +21,8 @@ class SWA(Ingredient):
 
     One set of weights is taken per epoch, counted back from the last step, and statistics of batch norm are estimated
     anew for the mean (section 3.2). The weights have to keep moving for the mean to be worth something:
-    ``Train(schedule=Constant())`` with a learning rate of its own. Before the first set is taken, weights are as they
-    are.
+    ``Train(schedule=Constant(), early=None)`` with a learning rate of its own. Before the first set is taken, weights are
+    as they are.
 
     Attributes:
         start_at: share of the training after which weights are taken, from 0 to below 1.
@@ -51,16 +51,17 @@ class _MeanHook(Hook):
         self._settings = settings
         self._context = context
         self._every = settings.every or context.steps_per_epoch
-        self._steps = 0
+        self._due = False
         self._taken = 0
         self._live = [parameter.detach() for parameter in context.network.parameters()]
         self._mean = [parameter.clone() for parameter in self._live]
 
+    def before_step(self, update: Update) -> None:
+        self._due = update.done >= self._settings.start_at and update.left % self._every == 0
+
     @torch.no_grad()
     def after_step(self, network: Network) -> None:  # noqa: ARG002 (its parameters are known)
-        self._steps += 1
-        left = self._context.steps - self._steps
-        if self._steps >= self._settings.start_at * self._context.steps and left % self._every == 0:
+        if self._due:
             self._taken += 1
             torch._foreach_lerp_(self._mean, self._live, 1.0 / self._taken)
 

@@ -1,6 +1,6 @@
 """What things take on this machine: measured on the original before anything is planned."""
 
-from paredown.recipe.fastest import fastest_precision
+from paredown.recipe.fastest import Trial, fastest_precision
 from paredown.recipe.train import Train
 from paredown.search.bench import Bench
 from paredown.search.plan import Pace
@@ -27,7 +27,7 @@ def measure_pace(bench: Bench, space: Space, original: TrialResult) -> Pace:
     bench.progress.begin("timing a training step")
 
     with training_threads():
-        precision, plain = fastest_precision(Train(seed=bench.seed), bench.network, bench.evidence, _STEPS)
+        precision, plain = fastest_precision(Train(seed=bench.seed), Trial(bench.network, bench.evidence, steps=_STEPS))
         taught = plain
         if space.teacher():
             training = Train(using=space.teacher(), precision=precision, seed=bench.seed)
