@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmarks import headline, record
+from benchmarks import chapters, headline, record
 from benchmarks.coverage import page as coverage
 from benchmarks.pages import (
     blocks,
@@ -43,6 +43,7 @@ EACH: Mapping[str, Section] = {
     "overhead": overhead.section,
     "step_speed": step_speed.section,
     "distillation_pairs": pairs.section,
+    "coverage": coverage.section,
 }
 """A section for every result that has such a key."""
 
@@ -71,14 +72,14 @@ def main() -> None:
 def pages(results: Mapping[str, Mapping[str, Any]]) -> dict[Path, str]:
     """Every generated page by path."""
     made = {headline.README: headline.readme(results[headline.RUN])}
-    sections = [section(result) for result in results.values() for key, section in EACH.items() if key in result]
+    sections = {name: make(result) for name, result in results.items() for key, make in EACH.items() if key in result}
     for key, section in TOGETHER.items():
-        sections += [section(found)] if (found := [result for result in results.values() if key in result]) else []
+        if found := {name: result for name, result in results.items() if key in result}:
+            sections[next(iter(found))] = section(list(found.values()))
     for result in results.values():
         if "coverage" in result:
-            sections.append(coverage.section(result))
             made[coverage.PAGE] = coverage.models(result)
-    return {**made, PAGE: "\n".join([HEAD, *sections])}
+    return {**made, PAGE: "\n".join([HEAD, chapters.arrange(sections.items())])}
 
 
 if __name__ == "__main__":

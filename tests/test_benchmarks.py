@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from benchmarks import record, tables
+from benchmarks import chapters, record, tables
 from benchmarks.pages import overhead, pairs, step_speed
 from benchmarks.training import page as training
 from benchmarks.training.arms import Bench
@@ -67,3 +67,14 @@ def test_a_step_is_told_as_a_share_of_float32():
     case = {"case": "tiny", "seconds": seconds, "compiling": 12.4}
     page = step_speed.section({"step_speed": [case], "torch": "2", "threads": 1, "processor": "p", "file": "f"})
     assert "| tiny | 200.0 (1.00) | 400.0 (2.00) | 100.0 (0.50) | 12 s |" in page
+
+
+def test_the_page_leads_to_every_section_and_knows_every_result():
+    page = PAGES[tables.PAGE]
+    links = [line.partition("(#")[2].rstrip(")") for line in page.splitlines() if line.startswith("  - [")]
+    headings = [line.removeprefix("### ") for line in page.splitlines() if line.startswith("### ")]
+    assert links == [chapters._anchor(heading) for heading in headings]
+    assert len(set(links)) == len(links)
+    assert chapters._anchor("What `Train` costs, by hand: 4-bit") == "what-train-costs-by-hand-4-bit"
+    with pytest.raises(LookupError, match=r"novel: in no chapter of the page. Name it in `benchmarks/chapters.py`"):
+        chapters.arrange([("blocks", "## Blocks\n"), ("novel", "## Novel\n")])
