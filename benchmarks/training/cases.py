@@ -34,7 +34,11 @@ def _classes(teacher: Teacher, *_: object) -> dict[str, Using]:
 
 
 def _soft(teacher: Teacher, *_: object) -> dict[str, Using]:
-    return {"logits": (distill.Logits(teacher),), "DIST": (distill.Outputs(teacher=teacher, loss=distill.DIST()),)}
+    return {
+        "logits": (distill.Logits(teacher),),
+        "logits, half": (distill.Logits(teacher, temperature=2.0, alpha=0.5),),
+        "DIST": (distill.Outputs(teacher=teacher, loss=distill.DIST()),),
+    }
 
 
 def _few(teacher: Teacher, data: Path, _: paredown.Task) -> dict[str, Using]:
@@ -203,10 +207,14 @@ CASES: Mapping[str, Case] = {
         "Fashion-MNIST",
         _fashion(lambda data: data),
         lambda: fashion_mnist.network(16),
-        _train(2, 2e-3, 128),
-        {name: PICTURES[name] for name in ("crop and flip", "Mixup and averaged weights")},
+        _train(3, 2e-3, 128),
+        {
+            "crop and flip": PICTURES["crop and flip"],
+            "averaged weights": (regularize.EMA(),),
+            "label smoothing": (regularize.LabelSmoothing(),),
+        },
         _soft,
-        teaching=_train(3, 2e-3, 128, using=PICTURES["crop and flip"]),
+        teaching=_train(5, 2e-3, 128, using=(regularize.EMA(),)),
     ),
     "sst2": Case(
         "SST-2, 20,000 labelled phrases: a small transformer",
