@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 import torch
 
+from paredown import distill, prune, quantize, regularize
 from paredown.errors import RecipeError
-from paredown.recipe.settings import above_zero, at_least_zero, require, several, share, whole
+from paredown.recipe import SGD, Train
+from paredown.recipe.settings import above_zero, at_least_zero, flags, require, several, share, whole
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,6 +34,35 @@ def test_a_setting_out_of_range_is_refused_and_the_default_is_to_be_typed(check,
         with pytest.raises(RecipeError) as caught:
             check(Blur(often=value), "often")
         assert str(caught.value) == f"Blur(often={value!r}) was given. It is {what}. Write `Blur(often=0.5)`."
+
+
+@pytest.mark.parametrize(
+    ("make", "who"),
+    [
+        (lambda: distill.Logits(standardize="no"), r"distill.Logits\(standardize='no'\)"),
+        (lambda: distill.Outputs(standardize=None), r"distill.Outputs\(standardize=None\)"),
+        (lambda: distill.Mutual(lambda: None, together=2), r"distill.Mutual\(together=2\)"),
+        (lambda: distill.Features(project="x"), r"distill.Features\(project='x'\)"),
+        (lambda: regularize.Bootstrap(hard=[]), r"regularize.Bootstrap\(hard=\[\]\)"),
+        (lambda: regularize.RandomErasing(noise="x"), r"regularize.RandomErasing\(noise='x'\)"),
+        (lambda: regularize.Hoyer(slices="x"), r"regularize.Hoyer\(slices='x'\)"),
+        (lambda: SGD(nesterov="x"), r"SGD\(nesterov='x'\)"),
+        (lambda: Train(compiled="auto"), r"Train\(compiled='auto'\)"),
+        (lambda: prune.Magnitude(across_layers="x"), r"Magnitude\(across_layers='x'\)"),
+        (lambda: quantize.Equalize(absorb="x"), r"Equalize\(absorb='x'\)"),
+        (lambda: quantize.DynamicInt8(embeddings="x"), r"DynamicInt8\(embeddings='x'\)"),
+        (lambda: quantize.Int8(power_of_two="x"), r"Int8\(power_of_two='x'\)"),
+        (lambda: quantize.WeightOnly(symmetric="x"), r"WeightOnly\(symmetric='x'\)"),
+    ],
+)
+def test_what_is_neither_true_nor_false_is_refused(make, who):
+    with pytest.raises(RecipeError, match=rf"{who} was given. It is True or False"):
+        make()
+
+
+def test_true_and_false_come_in_several_types():
+    for value in (True, 0, np.True_):
+        flags(Blur(value), "radius")
 
 
 def test_the_first_of_several_that_is_out_of_range_is_named():

@@ -16,7 +16,7 @@ from paredown.distill.projector import Projector
 from paredown.errors import RecipeError
 from paredown.recipe.ingredient import Hook, Ingredient, Step, TrainContext, label
 from paredown.recipe.randomness import isolated
-from paredown.recipe.settings import at_least_zero, several
+from paredown.recipe.settings import at_least_zero, flags, several
 
 __all__ = ["Features"]
 
@@ -63,6 +63,7 @@ class Features(Ingredient):
 
     def __post_init__(self) -> None:
         several(self, *("at",) if self.to is None else ("at", "to"))
+        flags(self, "project")
         if self.weight is not None:
             at_least_zero(self, "weight")
         if not self.at or self.to == ():

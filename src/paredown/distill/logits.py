@@ -14,7 +14,7 @@ from paredown.distill.teaching import teach
 from paredown.errors import RecipeError
 from paredown.recipe.classes import counted
 from paredown.recipe.ingredient import Hook, Ingredient, Step, TrainContext
-from paredown.recipe.settings import above_zero, require
+from paredown.recipe.settings import above_zero, flags, require
 
 __all__ = ["Logits", "apart", "softened"]
 
@@ -49,6 +49,7 @@ class Logits(Ingredient):
 
     def __post_init__(self) -> None:
         above_zero(self, "temperature")
+        flags(self, "standardize")
         require(lambda alpha: 0.0 <= alpha <= 1.0, self, "alpha", "the share of the teacher in the loss, from 0 to 1")
 
     def start(self, context: TrainContext) -> Hook:

@@ -17,7 +17,7 @@ from paredown.graph.network import Network
 from paredown.recipe import batch
 from paredown.recipe.ingredient import Hook, Ingredient, Probe, Step, TrainContext, label
 from paredown.recipe.layout import Layout
-from paredown.recipe.settings import above_zero, at_least_zero
+from paredown.recipe.settings import above_zero, at_least_zero, flags
 from paredown.recipe.title import title
 
 __all__ = ["Mutual"]
@@ -54,6 +54,7 @@ class Mutual(Ingredient):
     def __post_init__(self) -> None:
         at_least_zero(self, "weight")
         above_zero(self, "temperature")
+        flags(self, "together")
         if isinstance(self.peer, list):
             object.__setattr__(self, "peer", tuple(self.peer))
         for peer in self.peers:

@@ -15,7 +15,7 @@ from paredown.distill.teaching import teach
 from paredown.errors import RecipeError
 from paredown.recipe.classes import class_axis, counted
 from paredown.recipe.ingredient import Hook, Ingredient, Probe, Step, TrainContext, label
-from paredown.recipe.settings import at_least_zero
+from paredown.recipe.settings import at_least_zero, flags
 
 __all__ = ["Outputs"]
 
@@ -48,6 +48,7 @@ class Outputs(Ingredient):
 
     def __post_init__(self) -> None:
         at_least_zero(self, "weight", "task")
+        flags(self, "standardize")
         loss: object = self.loss
         if not isinstance(loss, OutputLoss):
             msg = (

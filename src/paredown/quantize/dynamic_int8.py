@@ -25,6 +25,7 @@ from paredown.quantize.refining import (
 )
 from paredown.quantize.stored import EMBEDDING, Stored, matrix_grid, tables
 from paredown.recipe.plan import Plan
+from paredown.recipe.settings import flags
 from paredown.recipe.transform import Transform
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ class DynamicInt8(Transform):
     def __post_init__(self) -> None:
         object.__setattr__(self, "refine", refinements(self.refine, "DynamicInt8", "weights=..."))
         check_weight_bits(self.weight_bits, "DynamicInt8")
+        flags(self, "embeddings")
 
     def plan(self, network: Network, evidence: "Evidence") -> Plan:
         """Choose layers and the grids of their weights.

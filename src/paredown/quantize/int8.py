@@ -28,6 +28,7 @@ from paredown.quantize.refining import (
     write_refined,
 )
 from paredown.recipe.plan import Plan
+from paredown.recipe.settings import flags
 from paredown.recipe.transform import Transform
 
 if TYPE_CHECKING:
@@ -74,6 +75,7 @@ class Int8(Transform):
     def __post_init__(self) -> None:
         object.__setattr__(self, "refine", refinements(self.refine, "Int8", "activations=... and weights=..."))
         check_weight_bits(self.weight_bits, "Int8")
+        flags(self, "power_of_two")
 
     def plan(self, network: Network, evidence: "Evidence") -> Plan:
         """Choose places and ranges.

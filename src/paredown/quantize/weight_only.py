@@ -19,6 +19,7 @@ from paredown.quantize.refinement import Refinement
 from paredown.quantize.refining import finite_weight, refined, refinements, refuse_quantized, write_refined
 from paredown.quantize.stored import EMBEDDING, Stored, Tables, matrix_grid, tables
 from paredown.recipe.plan import Plan
+from paredown.recipe.settings import flags
 from paredown.recipe.transform import Transform
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ class WeightOnly(Transform):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "refine", refinements(self.refine, "WeightOnly", "weights=..."))
+        flags(self, "symmetric")
         for setting in ("bits", "embedding_bits"):
             given = getattr(self, setting)
             if given not in (*_BITS, *([None] if setting == "embedding_bits" else [])):

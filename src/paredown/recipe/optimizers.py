@@ -8,7 +8,7 @@ import torch
 from torch import fx, nn
 
 from paredown.graph.network import Network
-from paredown.recipe.settings import above_zero, at_least_zero, require, whole
+from paredown.recipe.settings import above_zero, at_least_zero, flags, require, whole
 
 __all__ = ["SGD", "AdamW", "Auto", "Optimizer", "decaying", "groups"]
 
@@ -111,6 +111,7 @@ class SGD:
     def __post_init__(self) -> None:
         _check(self)
         require(lambda momentum: 0.0 <= momentum < 1.0, self, "momentum", "from 0 to below 1")
+        flags(self, "nesterov")
 
     @property
     def span(self) -> tuple[float, float]:

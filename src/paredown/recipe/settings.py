@@ -9,7 +9,7 @@ from typing import Any
 from paredown.errors import RecipeError
 from paredown.recipe.ingredient import label
 
-__all__ = ["above_zero", "at_least_zero", "objection", "require", "several", "share", "whole"]
+__all__ = ["above_zero", "at_least_zero", "flags", "objection", "require", "several", "share", "whole"]
 
 _LONGEST = 80  # characters of a value in a message
 
@@ -95,6 +95,17 @@ def whole(settings: Any, *names: str, least: int = 1, what: str = "", instead: s
         require(
             lambda value: isinstance(value, numbers.Integral) and int(value) >= least, settings, name, what, instead
         )
+
+
+def flags(settings: Any, *names: str) -> None:
+    """Refuse settings that are neither True nor False.
+
+    Raises:
+        RecipeError: one is something else, such as a word, which Python would take for true.
+
+    """
+    for name in names:
+        require(lambda value: value in {True, False}, settings, name, "True or False")
 
 
 def several(settings: Any, *names: str) -> None:

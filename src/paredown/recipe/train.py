@@ -143,6 +143,7 @@ class Train:
         yield objection(lambda clip: clip is None or clip > 0, self, "clip", "a norm above 0", instead)
         known = typing.get_args(Precision)
         yield objection(known.__contains__, self, "precision", f"one of {', '.join(map(repr, known))}")
+        yield objection({True, False}.__contains__, self, "compiled", "True or False")
         instead = "Write `early=EarlyStop(patience=5)`, or `early=None` to train to the end."
         yield objection(_one_of(EarlyStop, NoneType), self, "early", "`EarlyStop(...)` or None", instead)
         yield objection(_one_of(str, torch.device), self, "device", "the name of a device, such as 'auto' or 'cuda:1'")

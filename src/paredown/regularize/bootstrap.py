@@ -7,7 +7,7 @@ import torch
 from torch.nn import functional
 
 from paredown.recipe.ingredient import Hook, Ingredient, TrainContext
-from paredown.recipe.settings import require
+from paredown.recipe.settings import flags, require
 from paredown.regularize import labels
 
 __all__ = ["Bootstrap"]
@@ -32,6 +32,7 @@ class Bootstrap(Ingredient):
 
     def __post_init__(self) -> None:
         require(lambda beta: 0.0 <= beta <= 1.0, self, "beta", "the trust in the label, from 0 to 1")
+        flags(self, "hard")
 
     def start(self, context: TrainContext) -> Hook:
         """Look for the classes.

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from paredown.recipe.ingredient import Hook, Ingredient, Targets, TrainContext
-from paredown.recipe.settings import require
+from paredown.recipe.settings import flags, require
 from paredown.regularize import images
 
 __all__ = ["RandomErasing"]
@@ -35,6 +35,7 @@ class RandomErasing(Ingredient):
 
     def __post_init__(self) -> None:
         require(lambda probability: 0.0 < probability <= 1.0, self, "probability", "above 0, up to 1")
+        flags(self, "noise")
         rising = "two rising shares of the picture between 0 and 1"
         require(lambda area: len(area) == 2 and 0.0 < area[0] <= area[1] < 1.0, self, "area", rising)
         require(lambda ratio: 0.0 < ratio <= 1.0, self, "ratio", "height by width of the widest, above 0, up to 1")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 import torch
 
 from paredown.recipe.ingredient import Hook, Ingredient, Step, TrainContext
-from paredown.recipe.settings import above_zero
+from paredown.recipe.settings import above_zero, flags
 from paredown.regularize import layers
 from paredown.regularize.coupled import coupled
 
@@ -36,6 +36,7 @@ class Hoyer(Ingredient):
 
     def __post_init__(self) -> None:
         above_zero(self, "strength")
+        flags(self, "slices")
 
     def start(self, context: TrainContext) -> Hook:
         """Find the weights.

@@ -10,6 +10,7 @@ from paredown.graph.network import Network
 from paredown.prune.sparse.layers import Layer
 from paredown.prune.sparse.masking import Masked, Masking
 from paredown.prune.sparse.pattern import Pattern
+from paredown.recipe.settings import flags
 
 if TYPE_CHECKING:
     from paredown.recipe.evidence import Evidence
@@ -31,6 +32,9 @@ class Magnitude(Masking):
     """
 
     across_layers: bool = False
+
+    def __post_init__(self) -> None:
+        flags(self, "across_layers")
 
     def choose(
         self,
