@@ -46,3 +46,19 @@ def test_where_there_is_no_compiler_it_says_so(monkeypatch, network, evidence):
     words = r"torch.compile cannot make a step of .* InvalidCxxCompiler: No .* found Leave `compiled` out\.$"
     with pytest.raises(RecipeError, match=words):
         SHORT.fit(network, evidence)
+
+
+def test_what_fails_in_the_backward_pass_is_told_alike(monkeypatch, network, evidence):
+    class Failing(torch.autograd.Function):
+        @staticmethod
+        def forward(_, x):
+            return x.clone()
+
+        @staticmethod
+        def backward(*_):
+            msg = "InductorError: no kernel for this gradient"
+            raise TorchDynamoException(msg)
+
+    monkeypatch.setattr(torch, "compile", lambda run, **_: lambda *given: [Failing.apply(made) for made in run(*given)])
+    with pytest.raises(RecipeError, match=r"torch.compile cannot make a step of .* no kernel for this gradient Leave"):
+        SHORT.fit(network, evidence)

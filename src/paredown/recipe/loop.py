@@ -16,7 +16,7 @@ from paredown.graph.network import Network
 from paredown.recipe import batch
 from paredown.recipe.ahead import ahead
 from paredown.recipe.clip import clip
-from paredown.recipe.compiled import compiled_step
+from paredown.recipe.compiled import compiled, telling
 from paredown.recipe.engine import fabric_for, plain
 from paredown.recipe.evidence import Evidence
 from paredown.recipe.ingredient import Hook, Step, Targets, TrainContext, Update, label
@@ -80,11 +80,11 @@ class Job:
 class _Student(nn.Module):
     """What Fabric wraps: flat tensors in, flat outputs and taps out."""
 
-    def __init__(self, network: Network, others: tuple[nn.Module, ...], *, compiled: bool) -> None:
+    def __init__(self, network: Network, others: tuple[nn.Module, ...], run: Callable[..., Any]) -> None:
         super().__init__()
         self.network = network
         self.others = nn.ModuleList(others)
-        self._run = compiled_step(network.graph_module) if compiled else network.graph_module
+        self._run = run
 
     def forward(self, *tensors: torch.Tensor) -> tuple[torch.Tensor, ...]:
         mode.count_batches(self.network.graph_module)
@@ -175,11 +175,14 @@ class Loop:
         parameters = groups(self._network, settings.optimizer.weight_decay, others)
         self._trained = [p for group in parameters for p in group["params"]]
         optimizer = settings.optimizer.build(parameters, fused=fused)
-        student = _Student(self._network, others, compiled=settings.compiled)
+        graph = self._network.graph_module
+        student = _Student(self._network, others, compiled(graph) if settings.compiled else graph)
         self._module, self._optimizer = self._fabric.setup(student, optimizer)
         self._backward: Callable[[torch.Tensor], None] = self._fabric.backward
         if plain(settings):
             self._module, self._optimizer, self._backward = student, optimizer, torch.autograd.backward
+        if settings.compiled:
+            self._backward = telling(self._backward)
 
     def _context(self) -> TrainContext:
         settings, work = self._settings, self._evidence.work
