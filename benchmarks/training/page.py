@@ -27,7 +27,7 @@ def section(results: Sequence[Mapping[str, Any]]) -> str:
         "Filled dots win; whiskers are 95 % intervals, better to the right.\n\n"
         f"{table(['task', 'arm', 'mean score', 'against the control (95 %)', 'outcome', 'gap'], arms)}\n"
         f"Chosen on `select`, with a seed of its own:\n\n"
-        f"{table(['task', 'regularization', 'distillation', 'cost of the student', 'epochs', 'minutes'], chosen)}\n"
+        f"{table(['task', 'regularization', 'distillation', 'cost of the student', 'epochs', 'seeds', 'minutes'], chosen)}\n"
         f"{first['runtime']}; {'; '.join(processors)}; {first['training']['threads']} thread(s) for training, and other work beside it, "
         "so minutes are a rough guide. Where labels are wrong the gap is below 0: networks agree with the right ones. Raw: "
         + ", ".join(f"[`{result['file']}`]({result['file']})" for result in results)
@@ -83,5 +83,6 @@ def _chosen(result: Mapping[str, Any]) -> list[str]:
         case["chosen"]["distilled"],
         f"{100 * share:.0f} %",
         f"{case['epochs']:g}",
+        str(case["seeds"]),
         f"{case['seconds'] / 60:.0f}",
     ]
