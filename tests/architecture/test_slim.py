@@ -174,17 +174,20 @@ def test_data_is_needed(network):
     [
         (
             lambda: Slim(macs=0.0),
-            r"Slim\(macs=0.0\) was given; it is the share that may remain. Write Slim\(macs=0.5\)",
+            r"Slim\(macs=0.0\) was given. It is the share that may remain.* Write `architecture.Slim\(macs=0.5\)",
         ),
         (lambda: Slim(parameters=1.5), r"Slim\(parameters=1.5\)"),
-        (lambda: Slim(evaluations=0), r"Slim\(evaluations=0, examples=512\) was given; both are 1 or more"),
+        (lambda: Slim(evaluations=0), r"Slim\(evaluations=0\) was given. It is a whole number, 1 or more"),
         (lambda: Slim(width=None, depth=None), r"leaves nothing to choose"),
-        (lambda: Width(least=0), r"Width\(least=0, levels=8\) was given"),
-        (lambda: Width(levels=1), r"at least 2 levels"),
-        (lambda: Depth(most=2), r"Depth\(most=2\) was given; it is a share of the blocks"),
-        (lambda: Evolution(1), r"the population is at least 2"),
-        (lambda: Evolution(4, 5), r"the tournament between 1 and the population"),
-        (lambda: LocalSearch(0), r"LocalSearch\(patience=0\) was given; it is 1 or more"),
+        (lambda: Width(least=0), r"Width\(least=0\) was given. It is a share above 0 and up to 1"),
+        (lambda: Width(levels=1), r"Width\(levels=1\) was given. It is a whole number, 2 or more"),
+        (lambda: Depth(most=2), r"Depth\(most=2\) was given. It is a share of the blocks"),
+        (lambda: Evolution(1), r"Evolution\(population=1\) was given. It is a whole number, 2 or more"),
+        (
+            lambda: Evolution(4, 5),
+            r"tournament=5\) was given. .* between 1 and the population. Write `architecture.Evolution\(tournament=",
+        ),
+        (lambda: LocalSearch(0), r"LocalSearch\(patience=0\) was given. It is a whole number, 1 or more"),
     ],
 )
 def test_settings_out_of_range(make, words):

@@ -144,10 +144,10 @@ def test_without_a_stopwatch(network):
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda: prune.Latency(0.0), r"share=0\.0 was given"),
-        (lambda: prune.Latency(1.5), r"share=1\.5 was given"),
-        (lambda: prune.Latency(least=0.0), r"least=0\.0 was given"),
-        (lambda: prune.Latency(levels=1), r"Latency\(levels=1\) was given; one of two widths or more"),
+        (lambda: prune.Latency(0.0), r"share=0\.0\) was given"),
+        (lambda: prune.Latency(1.5), r"share=1\.5\) was given"),
+        (lambda: prune.Latency(least=0.0), r"least=0\.0\) was given"),
+        (lambda: prune.Latency(levels=1), r"Latency\(levels=1\) was given. It is how many widths .* 2 or more"),
     ],
 )
 def test_settings_out_of_range(make, words):

@@ -106,7 +106,9 @@ def test_what_is_refused(network, evidence):
         RecipeError, match=r"AWQ\(of=...\) was given quantize.Int8.*scales what WeightOnly rounds. Type AWQ\(of=W"
     ):
         AWQ(of=Int8())
-    with pytest.raises(RecipeError, match=r"AWQ\(steps=1\) was given; it is 2 or more. Type AWQ\(\)"):
+    with pytest.raises(
+        RecipeError, match=r"AWQ\(steps=1\) was given. It is a whole number, 2 or more. Write `quantize.AWQ"
+    ):
         AWQ(steps=1)
     with pytest.raises(RecipeError, match=r"looks at data and was given none.*Pass evidence"):
         AWQ().plan(network, Evidence.empty(OnnxRuntime().capabilities))

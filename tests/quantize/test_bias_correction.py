@@ -66,5 +66,7 @@ def test_a_bias_that_two_layers_read_is_left_alone():
 
 
 def test_no_examples_are_refused():
-    with pytest.raises(RecipeError, match=r"BiasCorrection\(examples=0\) was given; it is 1 or more. Type BiasCorr"):
+    with pytest.raises(
+        RecipeError, match=r"BiasCorrection\(examples=0\) was given. It is a whole number, 1 or more. Write"
+    ):
         BiasCorrection(examples=0)

@@ -112,7 +112,7 @@ def test_bits_of_weights_are_the_fewest_of_what_is_asked_for_and_what_sums_have_
 
 def test_what_is_refused(network, evidence):
     with pytest.raises(
-        RecipeError, match=r"DynamicInt8\(weight_bits=9\) was given; weights take 2 to 8 .*weight_bits=4"
+        RecipeError, match=r"DynamicInt8\(weight_bits=9\) was given. .* weights take, 2 to 8. .*weight_bits=8"
     ):
         DynamicInt8(weight_bits=9)
     convolution = capture(nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten()), 3, 8, 8)

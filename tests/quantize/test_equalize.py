@@ -203,5 +203,7 @@ def test_it_comes_before_quantization(network, evidence):
 
 def test_settings():
     assert decode(encode(quantize.Equalize(absorb=False))) == Equalize(absorb=False)
-    with pytest.raises(RecipeError, match=r"Equalize\(rounds=0\) was given; it is 1 or more. Type Equalize\(\)"):
+    with pytest.raises(
+        RecipeError, match=r"Equalize\(rounds=0\) was given. It is a whole number, 1 or more. Write `quantize.Eq"
+    ):
         Equalize(rounds=0)

@@ -104,8 +104,14 @@ def test_inputs_that_are_always_zero_do_no_harm():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: GPTQ(damping=0), r"GPTQ\(damping=0\) was given; it is a share above 0 and up to 1. Type GPTQ\(damp"),
-        (lambda: GPTQ(examples=0), r"GPTQ\(examples=0\) was given; it is 1 or more. Type GPTQ\(\)"),
+        (
+            lambda: GPTQ(damping=0),
+            r"GPTQ\(damping=0\) was given. It is a share above 0 and up to 1. Write `quantize.GPTQ\(damp",
+        ),
+        (
+            lambda: GPTQ(examples=0),
+            r"GPTQ\(examples=0\) was given. It is a whole number, 1 or more. Write `quantize.GPTQ",
+        ),
     ],
 )
 def test_impossible_settings_are_refused(make, message):

@@ -130,8 +130,8 @@ def test_parts_stay_in_float(network, evidence):
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"format": "float8"}, r"Half\(format='float8'\) was given; the 16-bit formats are 'float16' or 'bfloat16'"),
-        ({"least": 0}, r"Half\(least=0\) was given; it is a number of weights, 1 or more"),
+        ({"format": "float8"}, r"Half\(format='float8'\) was given. It is a 16-bit format, 'float16' or 'bfloat16'"),
+        ({"least": 0}, r"Half\(least=0\) was given. It is a number of weights, 1 or more"),
     ],
 )
 def test_settings_out_of_range(settings, words):

@@ -43,7 +43,9 @@ def test_rows_of_zeros_have_a_grid():
 
 
 def test_settings():
-    with pytest.raises(RecipeError, match=r"HQQ\(exponent=1.5\) was given; it lies above 0 and up to 1. Type HQQ\(exp"):
+    with pytest.raises(
+        RecipeError, match=r"HQQ\(exponent=1.5\) was given. It is above 0 and up to 1. Write `quantize.HQQ\(exp"
+    ):
         HQQ(exponent=1.5)
     with pytest.raises(RecipeError, match=r"HQQ\(iterations=0\) was given; it is 1 or more. Type HQQ\(\)"):
         HQQ(iterations=0)

@@ -197,10 +197,16 @@ def test_algorithms_are_settings_that_can_be_stored(algorithm):
     [
         (
             lambda: Percentile(10),
-            r"Percentile\(10\) was given; it lies above 50 and up to 100. Type Percentile\(99.99\)",
+            r"Percentile\(percent=10\) was given. It is above 50 and up to 100. Write `quantize.Percentile\(percent=99.99\)",
         ),
-        (lambda: MovingAverage(0.0), r"MovingAverage\(0.0\) was given; .* lies in \(0, 1\]. Type MovingAverage\(0.1\)"),
-        (lambda: Mse(-1), r"Mse\(exponent=-1\) was given; it lies above 0 and up to 8. Type Mse\(\)"),
+        (
+            lambda: MovingAverage(0.0),
+            r"MovingAverage\(momentum=0.0\) was given. .* above 0 and up to 1. Write `quantize.MovingAverage\(momentum=0.1\)",
+        ),
+        (
+            lambda: Mse(-1),
+            r"Mse\(exponent=-1\) was given. It is above 0 and up to 8; 2 are squares. Write `quantize.Mse",
+        ),
     ],
 )
 def test_impossible_settings_are_refused(make, message):

@@ -145,12 +145,21 @@ def test_settings_can_be_stored(thing):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: AdaRound(iterations=0), r"AdaRound\(iterations=0\) was given; it is 1 or more. Type AdaRound\(\)"),
-        (lambda: BRECQ(examples=0), r"BRECQ\(examples=0\) was given; it is 1 or more. Type BRECQ\(\)"),
-        (lambda: AdaRound(rate=0.0), r"AdaRound\(rate=0.0\) was given; it is above 0. Type AdaRound\(\)"),
+        (
+            lambda: AdaRound(iterations=0),
+            r"AdaRound\(iterations=0\) was given. It is a whole number, 1 or more. Write `quantize.AdaRound",
+        ),
+        (
+            lambda: BRECQ(examples=0),
+            r"BRECQ\(examples=0\) was given. It is a whole number, 1 or more. Write `quantize.BRECQ",
+        ),
+        (
+            lambda: AdaRound(rate=0.0),
+            r"AdaRound\(rate=0.0\) was given. It is a finite number above 0. Write `quantize.AdaRound",
+        ),
         (
             lambda: AdaRound(drop=2),
-            r"AdaRound\(drop=2\) was given; it is a share from 0 to 1. Type AdaRound\(drop=0.5\)",
+            r"AdaRound\(drop=2\) was given. It is a share from 0 to 1. Write `quantize.AdaRound\(drop=",
         ),
     ],
 )

@@ -126,7 +126,7 @@ def test_it_comes_before_quantization(network, evidence):
 
 def test_settings():
     assert decode(encode(SmoothQuant(alpha=0.8))) == SmoothQuant(alpha=0.8)
-    with pytest.raises(RecipeError, match=r"SmoothQuant\(alpha=1.5\) was given; it is a share from 0 to 1"):
+    with pytest.raises(RecipeError, match=r"SmoothQuant\(alpha=1.5\) was given. It is a share from 0 to 1"):
         SmoothQuant(alpha=1.5)
 
 

@@ -181,12 +181,18 @@ def test_a_tied_table_is_rounded_for_each_use(evidence, tmp_path):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: WeightOnly(bits=5), r"WeightOnly\(bits=5\) was given; weights are stored in 4 or 8 bits. Type Weig"),
+        (
+            lambda: WeightOnly(bits=5),
+            r"WeightOnly\(bits=5\) was given. It is how many bits weights are stored in, 4 or 8. Wri",
+        ),
         (
             lambda: WeightOnly(embedding_bits=2),
-            r"WeightOnly\(embedding_bits=2\) was given; weights are stored in 4 or 8",
+            r"WeightOnly\(embedding_bits=2\) was given. It is how many bits .* 4 or 8",
         ),
-        (lambda: WeightOnly(group=1), r"WeightOnly\(group=1\) was given; a group holds 2 inputs or more. Type Weight"),
+        (
+            lambda: WeightOnly(group=1),
+            r"WeightOnly\(group=1\) was given. It is how many inputs a group holds, 2 or more. Write",
+        ),
         (lambda: WeightOnly(refine=Mse()), r"WeightOnly\(refine=...\) was given quantize.Mse.*go into weights=...."),
     ],
 )

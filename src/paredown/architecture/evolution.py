@@ -6,7 +6,7 @@ from collections import deque
 from paredown.architecture.problem import Problem
 from paredown.architecture.space import Candidate
 from paredown.architecture.strategy import Strategy, equal_shares
-from paredown.errors import RecipeError
+from paredown.recipe.settings import require, whole
 
 __all__ = ["Evolution"]
 
@@ -28,12 +28,10 @@ class Evolution(Strategy):
     tournament: int = 6
 
     def __post_init__(self) -> None:
-        if self.population < 2 or not 1 <= self.tournament <= self.population:
-            msg = (
-                f"Evolution(population={self.population}, tournament={self.tournament}) was given; the population is at "
-                "least 2 and the tournament between 1 and the population. Write Evolution(population=24, tournament=6)."
-            )
-            raise RecipeError(msg)
+        whole(self, "population", least=2)
+        what = "a whole number of candidates, between 1 and the population"
+        instead = f"Write `architecture.Evolution(tournament={self.population})`."
+        require(lambda size: 1 <= size <= self.population and size == int(size), self, "tournament", what, instead)
 
     def search(self, problem: Problem) -> None:
         """See `Strategy.search`."""

@@ -4,7 +4,7 @@ import dataclasses
 
 from paredown.architecture.problem import Problem
 from paredown.architecture.strategy import Strategy, equal_shares
-from paredown.errors import RecipeError
+from paredown.recipe.settings import whole
 
 __all__ = ["LocalSearch"]
 
@@ -24,9 +24,7 @@ class LocalSearch(Strategy):
     patience: int = 20
 
     def __post_init__(self) -> None:
-        if self.patience < 1:
-            msg = f"LocalSearch(patience={self.patience}) was given; it is 1 or more. Write LocalSearch(patience=20)."
-            raise RecipeError(msg)
+        whole(self, "patience")
 
     def search(self, problem: Problem) -> None:
         """See `Strategy.search`."""

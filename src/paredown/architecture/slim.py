@@ -18,6 +18,7 @@ from paredown.graph.network import Network
 from paredown.graph.statistics import reestimate, write_statistics
 from paredown.recipe.evidence import Evidence
 from paredown.recipe.plan import Plan
+from paredown.recipe.settings import part, whole
 from paredown.recipe.transform import Transform
 
 __all__ = ["Slim"]
@@ -66,16 +67,10 @@ class Slim(Transform):
         if self.macs is None and self.parameters is None:
             object.__setattr__(self, "macs", 0.5)
         for name in ("macs", "parameters"):
-            share = getattr(self, name)
-            if share is not None and not 0.0 < share <= 1.0:
-                msg = f"Slim({name}={share}) was given; it is the share that may remain. Write Slim({name}=0.5)."
-                raise RecipeError(msg)
-        if self.evaluations < 1 or self.examples < 1:
-            msg = (
-                f"Slim(evaluations={self.evaluations}, examples={self.examples}) was given; both are 1 or more. "
-                "Write Slim(evaluations=150, examples=512)."
-            )
-            raise RecipeError(msg)
+            if getattr(self, name) is not None:
+                what = "the share that may remain, above 0 and up to 1"
+                part(self, name, what=what, instead=f"Write `architecture.Slim({name}=0.5)`.")
+        whole(self, "evaluations", "examples")
         if self.width is None and self.depth is None:
             msg = "Slim(width=None, depth=None) leaves nothing to choose. Give one of them: Slim(depth=Depth())."
             raise RecipeError(msg)

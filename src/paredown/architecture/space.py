@@ -10,6 +10,7 @@ from paredown.errors import RecipeError
 from paredown.graph.axes import Axes, Group, analyse
 from paredown.graph.bypass import Block, blocks, unused
 from paredown.graph.network import Network
+from paredown.recipe.settings import part, require, whole
 
 __all__ = ["Candidate", "Depth", "Space", "Width"]
 
@@ -28,12 +29,8 @@ class Width:
     levels: int = 8
 
     def __post_init__(self) -> None:
-        if not 0.0 < self.least <= 1.0 or self.levels < 2:
-            msg = (
-                f"Width(least={self.least}, levels={self.levels}) was given; the least share is above 0 and at most 1, "
-                "and there are at least 2 levels. Write Width(least=0.25, levels=8)."
-            )
-            raise RecipeError(msg)
+        part(self, "least")
+        whole(self, "levels", least=2)
 
     def counts(self, size: int, multiple: int) -> tuple[int, ...]:
         """Numbers of indices to choose from, ascending, all of them last."""
@@ -56,9 +53,7 @@ class Depth:
     most: float = 1.0
 
     def __post_init__(self) -> None:
-        if not 0.0 <= self.most <= 1.0:
-            msg = f"Depth(most={self.most}) was given; it is a share of the blocks, 0 to 1. Write Depth(most=0.5)."
-            raise RecipeError(msg)
+        require(lambda most: 0.0 <= most <= 1.0, self, "most", "a share of the blocks, from 0 to 1")
 
 
 @dataclasses.dataclass(frozen=True)

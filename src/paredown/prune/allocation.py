@@ -10,27 +10,16 @@ import torch
 from paredown.errors import RecipeError
 from paredown.graph.axes import Axes, Group
 from paredown.graph.network import Network
+from paredown.recipe.settings import part
 
 if TYPE_CHECKING:
     from paredown.recipe.evidence import Evidence
 
-__all__ = ["Allocation", "Competing", "Global", "Ranking", "Sharing", "Uniform", "share", "unreachable"]
+__all__ = ["STAYS", "Allocation", "Competing", "Global", "Ranking", "Sharing", "Uniform", "unreachable"]
+
+STAYS = "the share that stays, above 0 and at most 1"
 
 _HALVINGS = 32
-
-
-def share(name: str, value: float) -> None:
-    """Check that a setting is a share.
-
-    Raises:
-        RecipeError: it is not above 0 and at most 1.
-
-    """
-    if not 0.0 < value <= 1.0:
-        msg = (
-            f"{name}={value!r} was given; it is the share that stays, above 0 and at most 1. Write {name}=0.5 for half."
-        )
-        raise RecipeError(msg)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -110,7 +99,7 @@ class Sharing(Allocation):
 
     def __post_init__(self) -> None:
         if self.macs is not None:
-            share("macs", self.macs)
+            part(self, "macs", what=STAYS, instead="Write `macs=0.5` for half.")
 
     @property
     def goal(self) -> float | None:
@@ -167,7 +156,7 @@ class Competing(Sharing):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        share("least", self.least)
+        part(self, "least", what=STAYS)
 
     @abc.abstractmethod
     def together(self, ranking: Ranking) -> Iterable[Iterable[str]]:

@@ -10,10 +10,11 @@ from paredown.graph.bypass import bypass, remove
 from paredown.graph.network import Network
 from paredown.graph.residual import Block, blocks
 from paredown.graph.statistics import reestimate, write_statistics
-from paredown.prune.allocation import share
+from paredown.prune.allocation import STAYS
 from paredown.prune.where import Where
 from paredown.recipe.evidence import Evidence
 from paredown.recipe.plan import Plan
+from paredown.recipe.settings import part, whole
 from paredown.recipe.transform import Transform
 
 if TYPE_CHECKING:
@@ -50,10 +51,8 @@ class Blocks(Transform):
     examples: int = 256
 
     def __post_init__(self) -> None:
-        share("keep", self.keep)
-        if self.examples < 1:
-            msg = f"Blocks(examples={self.examples}) was given; at least one is looked at. Write Blocks(examples=256)."
-            raise RecipeError(msg)
+        part(self, "keep", what=STAYS)
+        whole(self, "examples")
 
     def plan(self, network: Network, evidence: Evidence) -> Plan:
         """Find the blocks; what is found when ``evidence.over()`` is kept.

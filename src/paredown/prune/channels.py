@@ -13,11 +13,12 @@ from paredown.graph.axes.groups import occurrences
 from paredown.graph.cut import cut
 from paredown.graph.network import Network
 from paredown.graph.statistics import reestimate, write_statistics
-from paredown.prune.allocation import Allocation, Ranking, Uniform, share
+from paredown.prune.allocation import STAYS, Allocation, Ranking, Uniform
 from paredown.prune.importance import Importance, best
 from paredown.prune.magnitude import L2
 from paredown.prune.where import Where
 from paredown.recipe.plan import Plan
+from paredown.recipe.settings import part, whole
 from paredown.recipe.transform import Transform
 
 if TYPE_CHECKING:
@@ -55,10 +56,14 @@ class Channels(Transform):
     round_to: int | None = None
 
     def __post_init__(self) -> None:
-        share("keep", self.keep)
-        if self.round_to is not None and self.round_to < 1:
-            msg = f"round_to={self.round_to} was given; counts are multiples of it, so it is at least 1. Write round_to=8."
-            raise RecipeError(msg)
+        part(self, "keep", what=STAYS)
+        if self.round_to is not None:
+            whole(
+                self,
+                "round_to",
+                what="a whole number that counts are multiples of, 1 or more",
+                instead="Write `round_to=8`.",
+            )
 
     def plan(self, network: Network, evidence: "Evidence") -> Plan:
         """Choose the indices to keep.

@@ -14,6 +14,7 @@ from paredown.graph.cut.weights import members, per_index
 from paredown.graph.network import Network
 from paredown.prune.importance import Importance
 from paredown.recipe import batch
+from paredown.recipe.settings import whole
 
 if TYPE_CHECKING:
     from paredown.recipe.evidence import Evidence
@@ -44,13 +45,7 @@ class HessianTrace(Importance):
     examples: int = 256
 
     def __post_init__(self) -> None:
-        for name in ("draws", "examples"):
-            if getattr(self, name) < 1:
-                msg = (
-                    f"HessianTrace({name}={getattr(self, name)}) was given; at least one is needed. "
-                    f"Write HessianTrace({name}={type(self).__dataclass_fields__[name].default})."
-                )
-                raise RecipeError(msg)
+        whole(self, "draws", "examples")
 
     def score(
         self, network: Network, axes: Axes, groups: Iterable[Group], evidence: "Evidence"

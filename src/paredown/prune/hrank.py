@@ -17,6 +17,7 @@ from paredown.prune.importance import Importance
 from paredown.prune.normalization import ByMean
 from paredown.prune.passing import Operator, Sums, gather
 from paredown.prune.readings import Reading, readings
+from paredown.recipe.settings import whole
 
 if TYPE_CHECKING:
     from paredown.recipe.evidence import Evidence
@@ -51,9 +52,7 @@ class HRank(Importance):
     otherwise: Importance = dataclasses.field(default_factory=ActivationNorm)
 
     def __post_init__(self) -> None:
-        if self.examples < 1:
-            msg = f"HRank(examples={self.examples}) was given; at least one is looked at. Write HRank(examples=64)."
-            raise RecipeError(msg)
+        whole(self, "examples")
 
     def score(
         self, network: Network, axes: Axes, groups: Iterable[Group], evidence: "Evidence"

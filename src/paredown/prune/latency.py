@@ -11,9 +11,10 @@ from paredown.errors import RecipeError
 from paredown.graph.axes.kernels import Kernel, Layer, layers
 from paredown.graph.cut import cut
 from paredown.graph.network import Network
-from paredown.prune.allocation import Allocation, Ranking, share
+from paredown.prune.allocation import STAYS, Allocation, Ranking
 from paredown.prune.importance import best
 from paredown.recipe.knapsack import knapsack
+from paredown.recipe.settings import part, whole
 
 __all__ = ["Latency"]
 
@@ -53,11 +54,8 @@ class Latency(Allocation):
     least: float = 0.1
 
     def __post_init__(self) -> None:
-        share("share", self.share)
-        share("least", self.least)
-        if self.levels < 2:
-            msg = f"Latency(levels={self.levels}) was given; one of two widths or more is chosen. Write Latency(levels=6)."
-            raise RecipeError(msg)
+        part(self, "share", "least", what=STAYS)
+        whole(self, "levels", least=2, what="how many widths there are to choose from, 2 or more")
 
     @property
     def goal(self) -> float:

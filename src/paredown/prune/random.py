@@ -10,6 +10,7 @@ import torch
 from paredown.graph.axes import Axes, Group
 from paredown.graph.network import Network
 from paredown.prune.importance import Importance
+from paredown.recipe.settings import require
 
 if TYPE_CHECKING:
     from paredown.recipe.evidence import Evidence
@@ -31,6 +32,9 @@ class Random(Importance):
     """
 
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        require(lambda seed: seed == int(seed), self, "seed", "a whole number")
 
     def score(
         self,

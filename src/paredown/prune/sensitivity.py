@@ -3,14 +3,14 @@
 import dataclasses
 import math
 
-from paredown.errors import RecipeError
 from paredown.graph.axes import Group
 from paredown.graph.cut import cut
 from paredown.graph.network import Network
 from paredown.graph.statistics import reestimate, write_statistics
-from paredown.prune.allocation import Ranking, Sharing, share, unreachable
+from paredown.prune.allocation import STAYS, Ranking, Sharing, unreachable
 from paredown.prune.importance import best
 from paredown.recipe.knapsack import knapsack
+from paredown.recipe.settings import part, whole
 
 __all__ = ["Sensitivity"]
 
@@ -39,13 +39,9 @@ class Sensitivity(Sharing):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        share("least", self.least)
-        if self.levels < 2 or self.examples < 1:
-            msg = (
-                f"Sensitivity(levels={self.levels}, examples={self.examples}) was given; there are two widths or more, "
-                "and at least one example. Write Sensitivity(levels=5, examples=256)."
-            )
-            raise RecipeError(msg)
+        part(self, "least", what=STAYS)
+        whole(self, "levels", least=2, what="how many widths there are to try, 2 or more")
+        whole(self, "examples")
 
     def counts(self, ranking: Ranking) -> dict[str, int]:
         """See `Allocation.counts`.

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from paredown.graph.network import Network
 from paredown.graph.statistics import reestimate, write_statistics
 from paredown.recipe.plan import Plan
+from paredown.recipe.settings import whole
 from paredown.recipe.transform import Transform
 
 if TYPE_CHECKING:
@@ -29,6 +30,9 @@ class Reestimate(Transform):
     """
 
     examples: int = 1024
+
+    def __post_init__(self) -> None:
+        whole(self, "examples")
 
     def plan(self, network: Network, evidence: "Evidence") -> Plan:
         """Compute the statistics.

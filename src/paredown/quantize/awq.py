@@ -14,6 +14,7 @@ from paredown.quantize.scalable import Scalable, chains, norms
 from paredown.quantize.stored import Stored
 from paredown.quantize.weight_only import WeightOnly
 from paredown.recipe.plan import Plan
+from paredown.recipe.settings import whole
 from paredown.recipe.title import title
 from paredown.recipe.transform import Transform
 
@@ -54,9 +55,7 @@ class AWQ(Transform):
         if others:
             msg = f"AWQ(of=...) was given {title(others[0])}; it scales what WeightOnly rounds. Type AWQ(of=WeightOnly(bits=4))."
             raise RecipeError(msg)
-        if self.steps < 2:
-            msg = f"AWQ(steps={self.steps}) was given; it is 2 or more. Type AWQ()."
-            raise RecipeError(msg)
+        whole(self, "steps", least=2)
 
     def plan(self, network: Network, evidence: "Evidence") -> Plan:
         """Choose factors on the calibration data, then plan the rounding of the scaled network.

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 import torch
 from torch import fx
 
-from paredown.errors import RecipeError
 from paredown.graph.fakequantize import tensor_of
 from paredown.graph.network import Network
 from paredown.quantize.refinement import Refined, Refinement
 from paredown.quantize.segment import Layer, Problem, batches, layers, march
 from paredown.quantize.sharing import Sharing
+from paredown.recipe.settings import whole
 
 if TYPE_CHECKING:
     from paredown.recipe.evidence import Evidence
@@ -40,9 +40,7 @@ class BiasCorrection(Refinement):
     examples: int = 512
 
     def __post_init__(self) -> None:
-        if self.examples < 1:
-            msg = f"BiasCorrection(examples={self.examples}) was given; it is 1 or more. Type BiasCorrection()."
-            raise RecipeError(msg)
+        whole(self, "examples")
 
     def refine(self, original: Network, rounded: Network, evidence: "Evidence") -> Refined:
         """Correct one layer after the other."""

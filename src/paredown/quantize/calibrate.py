@@ -1,8 +1,8 @@
 """8 bits with the calibration that costs least."""
 
 import dataclasses
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from paredown.errors import RecipeError
 from paredown.graph.network import Network
@@ -53,7 +53,8 @@ class Calibrate(Transform):
     examples: int | None = 1024
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "of", tuple(self.of))
+        given: Any = self.of
+        object.__setattr__(self, "of", tuple(given) if isinstance(given, Iterable) else (given,))
         others = [thing for thing in self.of if not isinstance(thing, Int8)]
         if others or not self.of:
             what = ", ".join(map(title, others)) or "nothing"

@@ -14,7 +14,7 @@ from paredown.graph.network import Network
 from paredown.quantize.placement import CONVOLUTIONS, LINEAR
 from paredown.quantize.sharing import Sharing
 from paredown.recipe.plan import Plan
-from paredown.recipe.settings import flags
+from paredown.recipe.settings import flags, whole
 from paredown.recipe.transform import Transform
 
 if TYPE_CHECKING:
@@ -68,9 +68,7 @@ class Equalize(Transform):
 
     def __post_init__(self) -> None:
         flags(self, "absorb")
-        if self.rounds < 1:
-            msg = f"Equalize(rounds={self.rounds}) was given; it is 1 or more. Type Equalize()."
-            raise RecipeError(msg)
+        whole(self, "rounds")
 
     def plan(self, network: Network, evidence: "Evidence") -> Plan:  # noqa: ARG002 (weights say it all)
         """Find neighbours and their scales.

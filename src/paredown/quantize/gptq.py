@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from paredown.errors import RecipeError
 from paredown.graph.network import Network
 from paredown.graph.patches import patches
 from paredown.quantize.refinement import Refined, Refinement
 from paredown.quantize.segment import Layer, batches, layers, march
+from paredown.recipe.settings import part, whole
 
 if TYPE_CHECKING:
     from paredown.recipe.evidence import Evidence
@@ -41,12 +41,8 @@ class GPTQ(Refinement):
     examples: int = 512
 
     def __post_init__(self) -> None:
-        if not 0.0 < self.damping <= 1.0:
-            msg = f"GPTQ(damping={self.damping}) was given; it is a share above 0 and up to 1. Type GPTQ(damping=0.01)."
-            raise RecipeError(msg)
-        if self.examples < 1:
-            msg = f"GPTQ(examples={self.examples}) was given; it is 1 or more. Type GPTQ()."
-            raise RecipeError(msg)
+        part(self, "damping")
+        whole(self, "examples")
 
     def refine(self, original: Network, rounded: Network, evidence: "Evidence") -> Refined:
         """Round one layer after the other."""

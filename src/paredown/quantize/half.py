@@ -12,6 +12,7 @@ from paredown.graph.half import HALVES, round_where_read
 from paredown.graph.network import Network, module_path
 from paredown.quantize.refining import finite_weight, refuse_quantized
 from paredown.recipe.plan import Plan
+from paredown.recipe.settings import require, whole
 from paredown.recipe.transform import Transform
 
 if TYPE_CHECKING:
@@ -48,13 +49,9 @@ class Half(Transform):
     skip: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.format not in HALVES:
-            known = " or ".join(map(repr, HALVES))
-            msg = f"Half(format={self.format!r}) was given; the 16-bit formats are {known}. Type Half()."
-            raise RecipeError(msg)
-        if self.least < 1:
-            msg = f"Half(least={self.least}) was given; it is a number of weights, 1 or more. Type Half()."
-            raise RecipeError(msg)
+        what = f"a 16-bit format, {' or '.join(map(repr, HALVES))}"
+        require(HALVES.__contains__, self, "format", what)
+        whole(self, "least", what="a number of weights, 1 or more")
 
     def plan(self, network: Network, evidence: "Evidence") -> Plan:
         """Choose the parameters.

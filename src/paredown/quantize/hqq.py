@@ -4,9 +4,9 @@ import dataclasses
 
 import torch
 
-from paredown.errors import RecipeError
 from paredown.graph.formats import IntFormat
 from paredown.quantize.range import WeightRange, grid
+from paredown.recipe.settings import require, whole
 
 __all__ = ["HQQ"]
 
@@ -37,12 +37,8 @@ class HQQ(WeightRange):
     iterations: int = 20
 
     def __post_init__(self) -> None:
-        if not 0.0 < self.exponent <= 1.0:
-            msg = f"HQQ(exponent={self.exponent}) was given; it lies above 0 and up to 1. Type HQQ(exponent=0.7)."
-            raise RecipeError(msg)
-        if self.iterations < 1:
-            msg = f"HQQ(iterations={self.iterations}) was given; it is 1 or more. Type HQQ()."
-            raise RecipeError(msg)
+        require(lambda exponent: 0.0 < exponent <= 1.0, self, "exponent", "above 0 and up to 1")
+        whole(self, "iterations")
 
     def rows(self, values: torch.Tensor, form: IntFormat, *, symmetric: bool) -> tuple[torch.Tensor, torch.Tensor]:
         """Fit each row on its own values."""

@@ -4,9 +4,9 @@ import dataclasses
 
 import torch
 
-from paredown.errors import RecipeError
 from paredown.graph.formats import IntFormat
 from paredown.quantize.range import Collector, Range
+from paredown.recipe.settings import part
 
 __all__ = ["MovingAverage"]
 
@@ -23,12 +23,7 @@ class MovingAverage(Range):
     momentum: float = 0.1
 
     def __post_init__(self) -> None:
-        if not 0.0 < self.momentum <= 1.0:
-            msg = (
-                f"MovingAverage({self.momentum}) was given; the weight of the newest batch lies in (0, 1]. "
-                "Type MovingAverage(0.1)."
-            )
-            raise RecipeError(msg)
+        part(self, "momentum", what="the weight of the newest batch, above 0 and up to 1")
 
     def collector(self, form: IntFormat, *, symmetric: bool) -> Collector:  # noqa: ARG002 (not a matter of the format)
         """Average the extremes of batches."""

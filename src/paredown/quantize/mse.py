@@ -4,11 +4,11 @@ import dataclasses
 
 import torch
 
-from paredown.errors import RecipeError
 from paredown.graph.formats import IntFormat
 from paredown.quantize.counted import Counted
 from paredown.quantize.histogram import Histogram
 from paredown.quantize.range import grid
+from paredown.recipe.settings import require
 
 __all__ = ["Mse"]
 
@@ -28,9 +28,7 @@ class Mse(Counted):
     exponent: float = 2.0
 
     def __post_init__(self) -> None:
-        if not 0.0 < self.exponent <= 8.0:
-            msg = f"Mse(exponent={self.exponent}) was given; it lies above 0 and up to 8. Type Mse() for squares."
-            raise RecipeError(msg)
+        require(lambda exponent: 0.0 < exponent <= 8.0, self, "exponent", "above 0 and up to 8; 2 are squares")
 
     def search(self, seen: Histogram, form: IntFormat, *, symmetric: bool) -> tuple[float, float]:
         """Search on what was counted."""

@@ -4,10 +4,10 @@ import dataclasses
 
 import torch
 
-from paredown.errors import RecipeError
 from paredown.graph.formats import IntFormat
 from paredown.quantize.counted import Counted
 from paredown.quantize.histogram import Histogram
+from paredown.recipe.settings import require
 
 __all__ = ["Percentile"]
 
@@ -24,9 +24,7 @@ class Percentile(Counted):
     percent: float = 99.99
 
     def __post_init__(self) -> None:
-        if not 50.0 < self.percent <= 100.0:
-            msg = f"Percentile({self.percent}) was given; it lies above 50 and up to 100. Type Percentile(99.99)."
-            raise RecipeError(msg)
+        require(lambda percent: 50.0 < percent <= 100.0, self, "percent", "above 50 and up to 100")
 
     def search(self, seen: Histogram, form: IntFormat, *, symmetric: bool) -> tuple[float, float]:  # noqa: ARG002 (not a matter of the format)
         """Quantiles of what was counted."""

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from paredown.errors import RecipeError
 from paredown.graph.network import Network
 from paredown.quantize.refinement import Refined, Refinement
 from paredown.quantize.segment import Layer, Problem, Segment, batches, march
 from paredown.recipe.randomness import derive
+from paredown.recipe.settings import above_zero, require, whole
 
 if TYPE_CHECKING:
     from paredown.recipe.evidence import Evidence
@@ -53,19 +53,9 @@ class Reconstruction(Refinement):
     drop: float = 0.0
 
     def __post_init__(self) -> None:
-        name = type(self).__name__
-        for setting in ("iterations", "examples", "batch_size"):
-            if getattr(self, setting) < 1:
-                msg = f"{name}({setting}={getattr(self, setting)}) was given; it is 1 or more. Type {name}()."
-                raise RecipeError(msg)
-        for setting in ("rate", "penalty"):
-            if not 0.0 < getattr(self, setting) < math.inf:
-                msg = f"{name}({setting}={getattr(self, setting)}) was given; it is above 0. Type {name}()."
-                raise RecipeError(msg)
-
-        if not 0.0 <= self.drop <= 1.0:
-            msg = f"{name}(drop={self.drop}) was given; it is a share from 0 to 1. Type {name}(drop=0.5)."
-            raise RecipeError(msg)
+        whole(self, "iterations", "examples", "batch_size")
+        above_zero(self, "rate", "penalty")
+        require(lambda drop: 0.0 <= drop <= 1.0, self, "drop", "a share from 0 to 1")
 
     @abc.abstractmethod
     def segments(self, original: Network, rounded: Network) -> tuple[Segment, ...]:

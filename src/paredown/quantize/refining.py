@@ -18,24 +18,9 @@ from paredown.recipe.transform import Transform
 if TYPE_CHECKING:
     from paredown.recipe.evidence import Evidence
 
-__all__ = ["check_weight_bits", "finite_weight", "refined", "refinements", "refuse_quantized", "write_refined"]
+__all__ = ["finite_weight", "refined", "refinements", "refuse_quantized", "write_refined"]
 
 _REFINED = ".refined"
-
-
-def check_weight_bits(bits: int, owner: str) -> None:
-    """Weights that are stored in 8 bits take 2 to 8 of them.
-
-    Raises:
-        RecipeError: other numbers.
-
-    """
-    if not 2 <= bits <= 8:
-        msg = (
-            f"{owner}(weight_bits={bits}) was given; weights take 2 to 8 of the 8 bits they are stored in. "
-            f"Type {owner}(weight_bits=4)."
-        )
-        raise RecipeError(msg)
 
 
 def refinements(given: Sequence[Refinement] | Refinement, owner: str, ranges: str) -> tuple[Refinement, ...]:

@@ -10,6 +10,7 @@ from paredown.graph.fakequantize import fake_quantized
 from paredown.graph.network import Network
 from paredown.quantize.scalable import Scalable, norms
 from paredown.recipe.plan import Plan
+from paredown.recipe.settings import require
 from paredown.recipe.transform import Transform
 
 if TYPE_CHECKING:
@@ -43,9 +44,7 @@ class SmoothQuant(Transform):
     alpha: float = 0.5
 
     def __post_init__(self) -> None:
-        if not 0.0 <= self.alpha <= 1.0:
-            msg = f"SmoothQuant(alpha={self.alpha}) was given; it is a share from 0 to 1. Type SmoothQuant(alpha=0.5)."
-            raise RecipeError(msg)
+        require(lambda alpha: 0.0 <= alpha <= 1.0, self, "alpha", "a share from 0 to 1")
 
     def plan(self, network: Network, evidence: "Evidence") -> Plan:
         """Look at the activations and choose the factors.

@@ -19,7 +19,7 @@ from paredown.quantize.refinement import Refinement
 from paredown.quantize.refining import finite_weight, refined, refinements, refuse_quantized, write_refined
 from paredown.quantize.stored import EMBEDDING, Stored, Tables, matrix_grid, tables
 from paredown.recipe.plan import Plan
-from paredown.recipe.settings import flags
+from paredown.recipe.settings import flags, require, whole
 from paredown.recipe.transform import Transform
 
 if TYPE_CHECKING:
@@ -66,17 +66,10 @@ class WeightOnly(Transform):
     def __post_init__(self) -> None:
         object.__setattr__(self, "refine", refinements(self.refine, "WeightOnly", "weights=..."))
         flags(self, "symmetric")
-        for setting in ("bits", "embedding_bits"):
-            given = getattr(self, setting)
-            if given not in (*_BITS, *([None] if setting == "embedding_bits" else [])):
-                msg = (
-                    f"WeightOnly({setting}={given!r}) was given; weights are stored in 4 or 8 bits. "
-                    f"Type WeightOnly({setting}=4)."
-                )
-                raise RecipeError(msg)
-        if not isinstance(self.group, int) or self.group < 2:
-            msg = f"WeightOnly(group={self.group!r}) was given; a group holds 2 inputs or more. Type WeightOnly(group=32)."
-            raise RecipeError(msg)
+        stored = "how many bits weights are stored in, 4 or 8"
+        require(_BITS.__contains__, self, "bits", stored)
+        require((*_BITS, None).__contains__, self, "embedding_bits", stored)
+        whole(self, "group", least=2, what="how many inputs a group holds, 2 or more")
 
     def form(self, stored: Stored) -> IntFormat:
         """The number format of a matrix."""

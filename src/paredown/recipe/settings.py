@@ -9,7 +9,7 @@ from typing import Any
 from paredown.errors import RecipeError
 from paredown.recipe.ingredient import label
 
-__all__ = ["above_zero", "at_least_zero", "flags", "objection", "require", "several", "share", "whole"]
+__all__ = ["above_zero", "at_least_zero", "flags", "objection", "part", "require", "several", "share", "whole"]
 
 _LONGEST = 80  # characters of a value in a message
 
@@ -81,6 +81,17 @@ def share(settings: Any, *names: str, what: str = "a share above 0 and below 1")
     """
     for name in names:
         require(lambda value: 0 < value < 1, settings, name, what)
+
+
+def part(settings: Any, *names: str, what: str = "a share above 0 and up to 1", instead: str = "") -> None:
+    """Refuse settings that are not above 0 and at most 1.
+
+    Raises:
+        RecipeError: one is not.
+
+    """
+    for name in names:
+        require(lambda value: 0 < value <= 1, settings, name, what, instead)
 
 
 def whole(settings: Any, *names: str, least: int = 1, what: str = "", instead: str = "") -> None:

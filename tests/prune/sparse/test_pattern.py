@@ -50,14 +50,14 @@ def test_on_the_way_more_is_left():
     [
         (
             lambda: prune.Unstructured(1.0),
-            r"Unstructured\(sparsity=1.0\) was given; it is the share of zeros, from 0 to",
+            r"Unstructured\(sparsity=1.0\) was given. It is the share of zeros, from 0 to",
         ),
         (
             lambda: prune.Unstructured(-0.1),
-            r"Unstructured\(sparsity=-0.1\) was given.*Write Unstructured\(sparsity=0.5\)",
+            r"Unstructured\(sparsity=-0.1\) was given.*Write `prune.Unstructured\(sparsity=0.5\)`",
         ),
-        (lambda: prune.NM(4, 4), r"NM\(n=4, m=4\) was given; of m weights n stay.*Write NM\(n=2, m=4\)"),
-        (lambda: prune.NM(0, 4), r"NM\(n=0, m=4\) was given"),
+        (lambda: prune.NM(4, 4), r"NM\(n=4\) was given. It is how many of 4 weights stay.*Write `prune.NM\(n=2, m=4\)"),
+        (lambda: prune.NM(0, 4), r"NM\(n=0\) was given"),
     ],
 )
 def test_impossible_patterns_are_refused(make, message):

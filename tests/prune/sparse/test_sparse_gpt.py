@@ -122,11 +122,11 @@ def test_a_layer_that_sees_only_zeros_does_no_harm(posed):
     [
         (
             lambda: prune.SparseGPT(damping=0.0),
-            r"SparseGPT\(damping=0.0\) was given; it is a share above 0 and up to 1",
+            r"SparseGPT\(damping=0.0\) was given. It is a share above 0 and up to 1",
         ),
         (
             lambda: prune.SparseGPT(block=0),
-            r"SparseGPT\(block=0\) was given; it is 1 or more. Write SparseGPT\(block=128",
+            r"SparseGPT\(block=0\) was given. It is a whole number, 1 or more. Write `prune.SparseGPT\(block=128",
         ),
         (lambda: prune.SparseGPT(examples=0), r"SparseGPT\(examples=0\) was given.*SparseGPT\(examples=256\)"),
     ],

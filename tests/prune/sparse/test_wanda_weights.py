@@ -75,5 +75,5 @@ def test_it_needs_data(posed):
 
 
 def test_impossible_settings_are_refused():
-    with pytest.raises(RecipeError, match=r"WandaWeights\(examples=0\) was given; it is 1 or more"):
+    with pytest.raises(RecipeError, match=r"WandaWeights\(examples=0\) was given. It is a whole number, 1 or more"):
         prune.WandaWeights(examples=0)

@@ -6,7 +6,7 @@ from typing import Self
 
 import torch
 
-from paredown.errors import RecipeError
+from paredown.recipe.settings import require, whole
 
 __all__ = ["NM", "Pattern", "Unstructured"]
 
@@ -58,12 +58,7 @@ class Unstructured(Pattern):
     sparsity: float = 0.5
 
     def __post_init__(self) -> None:
-        if not 0.0 <= self.sparsity < 1.0:
-            msg = (
-                f"Unstructured(sparsity={self.sparsity}) was given; it is the share of zeros, from 0 to below 1. "
-                "Write Unstructured(sparsity=0.5)."
-            )
-            raise RecipeError(msg)
+        require(lambda sparsity: 0.0 <= sparsity < 1.0, self, "sparsity", "the share of zeros, from 0 to below 1")
 
     @property
     def run(self) -> int | None:
@@ -101,12 +96,10 @@ class NM(Pattern):
     m: int = 4
 
     def __post_init__(self) -> None:
-        if not 1 <= self.n < self.m:
-            msg = (
-                f"NM(n={self.n}, m={self.m}) was given; of m weights n stay, and that is at least 1 and fewer than m. "
-                "Write NM(n=2, m=4)."
-            )
-            raise RecipeError(msg)
+        whole(self, "m", least=2)
+        whole(self, "n")
+        instead = "Write `prune.NM(n=2, m=4)`."
+        require(lambda n: n < self.m, self, "n", f"how many of {self.m} weights stay, fewer than {self.m}", instead)
 
     @property
     def run(self) -> int | None:

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from paredown.errors import RecipeError
 from paredown.graph.network import Network
 from paredown.prune.sparse.layers import Layer
 from paredown.prune.sparse.masking import Masked, Masking
 from paredown.prune.sparse.pattern import Pattern
 from paredown.prune.sparse.sweep import sweep
+from paredown.recipe.settings import part, whole
 
 if TYPE_CHECKING:
     from paredown.recipe.evidence import Evidence
@@ -44,16 +44,8 @@ class SparseGPT(Masking):
     examples: int = 256
 
     def __post_init__(self) -> None:
-        if not 0.0 < self.damping <= 1.0:
-            msg = (
-                f"SparseGPT(damping={self.damping}) was given; it is a share above 0 and up to 1. "
-                "Write SparseGPT(damping=0.01)."
-            )
-            raise RecipeError(msg)
-        for name, usual in (("block", 128), ("examples", 256)):
-            if getattr(self, name) < 1:
-                msg = f"SparseGPT({name}={getattr(self, name)}) was given; it is 1 or more. Write SparseGPT({name}={usual})."
-                raise RecipeError(msg)
+        part(self, "damping")
+        whole(self, "block", "examples")
 
     def choose(
         self, network: Network, layers: Sequence[Layer], pattern: Pattern, evidence: "Evidence"

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from paredown.errors import RecipeError
 from paredown.graph.network import Network
 from paredown.prune.sparse.layers import Layer
 from paredown.prune.sparse.masking import Masked, Masking
 from paredown.prune.sparse.pattern import Pattern
 from paredown.prune.sparse.sweep import sweep
+from paredown.recipe.settings import whole
 
 if TYPE_CHECKING:
     from paredown.recipe.evidence import Evidence
@@ -37,9 +37,7 @@ class WandaWeights(Masking):
     examples: int = 256
 
     def __post_init__(self) -> None:
-        if self.examples < 1:
-            msg = f"WandaWeights(examples={self.examples}) was given; it is 1 or more. Write WandaWeights()."
-            raise RecipeError(msg)
+        whole(self, "examples")
 
     def choose(
         self, network: Network, layers: Sequence[Layer], pattern: Pattern, evidence: "Evidence"
