@@ -55,10 +55,7 @@ def _texts(teacher: Teacher, data: Path, _: paredown.Task) -> dict[str, Using]:
     phrases, _ = sst2_text.read(data, train=None)["train"]
     return {
         "logits": (distill.Logits(teacher, temperature=2.0),),
-        "DIST": (distill.Outputs(teacher=teacher, loss=distill.DIST()),),
-        "on unlabelled phrases": (
-            distill.Unlabelled(phrases[sst2_text.TRAIN :], teacher, temperature=2.0, batch_size=32),
-        ),
+        "on unlabelled phrases": (distill.Unlabelled(phrases[sst2_text.TRAIN :], teacher, temperature=2.0),),
     }
 
 
@@ -228,6 +225,7 @@ CASES: Mapping[str, Case] = {
         },
         _texts,
         teaching=_train(4, 1e-3, using=TOKEN_DROPOUT),
+        teachers=3,
     ),
     "camvid": Case(
         "CamVid: segmentation",
