@@ -66,8 +66,8 @@ def section(run: Mapping[str, Any]) -> str:
         f"{interval(best['drop'], unit=' pt')}.\n\n"
         f"![Accuracy lost against speed-up]({PICTURE.relative_to(ROOT)})\n\n"
         "What a regularizer or a teacher is worth to a student of a quarter of the cost depends on the task. Each dot is the "
-        "mean of several seeds, judged as files and paired with a control; filled where it wins beyond doubt, hollow where "
-        "nobody can tell:\n\n"
+        "mean of several seeds, judged as files and paired with a control; filled where it wins, hollow where "
+        "it does not:\n\n"
         f"![Differences to the control, task by task]({TRAINING.relative_to(ROOT)})\n\n"
         "All tables, with other tools beside ours in the same runs: [`benchmarks/README.md`](benchmarks/README.md).\n"
     )
