@@ -42,7 +42,9 @@ class Bench:
         self.case = case
         self.shorter = shorter
         self.trial = trial
-        self.task = case.task(data)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)  # a fresh teacher is the same in every run
+            self.task = case.task(data)
         self.evidence = Evidence.of(self.task)
         inputs, _ = next(iter(self.task.data.work.train.batches(2, limit=2)))
         self.inputs = inputs
