@@ -15,7 +15,9 @@ def section(result: Mapping[str, Any]) -> str:
     head = ["arm", "mean accuracy", "against the control (95 %)", "outcome"]
     rows = [[row[1], *row[2:5]] for row in training.rows(case)]
     return (
-        f"## {case['title']}\n\n`python -m benchmarks.distillation_pairs DATA`: {case['epochs']:g} epochs, {case['seeds']} seeds.\n\n"
+        f"## {case['title']}\n\n`python -m benchmarks.distillation_pairs DATA`. Epochs: {case['epochs']:g}, seeds: "
+        f"{case['seeds']}. Every arm starts from the same fresh students and sees the same images in the same order; settings "
+        "are those of the papers or the defaults, and nothing is tuned. Outcomes are corrected for all pairs of arms.\n\n"
         f"{table(head, rows)}\n"
         f"{case['device']}, {case['precision']}. Raw: [`{result['file']}`]({result['file']}).\n"
     )

@@ -71,7 +71,9 @@ def _outcome(pair: Mapping[str, Any], case: Mapping[str, Any]) -> str:
     difference = pair["difference"]
     if pair["outcome"] == "cannot tell" and (difference["low"] > 0 or difference["high"] < 0):
         better = (difference["low"] > 0) == case["higher_is_better"]
-        return f"{'better' if better else 'worse'}, not clear of the margin"
+        clear = min(abs(difference["low"]), abs(difference["high"])) > pair["margin"]
+        reason = "not after correction for all pairs" if clear else "not clear of the margin"
+        return f"{'better' if better else 'worse'}, {reason}"
     return str(words)
 
 
