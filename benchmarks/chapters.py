@@ -49,10 +49,10 @@ def arrange(sections: Iterable[tuple[str, str]]) -> str:
         parts.append(f"## {chapter}\n")
         for name, heading in names.items():
             for found in [given for given in rest if given.startswith(name)]:
-                text = rest.pop(found)
-                title = heading or text.removeprefix("## ").partition("\n")[0]
+                own, _, text = rest.pop(found).partition("\n")
+                title = heading or own.removeprefix("## ")
                 contents.append(f"  - [{title}](#{_anchor(title)})")
-                parts.append(_deeper(f"## {title}\n{text.partition(chr(10))[2]}"))
+                parts.append(_deeper(f"## {title}\n{text}"))
     if rest:
         msg = f"{', '.join(rest)}: in no chapter of the page. Name it in `benchmarks/chapters.py`."
         raise LookupError(msg)
