@@ -56,8 +56,12 @@ def test_steps_that_do_not_exist_name_the_nearest(word, message):
 def test_settings_that_do_not_exist_name_the_nearest():
     with pytest.raises(InputError, match=r"Channels has no setting 'kep'. Did you mean keep\?"):
         steps.step("prune:kep=0.5")
-    with pytest.raises(InputError, match=r"Channels does not take these values \(.*\). Settings are keep, "):
+    with pytest.raises(InputError, match=r"Channels\(keep='half'\) was given. It is the share that stays"):
         steps.step("prune:keep=half")
+    with pytest.raises(
+        InputError, match=r"'taught': Unlabelled does not take these values \(.*inputs.*\). Settings are inputs, "
+    ):
+        named.build(distill.Unlabelled, {}, "taught")
 
 
 def test_arms_are_families_or_recipes():

@@ -95,13 +95,15 @@ def test_shares_lie_between_0_and_1(share):
         lambda: prune.Global(least=share),
     ):
         with pytest.raises(
-            RecipeError, match=rf"={share} was given; it is the share that stays, above 0 and at most 1"
+            RecipeError, match=rf"={share}\) was given. It is the share that stays, above 0 and at most 1"
         ):
             make()
 
 
 def test_a_multiple_is_at_least_1():
-    with pytest.raises(RecipeError, match=r"round_to=0 was given; counts are multiples of it.*Write round_to=8"):
+    with pytest.raises(
+        RecipeError, match=r"round_to=0\) was given. .* counts are multiples of, 1 or more. Write `round_to=8`"
+    ):
         prune.Channels(round_to=0)
 
 

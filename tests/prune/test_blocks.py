@@ -124,12 +124,12 @@ def test_it_needs_data(network):
 
 @pytest.mark.parametrize("keep", [0.0, 1.5, -1.0])
 def test_the_share_is_between_0_and_1(keep):
-    with pytest.raises(RecipeError, match=rf"keep={keep} was given; it is the share that stays"):
+    with pytest.raises(RecipeError, match=rf"keep={keep}\) was given. It is the share that stays"):
         prune.Blocks(keep)
 
 
 def test_one_example_at_least():
-    with pytest.raises(RecipeError, match=r"Blocks\(examples=0\) was given.*Write Blocks\(examples=256\)"):
+    with pytest.raises(RecipeError, match=r"Blocks\(examples=0\) was given.*Write `prune.Blocks\(examples=256\)`"):
         prune.Blocks(examples=0)
 
 

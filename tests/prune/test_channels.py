@@ -86,7 +86,9 @@ def test_one_line_prunes_any_network(name):
 
 @pytest.mark.parametrize("keep", [0.0, -0.1, 1.01, float("nan")])
 def test_the_share_is_between_0_and_1(keep):
-    with pytest.raises(RecipeError, match=rf"keep={keep} was given; it is the share that stays, above 0 and at most 1"):
+    with pytest.raises(
+        RecipeError, match=rf"keep={keep}\) was given. It is the share that stays, above 0 and at most 1"
+    ):
         prune.Channels(keep)
 
 

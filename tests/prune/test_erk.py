@@ -71,5 +71,5 @@ def test_a_goal_in_multiply_accumulates(goal):
 
 
 def test_the_goal_is_a_share():
-    with pytest.raises(RecipeError, match=r"macs=0.0 was given; it is the share that stays"):
+    with pytest.raises(RecipeError, match=r"macs=0.0\) was given. It is the share that stays"):
         prune.ERK(macs=0.0)

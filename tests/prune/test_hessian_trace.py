@@ -112,5 +112,7 @@ def test_an_operator_without_a_second_derivative():
 
 @pytest.mark.parametrize(("name", "usual"), [("draws", 8), ("examples", 256)])
 def test_one_at_least(name, usual):
-    with pytest.raises(RecipeError, match=rf"HessianTrace\({name}=0\) was given.*Write HessianTrace\({name}={usual}\)"):
+    with pytest.raises(
+        RecipeError, match=rf"HessianTrace\({name}=0\) was given.*Write `prune.HessianTrace\({name}={usual}\)`"
+    ):
         prune.HessianTrace(**{name: 0})

@@ -64,5 +64,5 @@ def test_a_network_without_maps():
 
 
 def test_it_looks_at_one_example_at_least():
-    with pytest.raises(RecipeError, match=r"HRank\(examples=0\) was given; at least one is looked at"):
+    with pytest.raises(RecipeError, match=r"HRank\(examples=0\) was given. It is a whole number, 1 or more"):
         prune.HRank(examples=0)

@@ -60,5 +60,5 @@ def test_a_goal_in_multiply_accumulates(goal):
 def test_settings_are_shares():
     with pytest.raises(RecipeError, match=r"macs=2\) was given. It is the share that stays"):
         prune.Isomorphic(macs=2)
-    with pytest.raises(RecipeError, match=r"least=0 was given; it is the share that stays"):
+    with pytest.raises(RecipeError, match=r"least=0\) was given. It is the share that stays"):
         prune.Isomorphic(least=0)

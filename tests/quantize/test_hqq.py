@@ -47,5 +47,7 @@ def test_settings():
         RecipeError, match=r"HQQ\(exponent=1.5\) was given. It is above 0 and up to 1. Write `quantize.HQQ\(exp"
     ):
         HQQ(exponent=1.5)
-    with pytest.raises(RecipeError, match=r"HQQ\(iterations=0\) was given; it is 1 or more. Type HQQ\(\)"):
+    with pytest.raises(
+        RecipeError, match=r"HQQ\(iterations=0\) was given. It is a whole number, 1 or more. Write `quantize.HQQ"
+    ):
         HQQ(iterations=0)
