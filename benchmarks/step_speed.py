@@ -18,6 +18,7 @@ from torch.nn import functional
 
 import paredown
 from benchmarks import record
+from benchmarks.pages.step_speed import WAYS
 from benchmarks.train_overhead import resnet20
 from paredown.measure import processor
 from paredown.recipe import Evidence, Train
@@ -33,11 +34,7 @@ CASES = {
     "U-Net, 96x128, batch 8": (camvid_segmentation.UNet, lambda n: torch.randn(n, 3, 96, 128), (96, 128), 8),
     "transformer, 32 tokens, batch 64": (sst2_text.Transformer, lambda n: torch.randint(3, 8000, (n, 32)), (), 64),
 }
-WAYS = {
-    "float32": Train(),
-    "bfloat16": Train(precision="bf16-mixed"),
-    "float32, compiled": Train(compiled=True),
-}
+TRAININGS = dict(zip(WAYS, (Train(), Train(precision="bf16-mixed"), Train(compiled=True)), strict=True))
 
 
 def measured(name: str, steps: int, rounds: int) -> dict[str, Any]:
@@ -53,7 +50,7 @@ def measured(name: str, steps: int, rounds: int) -> dict[str, Any]:
     seconds: dict[str, list[float]] = {way: [] for way in WAYS}
     compiling = 0.0
     for number in range(rounds):
-        for way, train in WAYS.items():
+        for way, train in TRAININGS.items():
             began = time.monotonic()
             seconds[way].append(train.seconds_per_step(network, evidence, steps))
             if train.compiled and not number:

@@ -63,7 +63,7 @@ def test_what_the_loop_costs_is_told_by_case():
 
 
 def test_a_step_is_told_as_a_share_of_float32():
-    seconds = {"float32": [0.2, 0.3], "bfloat16": [0.5, 0.4], "float32, compiled": [0.1, 0.2]}
+    seconds = {"bfloat16": [0.5, 0.4], "float32": [0.2, 0.3], "float32, compiled": [0.1, 0.2]}  # as JSON sorts them
     case = {"case": "tiny", "seconds": seconds, "compiling": 12.4}
     page = step_speed.section({"step_speed": [case], "torch": "2", "threads": 1, "processor": "p", "file": "f"})
     assert "| tiny | 200.0 (1.00) | 400.0 (2.00) | 100.0 (0.50) | 12 s |" in page

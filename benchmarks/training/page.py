@@ -19,7 +19,7 @@ def section(results: Sequence[Mapping[str, Any]]) -> str:
         "## Training a student of a quarter of the cost: regularization and distillation beside a control\n\n"
         "`python -m benchmarks.training DATA`. Every arm starts from the same fresh students and sees the same data; "
         "scores are those of exported files on `judge`, opened once in a run. Earlier runs with other settings had opened it "
-        "before for California, C-MAPSS, Fashion-MNIST with 1 % of the labels and spoken digits, and seeds were paired only after "
+        "before for California, C-MAPSS, Fashion-MNIST with 1 % of the labels, SST-2 and spoken digits, and seeds were paired only after "
         "such a look; CamVid was judged with three seeds, then with eight (`dev/LOG.md`): those rows show what happened, they are "
         "no blind test. Differences to the control are taken seed by "
         "seed and count seeds and examples as chance; *wins* means beyond the margin that nobody would act upon, after correction for all pairs. "
