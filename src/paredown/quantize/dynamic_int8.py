@@ -16,6 +16,7 @@ from paredown.quantize.placement import CONVOLUTIONS, LINEAR
 from paredown.quantize.range import WeightRange
 from paredown.quantize.refinement import Refinement
 from paredown.quantize.refining import (
+    check_weight_bits,
     finite_weight,
     refined,
     refinements,
@@ -24,7 +25,7 @@ from paredown.quantize.refining import (
 )
 from paredown.quantize.stored import EMBEDDING, Stored, matrix_grid, tables
 from paredown.recipe.plan import Plan
-from paredown.recipe.settings import flags, require
+from paredown.recipe.settings import flags
 from paredown.recipe.transform import Transform
 
 if TYPE_CHECKING:
@@ -68,8 +69,7 @@ class DynamicInt8(Transform):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "refine", refinements(self.refine, "DynamicInt8", "weights=..."))
-        what = "how many of the 8 bits they are stored in weights take, 2 to 8"
-        require(lambda bits: 2 <= bits <= 8 and bits == int(bits), self, "weight_bits", what)
+        check_weight_bits(self)
         flags(self, "embeddings")
 
     def plan(self, network: Network, evidence: "Evidence") -> Plan:

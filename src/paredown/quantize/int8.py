@@ -20,6 +20,7 @@ from paredown.quantize.placement import Placement, Point, Weight, place
 from paredown.quantize.range import Range, WeightRange, grid, next_power_of_two
 from paredown.quantize.refinement import Refinement
 from paredown.quantize.refining import (
+    check_weight_bits,
     finite_weight,
     refined,
     refinements,
@@ -27,7 +28,7 @@ from paredown.quantize.refining import (
     write_refined,
 )
 from paredown.recipe.plan import Plan
-from paredown.recipe.settings import flags, require
+from paredown.recipe.settings import flags
 from paredown.recipe.transform import Transform
 
 if TYPE_CHECKING:
@@ -73,8 +74,7 @@ class Int8(Transform):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "refine", refinements(self.refine, "Int8", "activations=... and weights=..."))
-        what = "how many of the 8 bits they are stored in weights take, 2 to 8"
-        require(lambda bits: 2 <= bits <= 8 and bits == int(bits), self, "weight_bits", what)
+        check_weight_bits(self)
         flags(self, "power_of_two")
 
     def plan(self, network: Network, evidence: "Evidence") -> Plan:

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -12,15 +12,27 @@ from paredown.graph.network import Network
 from paredown.graph.sparsity import sparse_weights
 from paredown.quantize.refinement import Refinement
 from paredown.recipe.plan import Plan
+from paredown.recipe.settings import require
 from paredown.recipe.title import title
 from paredown.recipe.transform import Transform
 
 if TYPE_CHECKING:
     from paredown.recipe.evidence import Evidence
 
-__all__ = ["finite_weight", "refined", "refinements", "refuse_quantized", "write_refined"]
+__all__ = ["check_weight_bits", "finite_weight", "refined", "refinements", "refuse_quantized", "write_refined"]
 
 _REFINED = ".refined"
+
+
+def check_weight_bits(settings: Any) -> None:
+    """Refuse a `weight_bits` that is none of the 8 bits weights are stored in.
+
+    Raises:
+        RecipeError: it is not 2 to 8.
+
+    """
+    what = "how many of the 8 bits they are stored in weights take, 2 to 8"
+    require(lambda bits: 2 <= bits <= 8 and bits == int(bits), settings, "weight_bits", what)
 
 
 def refinements(given: Sequence[Refinement] | Refinement, owner: str, ranges: str) -> tuple[Refinement, ...]:
