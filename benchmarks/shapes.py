@@ -127,7 +127,7 @@ def both_ways(network: Network, folder: Path, label: str) -> list[dict[str, Any]
     """One network with its shortcuts as they are, and as convolutions."""
     files = {}
     for way, most in (("copies", -1), ("convolution", 1 << 60)):
-        with mock.patch("paredown.targets.onnx_shortcuts.MOST_MACS", most):
+        with mock.patch("paredown.targets.onnx.shortcuts.MOST_MACS", most):
             files[f"{label}, {way}"] = TARGET.lower(network, folder / f"{label}, {way}.onnx").path
     return entries(measure.latency(files, target=TARGET, baseline=next(iter(files)), time_limit=300.0))
 

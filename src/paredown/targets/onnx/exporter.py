@@ -15,10 +15,10 @@ from onnxscript import opset20
 
 from paredown.errors import LoweringError
 from paredown.graph.network import Network, module_path
-from paredown.targets import onnx_words
-from paredown.targets.onnx_builder import MICROSOFT, OPSET
-from paredown.targets.onnx_direct import output_name
-from paredown.targets.onnx_rules.narrow import ACCURACY
+from paredown.targets.onnx import words
+from paredown.targets.onnx.builder import MICROSOFT, OPSET
+from paredown.targets.onnx.direct import output_name
+from paredown.targets.onnx.rules.narrow import ACCURACY
 
 __all__ = ["export"]
 
@@ -91,10 +91,10 @@ def _integer_linear(stored: Any, scale: Any, zero: Any, weight: Any, steps: Any,
 
 _TABLE: dict[Any, Any] = {
     torch.ops.paredown.fake_quantize.default: _fake_quantize,
-    onnx_words.linear_narrow._opoverload: _linear_narrow,
-    onnx_words.gather_narrow._opoverload: _gather_narrow,
-    onnx_words.quantize_dynamic._opoverload: _quantize_dynamic,
-    onnx_words.integer_linear._opoverload: _integer_linear,
+    words.linear_narrow._opoverload: _linear_narrow,
+    words.gather_narrow._opoverload: _gather_narrow,
+    words.quantize_dynamic._opoverload: _quantize_dynamic,
+    words.integer_linear._opoverload: _integer_linear,
 }
 
 

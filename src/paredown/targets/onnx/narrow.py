@@ -11,7 +11,7 @@ from paredown.graph.dynamic import is_dynamic
 from paredown.graph.fakequantize import FakeQuantize, effective, fake_quantized, tensor_of
 from paredown.graph.fold import drop_unused
 from paredown.graph.network import Network
-from paredown.targets import onnx_words
+from paredown.targets.onnx import words
 
 __all__ = ["say_narrow"]
 
@@ -80,7 +80,7 @@ class _Writer:
         outputs, inputs = entry.value.meta["val"].shape
         bits, block = self._groups(entry, inputs)
         stored, scale, zero = self._numbers(entry, block)
-        weight = onnx_words.pack(stored, bits).reshape(outputs, inputs // block, -1)
+        weight = words.pack(stored, bits).reshape(outputs, inputs // block, -1)
         bias = user.args[2] if len(user.args) > 2 else None
         read = (
             self._buffer(entry, "packed", weight),
@@ -88,7 +88,7 @@ class _Writer:
             self._zero(entry, zero, bits),
         )
         arguments = (user.args[0], *read, bias, bits, block, outputs, inputs)
-        return self._graph.call_function(onnx_words.linear_narrow._opoverload, arguments)
+        return self._graph.call_function(words.linear_narrow._opoverload, arguments)
 
     def _gather(self, user: fx.Node, entry: FakeQuantize) -> fx.Node:
         width = entry.value.meta["val"].shape[1]
@@ -97,10 +97,10 @@ class _Writer:
         else:
             bits, block = self._groups(entry, width)
         stored, scale, zero = self._numbers(entry, block)
-        table = self._buffer(entry, "packed", onnx_words.pack(stored, bits))
+        table = self._buffer(entry, "packed", words.pack(stored, bits))
         read = (self._buffer(entry, "steps", scale), self._zero(entry, zero, bits))
         arguments = (table, user.args[1], *read, bits, block, width)
-        return self._graph.call_function(onnx_words.gather_narrow._opoverload, arguments)
+        return self._graph.call_function(words.gather_narrow._opoverload, arguments)
 
     def _integer(self, user: fx.Node, entry: FakeQuantize) -> fx.Node:
         scale, zero = (tensor_of(self._module, name) for name in (entry.scale, entry.zero_point))
@@ -116,14 +116,14 @@ class _Writer:
         steps = self._buffer(entry, "steps", scale.expand(len(stored)).contiguous())
         bias = user.args[2] if len(user.args) > 2 else None
         arguments = (*self._dynamic(user.args[0]), weight, steps, bias)  # type: ignore[arg-type]
-        return self._graph.call_function(onnx_words.integer_linear._opoverload, arguments)
+        return self._graph.call_function(words.integer_linear._opoverload, arguments)
 
     def _dynamic(self, rounded: fx.Node) -> tuple[fx.Node, ...]:
         """Stored numbers, scale and zero point of a value, said once for all its readers."""
         if rounded not in self._rounded:
             source = rounded.all_input_nodes[0]
             with self._graph.inserting_after(rounded):
-                made = self._graph.call_function(onnx_words.quantize_dynamic._opoverload, (source,))
+                made = self._graph.call_function(words.quantize_dynamic._opoverload, (source,))
             fake = source.meta["val"]
             results = (
                 fake.new_empty(fake.shape, dtype=torch.uint8),
@@ -182,7 +182,7 @@ class _Writer:
         return ((values / step).round() + zero).clamp(entry.quant_min, entry.quant_max)
 
     def _zero(self, entry: FakeQuantize, zero: torch.Tensor | None, bits: int) -> fx.Node | None:
-        return None if zero is None else self._buffer(entry, "zeros", onnx_words.pack(zero, bits))
+        return None if zero is None else self._buffer(entry, "zeros", words.pack(zero, bits))
 
     def _buffer(self, entry: FakeQuantize, kind: str, values: torch.Tensor) -> fx.Node:
         owner, _, leaf = entry.scale.removesuffix("_scale").rpartition(".")

@@ -9,9 +9,9 @@ import torch
 from torch import fx
 
 from paredown.graph.network import InputSpec, Network
-from paredown.targets.onnx_builder import IR_VERSION, MICROSOFT, OPSET, Builder, Untranslatable
-from paredown.targets.onnx_constants import constants
-from paredown.targets.onnx_rules import RULES
+from paredown.targets.onnx.builder import IR_VERSION, MICROSOFT, OPSET, Builder, Untranslatable
+from paredown.targets.onnx.constants import constants
+from paredown.targets.onnx.rules import RULES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,7 +7,7 @@ from torch import nn
 
 from paredown import capture
 from paredown.targets import OnnxRuntime
-from paredown.targets.onnx_shortcuts import convolve_shortcuts
+from paredown.targets.onnx.shortcuts import convolve_shortcuts
 
 _aten = torch.ops.aten
 
@@ -52,7 +52,7 @@ def test_other_paddings_stay(model):
 
 
 def test_large_images_stay(monkeypatch):
-    monkeypatch.setattr("paredown.targets.onnx_shortcuts.MOST_MACS", 100)
+    monkeypatch.setattr("paredown.targets.onnx.shortcuts.MOST_MACS", 100)
     assert convolve_shortcuts(capture(Shortcut().eval(), torch.randn(2, 3, 12, 12))) == 0
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import fx
 
-from paredown.targets.onnx_builder import Builder, Untranslatable
+from paredown.targets.onnx.builder import Builder, Untranslatable
 
 __all__ = ["Rule", "argument", "fake", "given", "numbers", "static"]
 

@@ -3,8 +3,8 @@
 import torch
 from torch import fx
 
-from paredown.targets.onnx_builder import Builder, Untranslatable
-from paredown.targets.onnx_rules.reading import Rule, argument, fake, given, numbers, static
+from paredown.targets.onnx.builder import Builder, Untranslatable
+from paredown.targets.onnx.rules.reading import Rule, argument, fake, given, numbers, static
 
 __all__ = ["RULES"]
 

@@ -10,8 +10,11 @@ from paredown.graph.fakequantize import Grid, insert_after
 from paredown.graph.formats import INT8, UINT4, IntFormat
 from paredown.quantize import DynamicInt8, WeightOnly
 from paredown.recipe import Evidence
-from paredown.targets import OnnxRuntime, onnx_look, onnx_model, onnx_words
-from paredown.targets.onnx_narrow import say_narrow
+from paredown.targets import OnnxRuntime
+from paredown.targets.onnx import model as onnx_model
+from paredown.targets.onnx import words
+from paredown.targets.onnx.narrow import say_narrow
+from paredown.targets.onnxruntime import look as onnx_look
 
 
 class Words(nn.Module):
@@ -81,11 +84,11 @@ def test_both_translators_find_the_same_kernels(network, step, tmp_path, monkeyp
 @pytest.mark.parametrize(("bits", "width"), [(4, 6), (4, 5), (8, 5)])
 def test_packing_is_undone(bits, width):
     stored = torch.randint(0, 1 << bits, (3, width))
-    packed = onnx_words.pack(stored.float(), bits)
+    packed = words.pack(stored.float(), bits)
     assert packed.dtype == torch.uint8
     assert packed.shape[1] == (width * bits + 7) // 8
-    scale, zero = torch.ones(3, 1), onnx_words.pack(torch.zeros(3, 1), bits)
-    rows = onnx_words.gather_narrow(packed, torch.arange(3), scale, zero, bits, 16, width)
+    scale, zero = torch.ones(3, 1), words.pack(torch.zeros(3, 1), bits)
+    rows = words.gather_narrow(packed, torch.arange(3), scale, zero, bits, 16, width)
     assert torch.equal(rows, stored.float())
 
 

@@ -9,7 +9,8 @@ import torch.nn.functional as F
 from torch import nn
 
 import paredown
-from paredown.targets import OnnxRuntime, onnx_model
+from paredown.targets import OnnxRuntime
+from paredown.targets.onnx import model as onnx_model
 
 
 class Call(nn.Module):

@@ -5,8 +5,8 @@ from typing import Any
 from torch import fx
 
 from paredown.graph import fakequantize
-from paredown.targets.onnx_builder import Builder
-from paredown.targets.onnx_rules.reading import Rule
+from paredown.targets.onnx.builder import Builder
+from paredown.targets.onnx.rules.reading import Rule
 
 __all__ = ["RULES"]
 

@@ -8,13 +8,13 @@ from paredown.errors import LoweringError
 from paredown.graph.fakequantize import FakeQuantize, effective, fake_quantize, fake_quantized, round_biases, tensor_of
 from paredown.graph.fold import fold_batch_norm
 from paredown.graph.network import Network
-from paredown.targets.onnx_direct import translate
-from paredown.targets.onnx_exporter import export
-from paredown.targets.onnx_half import rounded_once, store_half
-from paredown.targets.onnx_int8 import store_int8
-from paredown.targets.onnx_narrow import say_narrow
-from paredown.targets.onnx_shortcuts import convolve_shortcuts
-from paredown.targets.onnx_tidy import tidy
+from paredown.targets.onnx.direct import translate
+from paredown.targets.onnx.exporter import export
+from paredown.targets.onnx.half import rounded_once, store_half
+from paredown.targets.onnx.int8 import store_int8
+from paredown.targets.onnx.narrow import say_narrow
+from paredown.targets.onnx.shortcuts import convolve_shortcuts
+from paredown.targets.onnx.tidy import tidy
 
 __all__ = ["OnnxModel", "onnx_model"]
 

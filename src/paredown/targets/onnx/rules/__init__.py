@@ -5,7 +5,7 @@ torch's own exporter takes seconds. A rule that meets a case it is not sure of r
 network goes through torch's exporter.
 """
 
-from paredown.targets.onnx_rules import (
+from paredown.targets.onnx.rules import (
     attention,
     elementwise,
     layers,
@@ -17,7 +17,7 @@ from paredown.targets.onnx_rules import (
     segments,
     shape,
 )
-from paredown.targets.onnx_rules.reading import Rule
+from paredown.targets.onnx.rules.reading import Rule
 
 __all__ = ["RULES", "Rule"]
 

@@ -13,7 +13,10 @@ from paredown import quantize
 from paredown.errors import LoweringError, ParityError
 from paredown.graph.fakequantize import Grid, insert_after
 from paredown.graph.formats import INT8, UINT8, IntFormat
-from paredown.targets import OnnxRuntime, onnx_look, onnx_model, onnx_rules
+from paredown.targets import OnnxRuntime
+from paredown.targets.onnx import model as onnx_model
+from paredown.targets.onnx import rules as onnx_rules
+from paredown.targets.onnxruntime import look as onnx_look
 
 
 def lowered(network, path):

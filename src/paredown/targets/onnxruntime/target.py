@@ -119,8 +119,8 @@ class OnnxRuntime(Target):
     def lower(self, network: "Network", path: str | os.PathLike[str]) -> Artifact:
         """Write an ``.onnx`` file; see `Target.lower`."""
         _require("onnx", "onnxscript", "onnxruntime")
-        from paredown.targets.onnx_look import look  # noqa: PLC0415 (targets import without torch)
-        from paredown.targets.onnx_model import onnx_model  # noqa: PLC0415 (targets import without torch)
+        from paredown.targets.onnx.model import onnx_model  # noqa: PLC0415 (targets import without torch)
+        from paredown.targets.onnxruntime.look import look  # noqa: PLC0415 (targets import without torch)
 
         model = onnx_model(network)
 
@@ -146,7 +146,7 @@ class OnnxRuntime(Target):
     def inner(self, path: str | os.PathLike[str]) -> "Inner":
         """Reads every value that is rounded, out of a copy of the file; see `Target.inner`."""
         _require("onnx", "onnxruntime")
-        from paredown.targets.onnx_inner import rounded_values  # noqa: PLC0415 (targets import without onnx)
+        from paredown.targets.onnx.inner import rounded_values  # noqa: PLC0415 (targets import without onnx)
 
         self.open(path).close()
         return rounded_values(Path(path), self.open)

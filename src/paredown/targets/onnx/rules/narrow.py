@@ -3,9 +3,9 @@
 import onnx
 from torch import fx
 
-from paredown.targets import onnx_words
-from paredown.targets.onnx_builder import MICROSOFT, Builder
-from paredown.targets.onnx_rules.reading import Rule, given
+from paredown.targets.onnx import words
+from paredown.targets.onnx.builder import MICROSOFT, Builder
+from paredown.targets.onnx.rules.reading import Rule, given
 
 __all__ = ["ACCURACY", "RULES"]
 
@@ -71,8 +71,8 @@ def _integer(builder: Builder, node: fx.Node) -> None:
 
 
 RULES: dict[object, Rule] = {
-    onnx_words.linear_narrow._opoverload: _linear,
-    onnx_words.gather_narrow._opoverload: _gather,
-    onnx_words.quantize_dynamic._opoverload: _dynamic,
-    onnx_words.integer_linear._opoverload: _integer,
+    words.linear_narrow._opoverload: _linear,
+    words.gather_narrow._opoverload: _gather,
+    words.quantize_dynamic._opoverload: _dynamic,
+    words.integer_linear._opoverload: _integer,
 }

@@ -5,8 +5,8 @@ from typing import Any
 import torch
 from torch import fx
 
-from paredown.targets.onnx_builder import Builder, Untranslatable
-from paredown.targets.onnx_rules.reading import Rule, fake, given, numbers, static
+from paredown.targets.onnx.builder import Builder, Untranslatable
+from paredown.targets.onnx.rules.reading import Rule, fake, given, numbers, static
 
 __all__ = ["RULES"]
 
