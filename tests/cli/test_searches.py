@@ -10,7 +10,7 @@ import pytest
 from paredown.cli import exits, searches
 from paredown.errors import InputError
 from paredown.measure.interval import Interval
-from paredown.verdict.summary import LimitSummary, RunSummary
+from paredown.run.summary import LimitSummary, RunSummary
 
 LIMIT = LimitSummary("size", "size ≤ 1 kB", 1000.0, Interval(900.0, 900.0, 900.0), "B", "meets")
 RUN = RunSummary(

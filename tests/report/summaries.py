@@ -5,7 +5,7 @@ import math
 import random
 
 from paredown.measure.interval import Interval
-from paredown.verdict.summary import (
+from paredown.run.summary import (
     CandidateSummary,
     FindingSummary,
     LimitSummary,

@@ -5,7 +5,7 @@ import pytest
 from rich.console import Console
 
 from paredown import report
-from paredown.verdict.summary import FindingSummary
+from paredown.run.summary import FindingSummary
 
 from . import summaries
 

@@ -5,7 +5,7 @@ from html.parser import HTMLParser
 import pytest
 
 from paredown import report
-from paredown.verdict.summary import FindingSummary
+from paredown.run.summary import FindingSummary
 
 from . import summaries
 

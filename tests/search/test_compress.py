@@ -9,11 +9,11 @@ import torch
 import paredown
 from paredown import architecture, prune, quantize
 from paredown.errors import BudgetError, CaptureError, InputError, LoweringError, RecipeError
+from paredown.run.reading import read
+from paredown.run.summary import RunSummary
 from paredown.search import Ledger, Run, compress
-from paredown.search.reading import read
 from paredown.targets import OnnxRuntime
 from paredown.verdict import Certificate, verify
-from paredown.verdict.summary import RunSummary
 
 from .toy import examples
 

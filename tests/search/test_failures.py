@@ -12,10 +12,11 @@ import torch
 import paredown
 from paredown import distill, prune, quantize, targets
 from paredown.errors import LedgerError, LoweringError, RecipeError, TrainingError
-from paredown.search import Ledger, bench, compress
-from paredown.search.bench import Bench
-from paredown.search.clock import Clock
-from paredown.search.trials import Trials
+from paredown.search import Ledger, compress
+from paredown.trial import bench
+from paredown.trial.bench import Bench
+from paredown.trial.clock import Clock
+from paredown.trial.trials import Trials
 
 
 @pytest.fixture

@@ -2,8 +2,8 @@
 
 import pytest
 
+from paredown.run.results import Shape
 from paredown.search.model import CostModel
-from paredown.search.results import Shape
 
 
 def shape(macs, latency, *, quantized=False, failure=""):

@@ -8,7 +8,7 @@ from paredown import architecture, distill, prune, quantize, regularize
 from paredown.codec import decode, encode
 from paredown.recipe import order
 from paredown.recipe.train import Train
-from paredown.search.labels import families, label, step_family, title
+from paredown.run.labels import families, label, step_family, title
 from paredown.search.space import FAMILIES, ORDERS, Move, Sketch, Space
 
 SPACE = Space()

@@ -198,7 +198,7 @@ def verify(file: Path, reference: str, original: Path | None, *, as_json: bool) 
 
 def _register(file: Path) -> Callable[[str], int]:
     """Counts openings of judge for verifying, per user and across runs, as searches do."""
-    from paredown.search.ledger.openings import Openings  # noqa: PLC0415
+    from paredown.data.openings import Openings  # noqa: PLC0415
     from paredown.verdict.certificate import file_sha256  # noqa: PLC0415
 
     def register(data: str) -> int:

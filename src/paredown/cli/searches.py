@@ -15,10 +15,10 @@ from paredown.errors import InputError
 
 if TYPE_CHECKING:
     from paredown.budget import Budget
+    from paredown.run.summary import RunSummary
     from paredown.search import Run
     from paredown.targets import Target
     from paredown.task import Task
-    from paredown.verdict.summary import RunSummary
 
 __all__ = [
     "Order",

@@ -1,6 +1,6 @@
 """A run as a page, as text in the terminal, and as JSON.
 
-Everything shown is already in the `paredown.verdict.summary.RunSummary`: reports draw and round, they never compute.
+Everything shown is already in the `paredown.run.summary.RunSummary`: reports draw and round, they never compute.
 """
 
 from paredown.report.console import terminal

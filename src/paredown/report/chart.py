@@ -10,7 +10,7 @@ from paredown.report.words import ROLES
 
 if TYPE_CHECKING:
     from paredown.measure.interval import Interval
-    from paredown.verdict.summary import CandidateSummary, RunSummary
+    from paredown.run.summary import CandidateSummary, RunSummary
 
 __all__ = ["Axis", "axes", "change", "change_unit", "changed", "chart"]
 

@@ -13,7 +13,7 @@ from paredown.report.words import mark
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from paredown.verdict.summary import CandidateSummary, PairSummary, RunSummary
+    from paredown.run.summary import CandidateSummary, PairSummary, RunSummary
 
 __all__ = ["Cell", "Forest", "Matrix", "Row", "Scale", "Span", "contenders", "forest", "matrices", "sentence"]
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
-    from paredown.verdict.summary import CandidateSummary, RunSummary
+    from paredown.run.summary import CandidateSummary, RunSummary
 
 __all__ = ["terminal"]
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from paredown.measure.interval import Interval
-    from paredown.verdict.summary import CandidateSummary, RunSummary
+    from paredown.run.summary import CandidateSummary, RunSummary
 
 __all__ = ["Figure", "best_of", "figures", "headline", "original_of"]
 

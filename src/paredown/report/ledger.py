@@ -12,7 +12,7 @@ from paredown.report.words import ROLES
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from paredown.verdict.summary import CandidateSummary, RunSummary, StepSummary
+    from paredown.run.summary import CandidateSummary, RunSummary, StepSummary
 
 __all__ = ["Curve", "Entry", "Step", "entry"]
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment
     from markupsafe import Markup
 
-    from paredown.verdict.summary import FindingSummary, LimitSummary, RunSummary
+    from paredown.run.summary import FindingSummary, LimitSummary, RunSummary
 
 __all__ = ["LimitRow", "html", "limit_rows"]
 

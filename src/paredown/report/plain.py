@@ -5,7 +5,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from paredown.verdict.summary import RunSummary
+    from paredown.run.summary import RunSummary
 
 __all__ = ["finite", "json"]
 

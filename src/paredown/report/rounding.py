@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from paredown.report.numbers import MISSING, fixed
 
 if TYPE_CHECKING:
-    from paredown.verdict.summary import RoundedSummary, RoundingSummary, RunSummary
+    from paredown.run.summary import RoundedSummary, RoundingSummary, RunSummary
 
 __all__ = ["RoundedRow", "RoundingView", "rounding"]
 

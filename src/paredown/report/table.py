@@ -13,7 +13,7 @@ from paredown.report.glyphs import glyph_name
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from paredown.verdict.summary import CandidateSummary, RunSummary
+    from paredown.run.summary import CandidateSummary, RunSummary
 
 __all__ = ["Column", "Table", "TableRow", "table"]
 

@@ -11,16 +11,17 @@ from typing import TYPE_CHECKING
 from paredown.codec import encode
 from paredown.graph.network import Network
 from paredown.recipe import order
+from paredown.recipe.order import RecipeStep
 from paredown.recipe.progress import Progress
+from paredown.run.candidate import Candidate
+from paredown.run.labels import FAMILIES
+from paredown.run.settings import Settings
+from paredown.run.summary import RunSummary
 from paredown.search.baseline import measure_pace
-from paredown.search.candidate import Candidate
 from paredown.search.compress import end, session, space_of
 from paredown.search.run import Run
-from paredown.search.settings import Settings
-from paredown.search.space import FAMILIES, Step
 from paredown.targets import Artifact, OnnxRuntime, Target
 from paredown.verdict import Measured
-from paredown.verdict.summary import RunSummary
 
 if TYPE_CHECKING:
     from paredown.task import Task
@@ -81,7 +82,7 @@ class Applied:
 
 def apply(  # noqa: PLR0913 (one call, everything about it in sight)
     task: "Task",
-    steps: Sequence[Step],
+    steps: Sequence[RecipeStep],
     *,
     target: Target | None = None,
     out: str | Path | None = None,
@@ -121,7 +122,7 @@ def apply(  # noqa: PLR0913 (one call, everything about it in sight)
 
 
 def _carry_out(
-    task: "Task", settings: Settings, directory: str | Path, recipe: tuple[Step, ...], progress: "Progress | None"
+    task: "Task", settings: Settings, directory: str | Path, recipe: tuple[RecipeStep, ...], progress: "Progress | None"
 ) -> None:
     with session(task, settings, directory, progress) as held:
         original = held.trials.original()

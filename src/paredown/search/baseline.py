@@ -2,11 +2,11 @@
 
 from paredown.recipe.fastest import Trial, fastest_precision
 from paredown.recipe.train import Train
-from paredown.search.bench import Bench
+from paredown.run.results import TrialResult
 from paredown.search.plan import Pace
-from paredown.search.results import TrialResult
 from paredown.search.space import Space
-from paredown.search.threads import training_threads
+from paredown.trial.bench import Bench
+from paredown.trial.threads import training_threads
 
 __all__ = ["measure_pace"]
 

@@ -11,18 +11,18 @@ from paredown.codec import encode
 from paredown.errors import InputError
 from paredown.recipe import order
 from paredown.recipe.optimizers import Auto
+from paredown.recipe.order import RecipeStep
 from paredown.recipe.progress import Progress
 from paredown.recipe.train import Train
 from paredown.recipe.transform import Transform
+from paredown.run.labels import FAMILIES, label
+from paredown.run.settings import Settings
 from paredown.search.arms import ArmPlan, arms
 from paredown.search.baseline import measure_pace
 from paredown.search.compress import Session, end, family_names, informed, session, space_of
-from paredown.search.labels import label
 from paredown.search.plan import Pace, epochs_in, reserve
 from paredown.search.probing import Prober
 from paredown.search.run import Run
-from paredown.search.settings import Settings
-from paredown.search.space import FAMILIES, Step
 from paredown.targets import OnnxRuntime, Target
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ __all__ = ["compare"]
 _MARGIN = 1.3
 _GENERAL = Budget(latency="50%")  # what arms aim at where no budget is given
 
-Side = ModuleType | str | Iterable[Any] | Mapping[str, Sequence[Step]]
+Side = ModuleType | str | Iterable[Any] | Mapping[str, Sequence[RecipeStep]]
 
 
 def compare(  # noqa: PLR0913 (one call, everything about it in sight)
@@ -92,10 +92,10 @@ def compare(  # noqa: PLR0913 (one call, everything about it in sight)
     return Run(held.ledger.directory)
 
 
-def _sorted(sides: Iterable[Any]) -> tuple[tuple[str, ...], dict[str, tuple[Step, ...]]]:
+def _sorted(sides: Iterable[Any]) -> tuple[tuple[str, ...], dict[str, tuple[RecipeStep, ...]]]:
     """Family names, and recipes by label; lists of sides are taken apart."""
     families: list[Any] = []
-    recipes: dict[str, tuple[Step, ...]] = {}
+    recipes: dict[str, tuple[RecipeStep, ...]] = {}
     for side in sides:
         if isinstance(side, (ModuleType, str)):
             families.append(side)
@@ -109,7 +109,7 @@ def _sorted(sides: Iterable[Any]) -> tuple[tuple[str, ...], dict[str, tuple[Step
     return (family_names(families) if families else ()), recipes
 
 
-def _take(given: tuple[Any, ...], families: list[Any], recipes: dict[str, tuple[Step, ...]]) -> None:
+def _take(given: tuple[Any, ...], families: list[Any], recipes: dict[str, tuple[RecipeStep, ...]]) -> None:
     """Add a recipe, or a list of sides."""
     if all(isinstance(item, (Transform, Train)) for item in given):
         name = label(given)
@@ -120,7 +120,7 @@ def _take(given: tuple[Any, ...], families: list[Any], recipes: dict[str, tuple[
     recipes |= others
 
 
-def _carry_out(held: Session, recipes: Mapping[str, tuple[Step, ...]]) -> None:
+def _carry_out(held: Session, recipes: Mapping[str, tuple[RecipeStep, ...]]) -> None:
     """Every side with every seed, then the end."""
     original = held.trials.original()
     held.trials.nothing()
@@ -163,7 +163,7 @@ def _trained(plan: ArmPlan, pace: Pace, seconds: float) -> Any:
     return dataclasses.replace(plan.sketch, epochs=(epochs_in(seconds, pace.epoch(plan.sketch), pace.steps),))
 
 
-def _seeded(recipe: tuple[Step, ...], shift: int) -> tuple[Step, ...]:
+def _seeded(recipe: tuple[RecipeStep, ...], shift: int) -> tuple[RecipeStep, ...]:
     """The recipe with every training's seed moved on."""
     return tuple(
         dataclasses.replace(step, seed=step.seed + 1000 * shift) if isinstance(step, Train) else step for step in recipe

@@ -11,22 +11,23 @@ from typing import TYPE_CHECKING
 from paredown.budget import Budget, duration
 from paredown.errors import InputError
 from paredown.recipe.progress import Progress
+from paredown.run.labels import FAMILIES
+from paredown.run.ledger import Ledger
+from paredown.run.settings import About, Settings, begin, stored
 from paredown.search.baseline import measure_pace
-from paredown.search.bench import Bench, captured
-from paredown.search.clock import Clock
 from paredown.search.ending import Ending, shortlist
 from paredown.search.explaining import explain
 from paredown.search.interrupts import terminable
-from paredown.search.ledger import Ledger
 from paredown.search.plan import Pace, reserve
 from paredown.search.probing import Prober
 from paredown.search.rounding import look_inside
 from paredown.search.run import Run
 from paredown.search.searching import Searching
-from paredown.search.settings import About, Settings, begin, stored
-from paredown.search.space import FAMILIES, Space
-from paredown.search.trials import Trials
+from paredown.search.space import Space
 from paredown.targets import OnnxRuntime, Target
+from paredown.trial.bench import Bench, captured
+from paredown.trial.clock import Clock
+from paredown.trial.trials import Trials
 
 if TYPE_CHECKING:
     from paredown.task import Task

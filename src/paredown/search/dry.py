@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING
 
 from paredown.budget import Budget, duration
 from paredown.recipe.progress import Progress
+from paredown.run.labels import FAMILIES, label
+from paredown.run.settings import Settings
 from paredown.search.arms import arms
 from paredown.search.baseline import measure_pace
-from paredown.search.bench import Bench
 from paredown.search.compress import FILES, check_inputs, family_names, informed, session, space_of
-from paredown.search.labels import label
 from paredown.search.plan import Allocation, Pace, allocate, epochs_in, reserve, rungs
 from paredown.search.probing import Prober
 from paredown.search.proposals import Proposer
-from paredown.search.settings import Settings
-from paredown.search.space import FAMILIES, Sketch, Space
+from paredown.search.space import Sketch, Space
 from paredown.targets import OnnxRuntime, Target
+from paredown.trial.bench import Bench
 
 if TYPE_CHECKING:
     from paredown.task import Task

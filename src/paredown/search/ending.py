@@ -9,35 +9,22 @@ from paredown.errors import MeasureError
 from paredown.measure.energy import Energy, energy
 from paredown.measure.latency import Latency
 from paredown.measure.memory import Memory, memory
+from paredown.run.chosen import Chosen
+from paredown.run.labels import NOTHING, ORIGINAL
+from paredown.run.ledger import TrialRecord
+from paredown.run.results import TrialResult
 from paredown.scores import Score
-from paredown.search.bench import ORIGINAL, Bench
 from paredown.search.choose import best
-from paredown.search.ledger import TrialRecord
 from paredown.search.plan import Pace
-from paredown.search.results import TrialResult
 from paredown.search.standings import standing_of
-from paredown.search.trials import NOTHING
 from paredown.targets import Artifact
+from paredown.trial.bench import Bench
 from paredown.verdict import Arm, Measured, compare, decide, frontier
 
-__all__ = ["Chosen", "Ending", "shortlist"]
+__all__ = ["Ending", "shortlist"]
 
 _PAIRS = ((5, 16), (4, 8), (3, 5), (2, 3))  # least and most rounds, by the time there is
 _PROMISING = 3
-
-
-@dataclasses.dataclass(frozen=True)
-class Chosen:
-    """What is judged: decided on select and kept in the ledger before judge is opened.
-
-    Attributes:
-        best: trial id; that of the original where nothing else came out.
-        files: trial ids; the original is the first.
-
-    """
-
-    best: str
-    files: tuple[str, ...]
 
 
 def shortlist(

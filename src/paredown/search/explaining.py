@@ -3,10 +3,10 @@
 import dataclasses
 from collections.abc import Mapping
 
-from paredown.search.ending import Chosen
-from paredown.search.ledger import Ledger, TrialRecord
-from paredown.search.results import TrialResult
-from paredown.search.settings import About, Settings
+from paredown.run.chosen import Chosen
+from paredown.run.ledger import Ledger, TrialRecord
+from paredown.run.results import TrialResult
+from paredown.run.settings import About, Settings
 from paredown.targets import Target
 from paredown.verdict import Measured
 from paredown.verdict.findings import FileContext, Finding, RunContext, Severity, check

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from paredown.search.results import Shape
+from paredown.run.results import Shape
 
 __all__ = ["CostModel"]
 

@@ -7,12 +7,12 @@ from paredown import architecture, codec
 from paredown.budget import Budget
 from paredown.errors import InputError, LedgerError
 from paredown.graph.cost import total
-from paredown.search.bench import ORIGINAL
+from paredown.run.labels import ORIGINAL
+from paredown.run.results import Shape, TrialResult
 from paredown.search.model import CostModel
-from paredown.search.results import Shape, TrialResult
 from paredown.search.space import Move, Sketch, Space
-from paredown.search.trials import Trials, layout
 from paredown.targets import Artifact
+from paredown.trial.trials import Trials, layout
 
 __all__ = ["Prober"]
 

@@ -5,12 +5,12 @@ from pathlib import Path
 from paredown.codec import decode
 from paredown.errors import InputError
 from paredown.recipe.progress import Progress
+from paredown.run.ledger import Ledger
+from paredown.run.settings import Settings, stored
 from paredown.search.applying import apply
 from paredown.search.comparing import compare
 from paredown.search.compress import compress
-from paredown.search.ledger import Ledger
 from paredown.search.run import Run
-from paredown.search.settings import Settings, stored
 from paredown.task import Task
 
 __all__ = ["resume"]

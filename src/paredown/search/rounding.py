@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 from paredown.errors import LoweringError, RecipeError
 from paredown.graph.network import Network
 from paredown.quantize import NodeError, analyse
-from paredown.search.bench import Bench
-from paredown.search.ledger import TrialRecord
-from paredown.verdict.summary import RoundedSummary, RoundingSummary
+from paredown.run.ledger import TrialRecord
+from paredown.run.summary import RoundedSummary, RoundingSummary
+from paredown.trial.bench import Bench
 
 if TYPE_CHECKING:
-    from paredown.search.results import TrialResult
+    from paredown.run.results import TrialResult
 
 __all__ = ["look_inside"]
 

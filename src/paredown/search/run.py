@@ -1,6 +1,5 @@
 """What a search returns: the best file, the verdict, the frontier, comparisons, reports."""
 
-import importlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import ModuleType
@@ -8,17 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 from paredown import codec
 from paredown.errors import InputError
-from paredown.search.candidate import Candidate, missing
-from paredown.search.certifying import certificate
-from paredown.search.ledger import TrialRecord
-from paredown.search.reading import Record, read
-from paredown.search.summarise import summarise
+from paredown.report.page import html
+from paredown.run.candidate import Candidate, missing
+from paredown.run.certifying import certificate
+from paredown.run.ledger import TrialRecord
+from paredown.run.reading import Record, read
+from paredown.run.summarise import summarise
+from paredown.run.summary import RunSummary
 from paredown.verdict import Comparison, Verdict, frontier
-from paredown.verdict.summary import RunSummary
 
 if TYPE_CHECKING:
-    from paredown.search.results import TrialResult
-    from paredown.search.space import Step
+    from paredown.recipe.order import RecipeStep
+    from paredown.run.results import TrialResult
 
 __all__ = ["Run"]
 
@@ -97,7 +97,7 @@ class Run:
             raise missing(self.directory, "comparison")
         return self._record.comparison
 
-    def compare(self, *sides: "ModuleType | str | Candidate | Sequence[Step]") -> Comparison:
+    def compare(self, *sides: "ModuleType | str | Candidate | Sequence[RecipeStep]") -> Comparison:
         """Head-to-heads between families (their arms), recipes or candidates that were compared in this run.
 
         The p-values stay corrected for all head-to-heads of the run: picking some of them afterwards is no evidence.
@@ -168,9 +168,7 @@ class Run:
             OSError: the path cannot be written.
 
         """
-        # Reports draw what a search found and searches know nothing of drawing: neither room imports the other. This
-        # is the one convenience that needs both, so the module is looked up when it is called.
-        page: str = importlib.import_module("paredown.report").html(self.summary())
+        page = html(self.summary())
         file = Path(path)
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(page, encoding="utf-8")

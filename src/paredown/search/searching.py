@@ -6,16 +6,16 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from paredown.budget import Budget
+from paredown.run.ledger import TrialRecord
+from paredown.run.results import TrialResult
 from paredown.search.arms import ArmPlan, arms
 from paredown.search.choose import Feasible, Standing, excess, feasible, promote, wish
-from paredown.search.ledger import TrialRecord
 from paredown.search.plan import Allocation, Pace, allocate, epochs_in, rungs
 from paredown.search.probing import Prober
 from paredown.search.proposals import Proposer
-from paredown.search.results import TrialResult
 from paredown.search.space import Move, Sketch, Space
 from paredown.search.standings import standing_of
-from paredown.search.trials import Trials
+from paredown.trial.trials import Trials
 
 __all__ = ["Searching"]
 

@@ -9,17 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 from paredown import architecture, distill, prune, quantize, regularize
 from paredown.recipe.ingredient import Ingredient
+from paredown.recipe.order import RecipeStep
 from paredown.recipe.train import Precision, Train
 from paredown.recipe.transform import Transform
+from paredown.run.labels import FAMILIES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["FAMILIES", "ORDERS", "Move", "Order", "Sketch", "Space", "Step"]
-
-Step = Transform | Train
-
-FAMILIES = ("prune", "quantize", "distill", "regularize", "architecture")
+__all__ = ["ORDERS", "Move", "Order", "Sketch", "Space"]
 
 
 class Move(enum.Enum):
@@ -188,14 +186,14 @@ class Space:
             return ()
         return (regularize.Mixup(), regularize.EMA()) if self.mixing else (regularize.EMA(),)
 
-    def recipe(self, sketch: Sketch) -> tuple[Step, ...]:
+    def recipe(self, sketch: Sketch) -> tuple[RecipeStep, ...]:
         """Steps of a sketch.
 
         Trainings beside the longest one get `side` of its first part.
         """
         cuts = sum(1 for move in sketch.order if move.cuts)
         keep = sketch.macs ** (1 / cuts) if cuts else 1.0
-        steps: list[Step] = []
+        steps: list[RecipeStep] = []
         for index, move in enumerate(sketch.order):
             if move is Move.TRAIN:
                 main = index == sketch.main

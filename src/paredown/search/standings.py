@@ -3,11 +3,11 @@
 import dataclasses
 
 from paredown.budget import Budget
+from paredown.run.labels import ORIGINAL
+from paredown.run.ledger import TrialRecord
+from paredown.run.results import TrialResult
 from paredown.scores import Score
-from paredown.search.bench import ORIGINAL
 from paredown.search.choose import Standing
-from paredown.search.ledger import TrialRecord
-from paredown.search.results import TrialResult
 from paredown.verdict import LimitVerdict, Measured, decide
 
 __all__ = ["standing_of"]

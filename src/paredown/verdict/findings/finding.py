@@ -3,8 +3,6 @@
 import dataclasses
 import enum
 
-from paredown.verdict.summary import FindingSummary
-
 __all__ = ["Finding", "Severity"]
 
 
@@ -40,10 +38,6 @@ class Finding:
     def page(self) -> str:
         """Its page in the documentation."""
         return f"docs/findings/{self.code.lower()}.md"
-
-    def summary(self) -> FindingSummary:
-        """As reports take it."""
-        return FindingSummary(self.code, self.title, str(self.severity), self.text, self.candidate)
 
     def __str__(self) -> str:
         about = f" [{self.candidate}]" if self.candidate else ""

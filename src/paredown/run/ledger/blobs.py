@@ -6,7 +6,7 @@ import secrets
 from pathlib import Path
 
 from paredown.errors import CorruptError
-from paredown.search.ledger.trouble import explained
+from paredown.run.ledger.trouble import explained
 
 __all__ = ["Blobs"]
 

@@ -6,7 +6,15 @@ from typing import Any
 
 from paredown.recipe.train import Train
 
-__all__ = ["families", "label", "step_family", "title"]
+__all__ = ["FAMILIES", "NOTHING", "ORIGINAL", "families", "label", "step_family", "title"]
+
+FAMILIES = ("prune", "quantize", "distill", "regularize", "architecture")
+
+ORIGINAL = "original"
+"""Role and label of the captured original."""
+
+NOTHING = "do nothing"
+"""Label of the control that is the original's own file once more."""
 
 _TECHNIQUES = ("prune", "quantize", "architecture")
 

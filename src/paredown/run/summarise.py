@@ -5,16 +5,14 @@ from typing import TYPE_CHECKING, Any
 
 from paredown import codec
 from paredown.measure.latency import Latency
-from paredown.search.bench import ORIGINAL
-from paredown.search.labels import families
-from paredown.search.ledger import TrialRecord
-from paredown.search.reading import Record
-from paredown.search.space import FAMILIES
+from paredown.run.labels import FAMILIES, ORIGINAL, families
+from paredown.run.ledger import TrialRecord
+from paredown.run.reading import Record
+from paredown.run.summary import CandidateSummary, FindingSummary, LimitSummary, PairSummary, RunSummary
 from paredown.verdict import LimitVerdict, Margins, Measured, frontier
-from paredown.verdict.summary import CandidateSummary, FindingSummary, LimitSummary, PairSummary, RunSummary
 
 if TYPE_CHECKING:
-    from paredown.search.results import TrialResult
+    from paredown.run.results import TrialResult
 
 __all__ = ["summarise"]
 
@@ -194,7 +192,7 @@ def _pairs(record: Record) -> tuple[PairSummary, ...]:
 
 
 def _findings(record: Record) -> tuple[FindingSummary, ...]:
-    found = [finding.summary() for finding in record.findings]
+    found = [FindingSummary(f.code, f.title, str(f.severity), f.text, f.candidate) for f in record.findings]
     notes = [
         FindingSummary("PD100", "noted while running", "tip", text) for kind, text in record.events if kind == "warning"
     ]

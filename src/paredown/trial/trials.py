@@ -13,21 +13,19 @@ from paredown.graph.cost import total
 from paredown.graph.network import Network
 from paredown.graph.sparsity import sparsity
 from paredown.measure.size import size
+from paredown.recipe.order import RecipeStep
 from paredown.recipe.train import Train
-from paredown.search.bench import ORIGINAL, Bench
-from paredown.search.labels import label
-from paredown.search.ledger import TrialRecord
-from paredown.search.results import TrialResult
-from paredown.search.space import Step
+from paredown.run.labels import NOTHING, ORIGINAL, label
+from paredown.run.ledger import TrialRecord
+from paredown.run.results import TrialResult
+from paredown.run.summary import StepSummary
+from paredown.trial.bench import Bench
 from paredown.verdict.findings import channels_of
-from paredown.verdict.summary import StepSummary
 
 if TYPE_CHECKING:
     from paredown.measure.latency import Latency
 
-__all__ = ["NOTHING", "PAIRS", "Trials", "layout"]
-
-NOTHING = "do nothing"
+__all__ = ["PAIRS", "Trials", "layout"]
 
 PAIRS = (2, 3)
 """Rounds of processes for a latency with an interval that only guides the search."""
@@ -72,7 +70,7 @@ class Trials:
     def run(  # noqa: PLR0913 (one call, everything about it in sight)
         self,
         role: str,
-        steps: Sequence[Step],
+        steps: Sequence[RecipeStep],
         *,
         seconds: float | None = None,
         name: str = "",
@@ -124,7 +122,7 @@ class Trials:
             self.ledger.finish(identity, twin, 0.0, (twin.file, twin.network, *twin.rows.values()))
         return self._record(identity)
 
-    def _label(self, steps: Sequence[Step]) -> str:
+    def _label(self, steps: Sequence[RecipeStep]) -> str:
         """Unique among the trials of this run."""
         identity = codec.encode(tuple(steps))
         taken = {record.label: record.recipe for record in self.ledger.trials()}
@@ -136,7 +134,13 @@ class Trials:
         return short
 
     def _run(
-        self, role: str, name: str, steps: Sequence[Step], make: Callable[[], TrialResult], *, forgive: bool = True
+        self,
+        role: str,
+        name: str,
+        steps: Sequence[RecipeStep],
+        make: Callable[[], TrialResult],
+        *,
+        forgive: bool = True,
     ) -> TrialRecord:
         recipe = codec.encode(tuple(steps))
         identity = codec.fingerprint(ORIGINAL if role == ORIGINAL else "trial", recipe)

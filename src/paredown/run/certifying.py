@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from paredown import codec
-from paredown.search.ledger import Blobs, Ledger, TrialRecord
-from paredown.search.reading import Record
+from paredown.run.ledger import Blobs, Ledger, TrialRecord
+from paredown.run.reading import Record
 from paredown.targets import Artifact
 from paredown.verdict import Certificate, certify
 from paredown.verdict.certificate import Data
 
 if TYPE_CHECKING:
-    from paredown.search.results import TrialResult
+    from paredown.run.results import TrialResult
 
 __all__ = ["certificate"]
 

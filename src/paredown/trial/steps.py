@@ -3,8 +3,8 @@
 from paredown.errors import CorruptError
 from paredown.graph.network import Network
 from paredown.recipe.run import StepRecord
-from paredown.search.ledger.ledger import Ledger
-from paredown.search.ledger.trouble import explained
+from paredown.run.ledger.ledger import Ledger
+from paredown.run.ledger.trouble import explained
 
 __all__ = ["Steps"]
 

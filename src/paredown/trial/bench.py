@@ -26,26 +26,25 @@ from paredown.measure.rounds import Settings as RoundSettings
 from paredown.measure.rounds import round_of
 from paredown.measure.subject import Subject
 from paredown.recipe.evidence import Evidence
+from paredown.recipe.order import RecipeStep
 from paredown.recipe.progress import Progress, Silent
 from paredown.recipe.run import Outcome, run
+from paredown.run.labels import ORIGINAL, step_family, title
+from paredown.run.ledger import Ledger
+from paredown.run.ledger.trouble import explained
+from paredown.run.summary import StepSummary
 from paredown.scores import Score
-from paredown.search.clock import Clock
-from paredown.search.labels import step_family, title
-from paredown.search.ledger import Ledger, Steps
-from paredown.search.ledger.trouble import explained
-from paredown.search.space import Step
-from paredown.search.threads import training_threads
 from paredown.targets import Artifact, Lowering, Stopwatch, Target
+from paredown.trial.clock import Clock
+from paredown.trial.steps import Steps
+from paredown.trial.threads import training_threads
 from paredown.verdict import rows_of
-from paredown.verdict.summary import StepSummary
 
 if TYPE_CHECKING:
     from paredown.data import Split
     from paredown.task import Task
 
-__all__ = ["ORIGINAL", "Bench", "Watched", "captured"]
-
-ORIGINAL = "original"
+__all__ = ["Bench", "Watched", "captured"]
 
 _PATIENCE = 20  # a process that takes so many times as long as those before it is taken to hang
 _PATIENCE_S, _UNKNOWN_S = 60.0, 600.0  # seconds it gets in any case; seconds where nothing has predicted yet
@@ -121,7 +120,7 @@ class Bench:
         self.took: dict[str, float] = {}
         self._slowest = (0, 0.0)  # examples of the largest split predicted so far, and the most seconds that took
 
-    def make(self, steps: Sequence[Step], deadline: float | None = None) -> Outcome:
+    def make(self, steps: Sequence[RecipeStep], deadline: float | None = None) -> Outcome:
         """Carry a recipe out; steps that were carried out before come from the ledger."""
         with training_threads():
             return run(
@@ -242,7 +241,7 @@ class Bench:
         yield
         self.took[what] = time.monotonic() - start
 
-    def summaries(self, outcome: Outcome, steps: Sequence[Step]) -> tuple[StepSummary, ...]:
+    def summaries(self, outcome: Outcome, steps: Sequence[RecipeStep]) -> tuple[StepSummary, ...]:
         """Steps as they were carried out, for the report."""
         return tuple(
             StepSummary(

@@ -13,7 +13,7 @@ from paredown.budget import Budget
 from paredown.codec import encode
 from paredown.errors import InputError
 from paredown.measure.processor import processor
-from paredown.search.ledger import Ledger
+from paredown.run.ledger import Ledger
 from paredown.targets import Target
 
 if TYPE_CHECKING:

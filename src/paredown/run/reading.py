@@ -4,13 +4,13 @@ import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 
-from paredown.search.ending import Chosen
-from paredown.search.ledger import Ledger, TrialRecord
-from paredown.search.results import TrialResult
-from paredown.search.settings import About, Settings, stored
+from paredown.run.chosen import Chosen
+from paredown.run.ledger import Ledger, TrialRecord
+from paredown.run.results import TrialResult
+from paredown.run.settings import About, Settings, stored
+from paredown.run.summary import RoundingSummary
 from paredown.verdict import Comparison, Measured, Verdict
 from paredown.verdict.findings import Finding
-from paredown.verdict.summary import RoundingSummary
 
 __all__ = ["Record", "read"]
 

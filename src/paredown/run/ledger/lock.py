@@ -9,7 +9,7 @@ from pathlib import Path
 import filelock
 
 from paredown.errors import LockedError
-from paredown.search.ledger.trouble import explained
+from paredown.run.ledger.trouble import explained
 
 __all__ = ["DirectoryLock"]
 

@@ -8,9 +8,9 @@ from typing import Any
 from paredown.measure.latency import Latency
 from paredown.measure.quality import Quality
 from paredown.measure.size import Size
+from paredown.run.summary import StepSummary
 from paredown.targets import Lowering
 from paredown.verdict.measured import Measured
-from paredown.verdict.summary import StepSummary
 
 __all__ = ["Shape", "TrialResult"]
 

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from paredown.codec import JSON, decode, encode
+from paredown.data.openings import Openings
 from paredown.errors import LedgerError
-from paredown.search.ledger import schema
-from paredown.search.ledger.blobs import Blobs
-from paredown.search.ledger.lock import DirectoryLock
-from paredown.search.ledger.openings import Openings
-from paredown.search.ledger.trouble import explained
+from paredown.run.ledger import schema
+from paredown.run.ledger.blobs import Blobs
+from paredown.run.ledger.lock import DirectoryLock
+from paredown.run.ledger.trouble import explained
 
 __all__ = ["Ledger", "TrialRecord"]
 

@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from paredown.data.openings import Openings
 from paredown.errors import CorruptError, LedgerError, LockedError
 from paredown.measure.interval import Interval
-from paredown.search.ledger import Ledger, Openings
+from paredown.run.ledger import Ledger
 
 
 @pytest.fixture
@@ -73,7 +74,7 @@ def test_a_trial_begun_again_keeps_its_number(ledger):
 
 
 def test_two_processes_on_one_directory(tmp_path, ledger):
-    code = "import sys; from paredown.search.ledger import Ledger; Ledger(sys.argv[1])"
+    code = "import sys; from paredown.run.ledger import Ledger; Ledger(sys.argv[1])"
     second = subprocess.run(
         [sys.executable, "-c", code, str(tmp_path / "run")], capture_output=True, text=True, check=False
     )
@@ -85,7 +86,7 @@ def test_two_processes_on_one_directory(tmp_path, ledger):
 
 
 def test_the_lock_ends_with_its_process(tmp_path, users):
-    code = "import sys, time; from paredown.search.ledger import Ledger; l = Ledger(sys.argv[1]); print('held', flush=True); time.sleep(60)"
+    code = "import sys, time; from paredown.run.ledger import Ledger; l = Ledger(sys.argv[1]); print('held', flush=True); time.sleep(60)"
     holder = subprocess.Popen([sys.executable, "-c", code, str(tmp_path / "run")], stdout=subprocess.PIPE)
     assert holder.stdout.readline() == b"held\n"
     with pytest.raises(LockedError, match=f"process {holder.pid}"):
@@ -234,7 +235,7 @@ def test_a_torn_line_in_the_list_of_openings_is_passed_over(users):
 
 WRITER = """
 import json, sys
-from paredown.search.ledger import Ledger
+from paredown.run.ledger import Ledger
 ledger = Ledger(sys.argv[1])
 number = len(ledger.trials())
 while True:

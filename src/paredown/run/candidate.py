@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 from paredown import codec
 from paredown.errors import LedgerError, ParityError
 from paredown.graph.network import Network
-from paredown.search.ledger import Blobs, TrialRecord
-from paredown.search.ledger.trouble import explained
-from paredown.search.space import Step
+from paredown.recipe.order import RecipeStep
+from paredown.run.ledger import Blobs, TrialRecord
+from paredown.run.ledger.trouble import explained
 from paredown.targets import Artifact, Target
 from paredown.verdict import Measured
 
 if TYPE_CHECKING:
-    from paredown.search.results import TrialResult
+    from paredown.run.results import TrialResult
 
 __all__ = ["Candidate"]
 
@@ -43,9 +43,9 @@ class Candidate:
     _certify: Callable[[str, Path], None] = dataclasses.field(repr=False)
 
     @property
-    def steps(self) -> tuple[Step, ...]:
+    def steps(self) -> tuple[RecipeStep, ...]:
         """The recipe."""
-        steps: tuple[Step, ...] = codec.decode(self._record.recipe)
+        steps: tuple[RecipeStep, ...] = codec.decode(self._record.recipe)
         return steps
 
     @property
