@@ -204,3 +204,22 @@ def test_a_cheap_operator_between_float_neighbours_stays_in_float(tmp_path):
     assert reasons == ["an input is computed in float"] * 2
     assert "QLinearAdd" not in lowering.operators
     assert lowering.operators["QLinearConv"] == 2
+
+
+class Steps(nn.Module):
+    """Linear layers behind a recurrent layer, which gives several results."""
+
+    def __init__(self, kind):
+        super().__init__()
+        self.steps, self.hidden, self.head = kind(64, 16, batch_first=True), nn.Linear(16, 16), nn.Linear(16, 4)
+
+    def forward(self, x):
+        return self.head(self.hidden(self.steps(x.flatten(2))[0]).relu()[:, -1])
+
+
+@pytest.mark.parametrize("kind", [nn.LSTM, nn.GRU])
+def test_layers_behind_a_recurrent_one_run_in_eight_bits(kind, tmp_path):
+    plan, _, lowering = lower(Steps(kind), tmp_path)
+    assert {weight["parameter"] for weight in plan.decisions["weights"]} == {"hidden.weight", "head.weight"}
+    assert lowering.operators["MatMulIntegerToFloat"] == 1
+    assert lowering.operators["QGemm"] == 1

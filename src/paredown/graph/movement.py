@@ -25,7 +25,6 @@ _MOVES = {
     _aten.chunk.default,
     _aten.split.Tensor,
     _aten.split_with_sizes.default,
-    operator.getitem,
     _aten.max_pool1d.default,
     _aten.max_pool2d.default,
     _aten.dropout.default,
@@ -40,7 +39,13 @@ _PADS = {_aten.pad.default, _aten.constant_pad_nd.default}
 
 
 def moves(node: fx.Node) -> bool:
-    """Whether a node only moves, picks or joins values of its inputs (or adds zeros, or takes a maximum)."""
+    """Whether a node only moves, picks or joins values of its inputs (or adds zeros, or takes a maximum).
+
+    One of several results counts where the operator that gives them moves: a part of a split, not a recurrent layer's
+    state.
+    """
+    if node.target is operator.getitem:
+        return isinstance(node.args[0], fx.Node) and moves(node.args[0])
     if node.target in _PADS:
         value_at = 3 if node.target is _aten.pad.default else 2
         mode = node.args[2] if value_at == 3 and len(node.args) > 2 else "constant"

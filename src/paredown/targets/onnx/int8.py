@@ -146,15 +146,14 @@ class _Rewrite:
         if len(grids) != 1 or self.array(next(iter(grids))[0]).size != 1:
             return
         scale, zero = next(iter(grids))
-        if node.op_type == "Pad":
-            if self.array(node.input[2]).item() != 0.0:
-                return
-            node.input[2] = self.add(f"{node.output[0]}.zero", self.array(zero).reshape(()))
+        if node.op_type == "Pad" and not self._pads_stored(node, zero):
+            return
         for position, pair in zip(positions, pairs, strict=True):
             if pair is not None:
                 node.input[position] = pair.input[0]
         place = self.nodes.index(node)
-        for position, name in enumerate(list(node.output)):
+        moved = node.output[:1] if node.op_type == "MaxPool" else node.output  # its second result are places
+        for position, name in enumerate(list(moved)):
             node.output[position] = f"{name}.stored"
             made = onnx.helper.make_node(
                 "DequantizeLinear", [f"{name}.stored", scale, zero], [name], name=f"{name}.float"
@@ -162,6 +161,17 @@ class _Rewrite:
             place += 1
             self.nodes.insert(place, made)
             self.maker[name] = made
+
+    def _pads_stored(self, node: NodeProto, zero: str) -> bool:
+        """Let a pad with zeros (what it pads with is optional) add the stored zero; whether it can work on stored values."""
+        if _text(node, "mode", "constant") != "constant":
+            return True
+        value = node.input[2] if len(node.input) > 2 else ""
+        if value and (value not in self.stored or self.array(value).item() != 0.0):
+            return False
+        stored = self.add(f"{node.output[0]}.zero", self.array(zero).reshape(()))
+        node.input[:] = [*node.input[:2], stored, *node.input[3:]]
+        return True
 
     def finish(self) -> None:
         """Write nodes and initialisers back."""
@@ -173,3 +183,7 @@ class _Rewrite:
 
 def _attribute(node: NodeProto, name: str, default: int) -> int:
     return next((int(entry.i) for entry in node.attribute if entry.name == name), default)
+
+
+def _text(node: NodeProto, name: str, default: str) -> str:
+    return next((entry.s.decode() for entry in node.attribute if entry.name == name), default)

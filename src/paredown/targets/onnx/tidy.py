@@ -1,4 +1,9 @@
-"""Small clean-ups of an ONNX graph: constants computed, identities dropped, nothing left unused."""
+"""Small clean-ups of an ONNX graph: constants computed, identities dropped, nothing left unused.
+
+Whatever a body of If, Loop or Scan reads of the graph around it counts as read by the node that holds the body.
+"""
+
+from collections.abc import Iterator
 
 import numpy as np
 import onnx
@@ -55,9 +60,34 @@ def _identities(graph: onnx.GraphProto) -> None:
             old, new = result, source
         graph.node.remove(node)
         for other in graph.node:
-            for position, name in enumerate(other.input):
-                if name == old:
-                    other.input[position] = new
+            _rename(other, old, new)
+
+
+def _rename(node: onnx.NodeProto, old: str, new: str) -> None:
+    """Let a node, and the bodies it holds, read another value."""
+    for position, name in enumerate(node.input):
+        if name == old:
+            node.input[position] = new
+    for body in _bodies(node):
+        for inner in body.node:
+            _rename(inner, old, new)
+
+
+def _bodies(node: onnx.NodeProto) -> Iterator[onnx.GraphProto]:
+    for entry in node.attribute:
+        if entry.type == onnx.AttributeProto.GRAPH:
+            yield entry.g
+        yield from entry.graphs
+
+
+def _read(node: onnx.NodeProto) -> set[str]:
+    """The values that a node reads, those of its bodies among them."""
+    names = set(node.input)
+    for body in _bodies(node):
+        names |= {value.name for value in body.output}
+        for inner in body.node:
+            names |= _read(inner)
+    return names
 
 
 def _unused(graph: onnx.GraphProto) -> None:
@@ -66,6 +96,6 @@ def _unused(graph: onnx.GraphProto) -> None:
         if needed.isdisjoint(node.output):
             graph.node.remove(node)
         else:
-            needed.update(node.input)
+            needed |= _read(node)
     for tensor in [tensor for tensor in graph.initializer if tensor.name not in needed]:
         graph.initializer.remove(tensor)
