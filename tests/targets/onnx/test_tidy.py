@@ -4,7 +4,7 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from paredown.targets.onnx_tidy import tidy
+from paredown.targets.onnx.tidy import tidy
 
 
 def value(name, shape=(), kind=TensorProto.FLOAT):

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from paredown.targets.onnx_int8 import store_int8
+from paredown.targets.onnx.int8 import store_int8
 
 
 def model(node, *more):
