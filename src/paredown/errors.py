@@ -9,7 +9,8 @@
     │   ├── TaskError                     model, loss, score or ``module:name`` do not fit together
     │   ├── CaptureError                  the model cannot be turned into a graph
     │   ├── RecipeError                   steps that cannot follow one another, settings out of range
-    │   └── FrozenError                   an axis was asked to be cut that an operator holds fast
+    │   ├── FrozenError                   an axis was asked to be cut that an operator holds fast
+    │   └── TrustError                    what comes from elsewhere would run as a program, or lead to other files
     ├── CutError                          a cut network does not compute what its parent computes without those indices
     ├── TrainingError                     the loss became NaN or infinite while training
     ├── LoweringError                     the target has no words for this network
@@ -41,6 +42,7 @@ __all__ = [
     "RecipeError",
     "TaskError",
     "TrainingError",
+    "TrustError",
 ]
 
 
@@ -74,6 +76,10 @@ class RecipeError(InputError):
 
 class FrozenError(InputError):
     """An axis was asked to be cut that an operator holds fast."""
+
+
+class TrustError(InputError):
+    """What comes from elsewhere would run as a program here, or would lead to files that are not part of it."""
 
 
 class CutError(ParedownError):

@@ -203,11 +203,12 @@ def _finish(run: "Run", *, as_json: bool) -> int:
 
 def _show(summary: "RunSummary", out: Path, *, as_json: bool, page: Path | None = None) -> int:
     from paredown import report as writer  # noqa: PLC0415
+    from paredown.trust import write_whole  # noqa: PLC0415
 
     page = page or out / "report.html"
     try:
         page.parent.mkdir(parents=True, exist_ok=True)
-        page.write_text(writer.html(summary), encoding="utf-8")
+        write_whole(page, writer.html(summary))
     except OSError as error:  # a full disk does not say which file it was
         raise OSError(error.errno, error.strerror, str(page)) from error
     if as_json:

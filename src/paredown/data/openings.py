@@ -6,14 +6,9 @@ import os
 import time
 from pathlib import Path
 
-__all__ = ["Openings", "cache_directory"]
+from paredown.trust import cache_directory
 
-
-def cache_directory() -> Path:
-    """Where this user's counts lie: ``$PAREDOWN_CACHE``, else ``$XDG_CACHE_HOME/paredown``, else ``~/.cache/paredown``."""
-    if named := os.environ.get("PAREDOWN_CACHE"):
-        return Path(named)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "paredown"
+__all__ = ["Openings"]
 
 
 class Openings:

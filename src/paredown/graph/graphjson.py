@@ -49,7 +49,8 @@ def from_json(entries: list[Mapping[str, Any]]) -> fx.Graph:
     graph = fx.Graph()
     nodes: dict[str, fx.Node] = {}
     for entry in entries:
-        op, target = entry["op"], _resolve(entry["op"], entry["target"])
+        op, target = entry["op"], entry["target"]
+        target = operator_named(target) if op == "call_function" else target
         args, kwargs = _decode(entry["args"], nodes), _decode(entry["kwargs"], nodes)
         if op == "output":
             node = graph.output(args[0])
@@ -84,9 +85,13 @@ def _target(node: fx.Node) -> str:
     raise InputError(msg)
 
 
-def _resolve(op: str, target: str) -> Any:
-    if op != "call_function":
-        return target
+def operator_named(target: str) -> Any:
+    """The operator that a stored graph calls by a name, ``aten::add.Tensor`` or ``operator:add``.
+
+    Raises:
+        CorruptError: no such operator is known here.
+
+    """
     try:
         if "::" in target:
             namespace, _, rest = target.partition("::")

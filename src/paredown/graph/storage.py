@@ -9,7 +9,6 @@ import io
 import json
 import math
 import os
-import threading
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -25,6 +24,7 @@ from paredown.graph.network import InputSpec, Network
 from paredown.graph.program import exported_program, fresh_shapes
 from paredown.graph.shapes import propagate
 from paredown.graph.structure import Structure
+from paredown.trust import write_whole
 
 __all__ = ["load", "save"]
 
@@ -45,7 +45,7 @@ def save(network: Network, path: str | os.PathLike[str]) -> None:
     text = json.dumps(_describe(network, tensors, fingerprint))
     buffer = io.BytesIO()
     torch.export.save(exported_program(network, tensors), buffer, extra_files={_FILE: text})
-    _write(Path(path), buffer.getbuffer())
+    write_whole(Path(path), buffer.getvalue())
 
 
 def load(path: str | os.PathLike[str]) -> Network:
@@ -147,19 +147,6 @@ def _example(spec: InputSpec, entry: Mapping[str, Any]) -> torch.Tensor:
         share = torch.rand(entry["sizes"], generator=generator)
         return share.mul_(high - low).add_(low).to(spec.dtype)
     return torch.randint(low, high + 1, entry["sizes"], generator=generator).to(spec.dtype)
-
-
-def _write(path: Path, content: memoryview) -> None:
-    aside = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
-    try:
-        with aside.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        aside.replace(path)
-    except BaseException:
-        aside.unlink(missing_ok=True)
-        raise
 
 
 @contextmanager

@@ -59,6 +59,7 @@ def energy(  # noqa: PLR0913 (one call, everything about it in sight)
     watts: float = ASSUMED_WATTS,
     inputs: "Sequence[Any] | None" = None,
     limit_s: float = 60.0,
+    trust: bool = False,
 ) -> Energy:
     """Measure, or else estimate, the energy of one inference in a fresh process.
 
@@ -69,13 +70,15 @@ def energy(  # noqa: PLR0913 (one call, everything about it in sight)
         watts: power of a busy thread, used only where no counter can be read.
         inputs: one array per input of the file; made up where not given.
         limit_s: seconds of work after which the process is killed.
+        trust: whoever made the file may run programs here; see `Target.admit`.
 
     Raises:
         InputError: no such file.
+        TrustError: a file is a program that was not made here, and `trust` was not given.
         MeasureError: the runtime crashed, refused the file or hung.
 
     """
-    subject = Subject.of(file, target)
+    subject = Subject.of(file, target, trust=trust)
     with tempfile.TemporaryDirectory(prefix="paredown-") as scratch, exclusive():
         feed = feed_file(Path(scratch), None if inputs is None else [np.asarray(array) for array in inputs])
         with Worker(subject, limit_s=limit_s) as worker:

@@ -117,6 +117,7 @@ def latency(  # noqa: PLR0913 (one call, everything about it in sight)
     progress: Callable[[str, int, int], None] | None = None,
     limit_s: float = 60.0,
     cpus: tuple[int, ...] | None = None,
+    trust: bool = False,
 ) -> dict[str, Latency]:
     """Measure how long one inference of each file takes, alone and compared with a baseline.
 
@@ -137,13 +138,15 @@ def latency(  # noqa: PLR0913 (one call, everything about it in sight)
         progress: called with a text, rounds done, and most rounds.
         limit_s: seconds of work after which a process is killed.
         cpus: processors to pin the processes to (Linux).
+        trust: whoever made the files may run programs here; see `Target.admit`.
 
     Raises:
         InputError: no files, an unknown baseline, a file that is missing, settings out of range.
+        TrustError: a file is a program that was not made here, and `trust` was not given.
         MeasureError: the runtime crashed, refused the file or hung.
 
     """
-    subjects = {name: Subject.of(file, target, name) for name, file in files.items()}
+    subjects = {name: Subject.of(file, target, name, trust=trust) for name, file in files.items()}
     first = _checked(subjects, baseline, pairs, margin, bound)
     looks = sequential.schedule(*pairs)
     question = _Question(margin, bound, looks, sequential.level(looks))

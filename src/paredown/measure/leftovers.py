@@ -1,26 +1,36 @@
 """Measuring processes of runs that were killed: found by their record, ended only if provably ours.
 
 A worker dies with its parent; this is for the places where the system offers no such tie, and for a worker that was
-just starting. Every worker has a record (process id, start time, token, parent). A process is ended only when its
-parent is gone, its start time is the recorded one, and its command line carries the module and the secret token.
+just starting. Every worker has a record (process id, start time, token, parent) in a directory that nobody but this
+user can enter. A process is ended only when its parent is gone, it runs for this user and leads its own group, its start
+time is the recorded one, and its command line ends with the module, the secret token and the parent, in these places.
 """
 
+import contextlib
 import json
 import os
+import re
+import secrets
 import signal
+import stat
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
-__all__ = ["end_leftovers", "forget", "kill_group", "remember"]
+from paredown.trust import private_directory
+
+__all__ = ["end_leftovers", "forget", "kill_group", "new_token", "remember"]
+
+_TOKEN = re.compile(r"[0-9a-f]{16}")
+
+
+def new_token() -> str:
+    """What only a worker and its record know."""
+    return secrets.token_hex(8)
 
 
 def _directory() -> Path:
-    owner = os.getuid() if sys.platform != "win32" else "user"
-    path = Path(tempfile.gettempdir()) / f"paredown-workers-{owner}"
-    path.mkdir(mode=0o700, exist_ok=True)
-    return path
+    return private_directory("paredown-workers")
 
 
 def _started(pid: int) -> float | None:
@@ -63,32 +73,57 @@ def forget(record: Path) -> None:
 
 
 def end_leftovers() -> int:
-    """End workers whose parent is gone; returns how many were ended."""
+    """End workers whose parent is gone; returns how many were ended.
+
+    Raises:
+        TrustError: the records lie where others could have put them.
+
+    """
     ended = 0
     for path in _directory().glob("*.json"):
-        try:
-            record = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            path.unlink(missing_ok=True)  # half-written by a process that was killed; its worker noticed that itself
+        record = _read(path)
+        if record is not None and _started(record["parent"]) == record["parent_started"]:
             continue
-        if _started(record["parent"]) == record["parent_started"]:
-            continue
-        if _is_ours(record):
+        if record is not None and _is_ours(record):
             kill_group(record["pid"])
             ended += 1
         path.unlink(missing_ok=True)
     return ended
 
 
+def _read(path: Path) -> dict[str, Any] | None:
+    """A record, or None where it is not one: half-written by a process that was killed, or not of our making."""
+    with contextlib.suppress(OSError, ValueError):
+        record = json.loads(path.read_text(encoding="utf-8")) if stat.S_ISREG(path.lstat().st_mode) else None
+        if isinstance(record, dict) and _is_whole(record):
+            return record
+    return None
+
+
+def _is_whole(record: dict[str, Any]) -> bool:
+    token, numbers = record.get("token"), (record.get("pid"), record.get("parent"))
+    times = (record.get("started"), record.get("parent_started", 0))
+    return (
+        isinstance(token, str)
+        and _TOKEN.fullmatch(token) is not None
+        and all(type(number) is int and number > 1 for number in numbers)
+        and all(isinstance(time, int | float | None) for time in times)
+        and "parent_started" in record
+    )
+
+
 def _is_ours(record: dict[str, Any]) -> bool:
     import psutil  # noqa: PLC0415
 
+    pid = record["pid"]
     try:
-        command = psutil.Process(record["pid"]).cmdline()
-    except psutil.Error:
+        process = psutil.Process(pid)
+        command = process.cmdline()
+        own = sys.platform == "win32" or (process.uids().real == os.getuid() and os.getpgid(pid) == pid)
+    except (psutil.Error, ProcessLookupError):
         return False
-    same = _started(record["pid"]) == record["started"]
-    return same and "paredown.measure.worker" in command and record["token"] in command
+    same = record["started"] is not None and _started(pid) == record["started"]
+    return own and same and command[-3:] == ["paredown.measure.worker", record["token"], str(record["parent"])]
 
 
 def kill_group(pid: int) -> None:

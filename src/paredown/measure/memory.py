@@ -49,6 +49,7 @@ def memory(
     processes: int = 3,
     inputs: "Sequence[Any] | None" = None,
     limit_s: float = 60.0,
+    trust: bool = False,
 ) -> Memory:
     """Measure the memory that loading and running a file takes, over that of an empty session.
 
@@ -58,16 +59,18 @@ def memory(
         processes: fresh processes; the median is reported.
         inputs: one array per input of the file; made up where not given.
         limit_s: seconds of work after which a process is killed.
+        trust: whoever made the file may run programs here; see `Target.admit`.
 
     Raises:
         InputError: no such file, or settings out of range.
+        TrustError: a file is a program that was not made here, and `trust` was not given.
         MeasureError: the runtime crashed, refused the file or hung.
 
     """
     if processes < 1:
         msg = f"processes={processes} was given; at least one process has to be measured. Type `processes=3`."
         raise InputError(msg)
-    subject = Subject.of(file, target)
+    subject = Subject.of(file, target, trust=trust)
     empty, peaks, batch = [], [], 1
     with tempfile.TemporaryDirectory(prefix="paredown-") as scratch:
         feed = feed_file(Path(scratch), None if inputs is None else [np.asarray(array) for array in inputs])

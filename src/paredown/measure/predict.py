@@ -29,6 +29,7 @@ def predict(  # noqa: PLR0913 (one call, everything about it in sight)
     batch: int = 64,
     chunk: int = 512,
     limit_s: float = 600.0,
+    trust: bool = False,
 ) -> list[NDArray[Any]]:
     """Run a file over all examples of a split and collect its outputs.
 
@@ -42,16 +43,18 @@ def predict(  # noqa: PLR0913 (one call, everything about it in sight)
         batch: examples per inference where the file takes any number.
         chunk: examples per chunk.
         limit_s: seconds of work after which the process is killed.
+        trust: whoever made the file may run programs here; see `Target.admit`.
 
     Returns:
         One array per output of the file, the first dimension running over the examples.
 
     Raises:
         InputError: no such file, an empty split, or inputs that the file does not take.
+        TrustError: a file is a program that was not made here, and `trust` was not given.
         MeasureError: the runtime crashed, refused the file or hung.
 
     """
-    subject = Subject.of(file, target)
+    subject = Subject.of(file, target, trust=trust)
     if len(split) == 0:
         msg = f"{subject} was to predict a split without examples. Give a split that has some."
         raise InputError(msg)

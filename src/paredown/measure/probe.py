@@ -20,7 +20,12 @@ __all__ = ["probe"]
 
 
 def probe(
-    file: "Measurable", inputs: Sequence[NDArray[Any]], *, target: "Target | None" = None, limit_s: float = 60.0
+    file: "Measurable",
+    inputs: Sequence[NDArray[Any]],
+    *,
+    target: "Target | None" = None,
+    limit_s: float = 60.0,
+    trust: bool = False,
 ) -> list[NDArray[Any]]:
     """Run a file once over all rows of the given inputs.
 
@@ -29,16 +34,18 @@ def probe(
         inputs: one array per input of the file, equally many rows each.
         target: the runtime, for plain paths whose suffix does not tell.
         limit_s: seconds of work after which the process is killed.
+        trust: whoever made the file may run programs here; see `Target.admit`.
 
     Returns:
         One array per output of the file.
 
     Raises:
         InputError: no such file, or inputs that the file does not take.
+        TrustError: a file is a program that was not made here, and `trust` was not given.
         MeasureError: the runtime crashed, refused the file or hung.
 
     """
-    subject = Subject.of(file, target)
+    subject = Subject.of(file, target, trust=trust)
     with tempfile.TemporaryDirectory(prefix="paredown-") as scratch, Worker(subject, limit_s=limit_s) as worker:
         feed, answer = Path(scratch) / "feed.npz", Path(scratch) / "outputs.npz"
         np.savez(feed, *inputs)

@@ -52,7 +52,7 @@ class Worker:
         self._left = limit_s
         self._limit = limit_s
         self._cpus = cpus
-        self._token = os.urandom(8).hex()
+        self._token = leftovers.new_token()
         self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (closed with the worker)
         start = time.monotonic()
         self._process = subprocess.Popen(  # noqa: S603 (our own module, in our own interpreter)

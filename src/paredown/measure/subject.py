@@ -25,11 +25,20 @@ class Subject:
     target: Any
 
     @classmethod
-    def of(cls, file: "Measurable", target: "Target | None" = None, label: str = "") -> "Subject":
+    def of(
+        cls, file: "Measurable", target: "Target | None" = None, label: str = "", *, trust: bool = False
+    ) -> "Subject":
         """Accept an artifact, or a plain path with a target (guessed from the suffix where it is not given).
+
+        Args:
+            file: artifact or path.
+            target: the runtime, for plain paths whose suffix does not tell.
+            label: what it is called in messages.
+            trust: whoever made the file may run programs here (`Target.admit`).
 
         Raises:
             InputError: the file does not exist, or no target is known for its suffix.
+            TrustError: the file is a program that was not made here, or holds what could run as one.
 
         """
         given: Any = file
@@ -38,6 +47,7 @@ class Subject:
         if not path.exists():
             msg = f"{str(path)!r} was to be measured but there is no such file. Give the path of a lowered file."
             raise InputError(msg)
+        own.admit(path, trust=trust)
         return cls(label or path.name, path.resolve(), own)
 
     def __str__(self) -> str:

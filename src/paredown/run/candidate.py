@@ -1,7 +1,6 @@
 """A file that was tried, with the network behind it."""
 
 import dataclasses
-import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +13,7 @@ from paredown.recipe.order import RecipeStep
 from paredown.run.ledger import Blobs, TrialRecord
 from paredown.run.ledger.trouble import explained
 from paredown.targets import Artifact, Target
+from paredown.trust import copy_whole
 from paredown.verdict import Measured
 
 if TYPE_CHECKING:
@@ -93,12 +93,7 @@ class Candidate:
                 raise ParityError(msg)
         with explained(self._directory, final):
             final.parent.mkdir(parents=True, exist_ok=True)
-            aside = final.with_name(f".{final.name}.partial")
-            try:
-                shutil.copyfile(artifact.path, aside)
-                aside.replace(final)
-            finally:
-                aside.unlink(missing_ok=True)
+            copy_whole(artifact.path, final)
         self._certify(self._record.id, final)
         return final
 

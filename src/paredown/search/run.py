@@ -14,6 +14,7 @@ from paredown.run.ledger import TrialRecord
 from paredown.run.reading import Record, read
 from paredown.run.summarise import summarise
 from paredown.run.summary import RunSummary
+from paredown.trust import write_whole
 from paredown.verdict import Comparison, Verdict, frontier
 
 if TYPE_CHECKING:
@@ -171,7 +172,7 @@ class Run:
         page = html(self.summary())
         file = Path(path)
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(page, encoding="utf-8")
+        write_whole(file, page)
         return file
 
     def __repr__(self) -> str:

@@ -58,7 +58,7 @@ class Stopwatch:
             try:
                 for number, network in enumerate(networks):
                     made = self.target.lower(network, Path(scratch) / f"{number}{self.target.suffix}")
-                    sessions.append(self.target.open(made.path))
+                    sessions.append(self.target.open_admitted(made.path))
                 return self._timed(sessions, inputs)
             finally:
                 for session in sessions:

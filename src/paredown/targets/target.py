@@ -157,6 +157,25 @@ class Target(abc.ABC):
 
         """
 
+    def admit(self, path: str | os.PathLike[str], *, trust: bool = False) -> None:
+        """Look at a file that may come from anybody before the runtime sees it; measuring does so with every file.
+
+        Formats that hold data alone let every file in, and the runtime judges it. A target whose files are programs, or
+        whose runtime would run what is in them, refuses those here.
+
+        Args:
+            path: the file.
+            trust: the user vouches for whoever made it.
+
+        Raises:
+            TrustError: the file is a program that was not made here, or holds what could run as one.
+
+        """
+
+    def open_admitted(self, path: str | os.PathLike[str]) -> Session:
+        """`open` for a file that `admit` has let in, in a process that was started to measure it."""
+        return self.open(path)
+
     def inner(self, path: str | os.PathLike[str]) -> "Inner | None":  # noqa: ARG002 (for subclasses)
         """Reads the rounded values inside of a file, where this runtime lets them be read; see `paredown.quantize.analyse`.
 

@@ -9,7 +9,6 @@ import hashlib
 import json
 import math
 import os
-import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -26,6 +25,7 @@ from paredown.measure.memory import Memory
 from paredown.measure.processor import Processor
 from paredown.measure.quality import Quality
 from paredown.measure.size import Size
+from paredown.trust import write_whole
 from paredown.verdict.arrays import pack, unpack
 
 __all__ = ["SCHEMA", "Certificate", "Data", "Original", "Probe", "certificate_path", "file_sha256"]
@@ -176,19 +176,11 @@ class Certificate:
             )
             raise CertificateError(msg)
         path = certificate_path(file)
-        partial = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.partial")
         try:
-            with partial.open("w", encoding="utf-8") as stream:
-                json.dump(self.to_json(), stream, indent=1)
-                stream.write("\n")
-                stream.flush()
-                os.fsync(stream.fileno())
-            partial.replace(path)
+            write_whole(path, json.dumps(self.to_json(), indent=1) + "\n")
         except OSError as error:
             msg = f"{path} cannot be written: {error}. Give the file a place that can be written."
             raise CertificateError(msg) from error
-        finally:
-            partial.unlink(missing_ok=True)
         return path
 
     @classmethod

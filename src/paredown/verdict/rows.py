@@ -24,6 +24,7 @@ def rows_of(  # noqa: PLR0913 (one call, everything about it in sight)
     structure: Mapping[str, Any] | None = None,
     target: "Target | None" = None,
     limit_s: float = 600.0,
+    trust: bool = False,
 ) -> dict[str, Rows]:
     """Score a file on a split, in a fresh process.
 
@@ -34,6 +35,7 @@ def rows_of(  # noqa: PLR0913 (one call, everything about it in sight)
         structure: nesting of the model's results (``network.out_structure.to_json()``); a single output needs none.
         target: the runtime, for plain paths whose suffix does not tell.
         limit_s: seconds of work after which the process is killed.
+        trust: whoever made the file may run programs here; see `Target.admit`.
 
     Returns:
         Rows ``[n, k]`` of the task's score under ``""`` and of the guards under their names.
@@ -41,7 +43,7 @@ def rows_of(  # noqa: PLR0913 (one call, everything about it in sight)
     """
     from paredown.graph.structure import Structure, flatten  # noqa: PLC0415 (torch is heavy)
 
-    arrays = predict(file, split, target=target, limit_s=limit_s)
+    arrays = predict(file, split, target=target, limit_s=limit_s, trust=trust)
     scores = {"": task.score, **task.guards}
     rows: dict[str, list[Rows]] = {name: [] for name in scores}
     start = 0

@@ -2,13 +2,17 @@
 
 import hashlib
 import os
+import re
 import secrets
 from pathlib import Path
 
 from paredown.errors import CorruptError
 from paredown.run.ledger.trouble import explained
+from paredown.trust import refuse_links
 
 __all__ = ["Blobs"]
+
+_NAME = re.compile(r"[0-9a-f]{64}(\.[A-Za-z0-9_.-]*)?")
 
 
 class Blobs:
@@ -22,7 +26,14 @@ class Blobs:
         self._root = directory / "blobs"
 
     def path(self, name: str) -> Path:
-        """Where a blob lies (whether or not it is there)."""
+        """Where a blob lies (whether or not it is there).
+
+        Raises:
+            CorruptError: no name of a blob.
+
+        """
+        if not _NAME.fullmatch(name):
+            raise CorruptError(self._damaged(f"{name!r} is no name of a stored file, and the ledger holds it"))
         return self._root / name[:2] / name
 
     def has(self, name: str) -> bool:
@@ -53,6 +64,7 @@ class Blobs:
         folder = self._run / "aside"
         with explained(self._run, folder):
             folder.mkdir(parents=True, exist_ok=True)
+            refuse_links(self._run, (), (folder.name,))
         return folder / f"{secrets.token_hex(8)}{suffix}"
 
     def adopt(self, file: Path, name: str = "") -> str:
@@ -68,6 +80,7 @@ class Blobs:
             try:
                 _sync(file)
                 final.parent.mkdir(parents=True, exist_ok=True)
+                refuse_links(self._root, (), (final.parent.name,))
                 file.replace(final)
                 _sync(final.parent)
             except OSError:
@@ -97,6 +110,7 @@ class Blobs:
     def clear_aside(self) -> None:
         """Remove what a killed run left half-written."""
         folder = self._run / "aside"
+        refuse_links(self._run, (), (folder.name,))
         if folder.is_dir():
             with explained(self._run, folder):
                 for file in folder.iterdir():

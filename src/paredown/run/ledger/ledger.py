@@ -3,7 +3,6 @@
 import contextlib
 import dataclasses
 import json
-import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -13,14 +12,18 @@ from typing import Any, Self, TypeVar
 from paredown.codec import JSON, decode, encode
 from paredown.data.openings import Openings
 from paredown.errors import LedgerError
-from paredown.run.ledger import schema
 from paredown.run.ledger.blobs import Blobs
+from paredown.run.ledger.database import connect
 from paredown.run.ledger.lock import DirectoryLock
 from paredown.run.ledger.trouble import explained
+from paredown.trust import refuse_links
 
 __all__ = ["Ledger", "TrialRecord"]
 
 T = TypeVar("T")
+
+_FILES = ("ledger.sqlite", "ledger.sqlite-wal", "ledger.sqlite-shm", "ledger.sqlite-journal", "lock", "owner.json")
+_FOLDERS = ("blobs", "aside")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,6 +69,7 @@ class Ledger:
 
     Raises:
         LockedError: another process works here.
+        TrustError: a link lies where the run's own files and folders belong.
         LedgerError: the directory cannot be used, or holds no run (when only reading).
         CorruptError: the database is damaged.
 
@@ -77,11 +81,12 @@ class Ledger:
         self.blobs = Blobs(self.directory)
         self._users = openings or Openings()
         self._lock = DirectoryLock(self.directory) if writable else None
-        if not writable and not self.file.is_file():
+        if not writable and not self.file.exists():
             msg = f"{self.directory} holds no run (no ledger.sqlite in it). Name the directory given as --out."
             raise LedgerError(msg)
         with explained(self.directory):
             self.directory.mkdir(parents=True, exist_ok=True)
+            refuse_links(self.directory, _FILES, _FOLDERS)
         if self._lock:
             self._lock.acquire()
         try:
@@ -95,21 +100,7 @@ class Ledger:
 
     def _connect(self, *, writable: bool) -> sqlite3.Connection:
         with explained(self.directory, self.file):
-            # Reading beside a writer needs its shared-memory file; in a directory that cannot be written none works.
-            mode = "mode=rwc" if writable else "mode=rw" if os.access(self.directory, os.W_OK) else "immutable=1"
-            uri = f"{self.file.absolute().as_uri()}?{mode}"
-            connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=30)
-            try:
-                if writable:
-                    connection.execute("PRAGMA journal_mode=WAL")
-                    connection.execute("PRAGMA synchronous=FULL")
-                else:
-                    connection.execute("PRAGMA query_only=ON")
-                schema.prepare(connection, self.file, writable=writable)
-            except BaseException:
-                connection.close()
-                raise
-            return connection
+            return connect(self.file, writable=writable)
 
     def __enter__(self) -> Self:
         return self

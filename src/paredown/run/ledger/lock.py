@@ -10,6 +10,7 @@ import filelock
 
 from paredown.errors import LockedError
 from paredown.run.ledger.trouble import explained
+from paredown.trust import one_line, write_whole
 
 __all__ = ["DirectoryLock"]
 
@@ -38,7 +39,7 @@ class DirectoryLock:
                 raise LockedError(self._who()) from None
         owner = {"pid": os.getpid(), "host": platform.node(), "since": time.strftime("%Y-%m-%d %H:%M:%S")}
         with explained(self._directory, self._owner):
-            self._owner.write_text(json.dumps(owner))
+            write_whole(self._owner, json.dumps(owner))
 
     def release(self) -> None:
         """Give the directory back."""
@@ -49,9 +50,10 @@ class DirectoryLock:
     def _who(self) -> str:
         try:
             owner = json.loads(self._owner.read_text())
-            who = f"process {owner['pid']} on {owner['host']} since {owner['since']}"
-            stop = f"Wait for it, stop it with `kill {owner['pid']}`, or"
-        except (OSError, ValueError, KeyError):  # between taking the lock and writing the name
+            pid = int(owner["pid"])
+            who = one_line(f"process {pid} on {owner['host']} since {owner['since']}")
+            stop = f"Wait for it, stop it with `kill {pid}`, or"
+        except (OSError, ValueError, KeyError, TypeError):  # between taking the lock and writing the name
             who, stop = "another process", "Wait for it, or"
         return (
             f"{self._directory} is in use by {who}. One run directory belongs to one process. "
