@@ -15,7 +15,7 @@ import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NoReturn
 
 from paredown.errors import CorruptError, TrustError
 from paredown.graph import graphjson
@@ -127,9 +127,9 @@ def check_archive(path: Path) -> None:
         held = entries(archive)
         for name, entry in held.items():
             if not _PLAIN.fullmatch(name):
-                raise _NotPlainError(f"the file {name!r}")
+                _refuse(f"the file {name!r}")
             if name == "data/sample_inputs/model.pt" and entry.file_size:
-                raise _NotPlainError("pickled sample inputs")
+                _refuse("pickled sample inputs")
         for name in ("data/weights/model_weights_config.json", "data/constants/model_constants_config.json"):
             config = _json(archive, held, name)
             _look(config, "")
@@ -149,21 +149,25 @@ def entries(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
         for entry in archive.infolist():
             root, _, name = entry.filename.partition("/")
             if ".." in entry.filename.split("/") or "\\" in entry.filename or not root or not name:
-                raise _NotPlainError(f"the name {entry.filename!r}, which leads elsewhere")
+                _refuse(f"the name {entry.filename!r}, which leads elsewhere")
             if name in held or (held and root != next(iter(held.values())).filename.partition("/")[0]):
-                raise _NotPlainError(f"the name {entry.filename!r} twice, or in a folder of its own")
+                _refuse(f"the name {entry.filename!r} twice, or in a folder of its own")
             if (
                 entry.compress_type != zipfile.ZIP_STORED
                 or entry.flag_bits & 1
                 or entry.file_size != entry.compress_size
             ):
-                raise _NotPlainError(f"{entry.filename!r} packed or encrypted")
+                _refuse(f"{entry.filename!r} packed or encrypted")
             held[name] = entry
     return held
 
 
 class _NotPlainError(Exception):
     """What was found that an archive of Paredown does not hold."""
+
+
+def _refuse(what: str) -> NoReturn:
+    raise _NotPlainError(what)
 
 
 @contextlib.contextmanager
@@ -192,28 +196,28 @@ def _one_reading(path: Path, archive: zipfile.ZipFile) -> None:
             stream.seek(after)
             end_64 = _END_64.unpack(stream.read(_END_64.size))
             if end_64[0] != b"PK\x06\x06" or after + _END_64.size + _LOCATOR_64.size + _END.size != size:
-                raise _NotPlainError("two ends")
+                _refuse("two ends")
             start, length = end_64[9], end_64[8]
     first = min((entry.header_offset for entry in archive.infolist()), default=-1)
     if end[0] != b"PK\x05\x06" or start + length != after or archive.start_dir != start or first != 0:
-        raise _NotPlainError("something before or after its contents")
+        _refuse("something before or after its contents")
 
 
 def _json(archive: zipfile.ZipFile, held: Mapping[str, zipfile.ZipInfo], name: str) -> Any:
     entry = held.get(name)
     if entry is None or entry.file_size > _MOST_JSON:
-        raise _NotPlainError(f"no {name}" if entry is None else f"{entry.file_size} bytes of {name}")
+        _refuse(f"no {name}" if entry is None else f"{entry.file_size} bytes of {name}")
     try:
         return json.loads(archive.read(entry))
     except (ValueError, RecursionError) as error:
-        raise _NotPlainError(f"{name} that is not JSON ({error})") from error
+        _refuse(f"{name} that is not JSON ({error})")
 
 
 def _look(value: Any, key: str) -> None:
     """Every field has a known name, and every word in it a known form."""
     if key in _EMPTY:
         if value:
-            raise _NotPlainError(f"{key} {_short(value)}")
+            _refuse(f"{key} {_short(value)}")
     elif isinstance(value, dict):
         _look_at_fields(value, key)
     elif isinstance(value, list):
@@ -222,7 +226,7 @@ def _look(value: Any, key: str) -> None:
     elif isinstance(value, str):
         _look_at_word(value, key)
     elif key == "use_pickle" and value is not False:
-        raise _NotPlainError("pickled tensors")
+        _refuse("pickled tensors")
 
 
 def _look_at_fields(value: Mapping[str, Any], key: str) -> None:
@@ -230,10 +234,10 @@ def _look_at_fields(value: Mapping[str, Any], key: str) -> None:
     for name, part in value.items():
         if names is not None:
             if not names.fullmatch(name):
-                raise _NotPlainError(f"the name {_short(name)} in {key}")
+                _refuse(f"the name {_short(name)} in {key}")
             _look(part, "")
         elif name not in _KEYS:
-            raise _NotPlainError(f"the field {_short(name)}")
+            _refuse(f"the field {_short(name)}")
         else:
             _look(part, name)
 
@@ -251,7 +255,7 @@ def _look_at_word(word: str, key: str) -> None:
     else:
         fits = form is not None and form.fullmatch(word) is not None
     if not fits:
-        raise _NotPlainError(f"{key or 'the text'} {_short(word)}")
+        _refuse(f"{key or 'the text'} {_short(word)}")
 
 
 def _short(thing: Any) -> str:
@@ -318,6 +322,6 @@ def _check_sizes(config: Any, held: Mapping[str, zipfile.ZipInfo], folder: str) 
         meta, entry = payload["tensor_meta"], held.get(f"{folder}/{payload['path_name']}")
         sizes = [size.get("as_int") for size in meta["sizes"]]
         if entry is None or not all(type(size) is int and size >= 0 for size in sizes):
-            raise _NotPlainError(f"no tensor for {_short(name)}")
+            _refuse(f"no tensor for {_short(name)}")
         if math.prod(sizes) * _ITEM_BYTES.get(meta["dtype"], 0) != entry.file_size:
-            raise _NotPlainError(f"{entry.file_size} bytes for the tensor {_short(name)} of sizes {_short(sizes)}")
+            _refuse(f"{entry.file_size} bytes for the tensor {_short(name)} of sizes {_short(sizes)}")

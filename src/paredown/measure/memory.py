@@ -42,7 +42,7 @@ class Memory:
     processes: int
 
 
-def memory(
+def memory(  # noqa: PLR0913 (one call, everything about it in sight)
     file: "Measurable",
     *,
     target: "Target | None" = None,

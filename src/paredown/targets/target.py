@@ -157,7 +157,7 @@ class Target(abc.ABC):
 
         """
 
-    def admit(self, path: str | os.PathLike[str], *, trust: bool = False) -> None:
+    def admit(self, path: str | os.PathLike[str], *, trust: bool = False) -> None:  # noqa: B027 (most formats hold no program)
         """Look at a file that may come from anybody before the runtime sees it; measuring does so with every file.
 
         Formats that hold data alone let every file in, and the runtime judges it. A target whose files are programs, or

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 
+from paredown.graph.archive import check_archive
 from paredown.graph.capabilities import Capabilities
 from paredown.graph.network import Network
 from paredown.targets import Artifact, Port, Session, Target
@@ -39,6 +40,7 @@ class MockTarget(Target):
 
     def open(self, path: str | os.PathLike[str]) -> Session:
         """Load the archive with torch alone."""
+        check_archive(Path(path))
         return _Opened(Path(path))
 
     def version(self) -> str:

@@ -21,6 +21,7 @@ _LIMITS: Mapping[int, int] = MappingProxyType(
         sqlite3.SQLITE_LIMIT_WORKER_THREADS: 0,
     }
 )
+_SWITCHES: Mapping[str, bool] = MappingProxyType({"DEFENSIVE": True, "ENABLE_TRIGGER": False, "ENABLE_VIEW": False})
 
 
 def connect(file: Path, *, writable: bool) -> sqlite3.Connection:
@@ -66,9 +67,8 @@ def _mode(file: Path, *, writable: bool) -> str:
 def _harden(connection: sqlite3.Connection) -> None:
     for limit, most in _LIMITS.items():
         connection.setlimit(limit, most)
-    if hasattr(connection, "setconfig"):  # from Python 3.12 on; before, the exact schema is all there is
-        connection.setconfig(sqlite3.SQLITE_DBCONFIG_DEFENSIVE, True)
-        connection.setconfig(sqlite3.SQLITE_DBCONFIG_ENABLE_TRIGGER, False)
-        connection.setconfig(sqlite3.SQLITE_DBCONFIG_ENABLE_VIEW, False)
+    for switch, on in _SWITCHES.items():
+        if number := getattr(sqlite3, f"SQLITE_DBCONFIG_{switch}", None):  # from Python 3.12 on
+            connection.setconfig(number, on)  # type: ignore[attr-defined,unused-ignore]
     for setting in ("trusted_schema=OFF", "cell_size_check=ON", "mmap_size=0"):
         connection.execute(f"PRAGMA {setting}")

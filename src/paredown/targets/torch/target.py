@@ -1,6 +1,7 @@
 """PyTorch itself on the CPU: the graph run operator by operator, or compiled ahead of time."""
 
 import dataclasses
+import hashlib
 import json
 import os
 import shutil
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from paredown.errors import LoweringError
 from paredown.targets import parity
 from paredown.targets.target import Artifact, Lowering, Port, Session, Target, write_atomically
+from paredown.trust import Programs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -69,20 +71,67 @@ class Torch(Target):
                 else:
                     network.save(package)
                 package.replace(partial)
-            with self.open(partial) as session:
+            with self.open_admitted(partial) as session:
                 parity.check(network, session, parity.FLOAT_DB, self.name)
             return Lowering(_operators(network))
 
-        return write_atomically(path, write, self)
+        made = write_atomically(path, write, self)
+        if self.compiled:
+            Programs().add(made.sha256)
+        return made
 
-    def open(self, path: str | os.PathLike[str]) -> Session:
-        """Open a ``.pt2`` file of the same kind (eager or compiled); imports torch only."""
-        import torch  # noqa: PLC0415 (heavy)
+    def open(self, path: str | os.PathLike[str], *, trust: bool = False) -> Session:
+        """Open a ``.pt2`` file of the same kind (eager or compiled); imports torch only.
+
+        Args:
+            path: the file.
+            trust: whoever made it may run programs here; see `admit`.
+
+        Raises:
+            LoweringError: the file is missing, or is not of this kind.
+            TrustError: it is a program that was not made here, or holds what torch might run.
+
+        """
+        self.admit(path, trust=trust)
+        return self.open_admitted(path)
+
+    def admit(self, path: str | os.PathLike[str], *, trust: bool = False) -> None:
+        """Refuse compiled packages that this user did not make, and archives that hold more than tensors and a graph.
+
+        A compiled package is a shared library: loading it runs it. An eager archive is data; it is looked through (see
+        `paredown.graph.archive`) whoever is trusted, for torch would unpickle what it names.
+
+        Raises:
+            LoweringError: the file is missing, or is not of this kind.
+            TrustError: it is a program that was not made here, or holds what torch might run.
+
+        """
+        from paredown.graph.archive import check_archive, is_compiled  # noqa: PLC0415 (torch is heavy)
 
         path = Path(path)
         if not path.is_file():
             msg = f"{path} was given to PyTorch; there is no such file. Lower the network to it first."
             raise LoweringError(msg)
+        compiled = is_compiled(path)
+        if compiled:
+            what = "a compiled package (AOTInductor), whose machine code runs as soon as it is loaded"
+            Programs().admit(path, _sha256(path), what, trust=trust)
+        if compiled is not self.compiled:
+            raise self._other(path, "it is compiled" if compiled else "it is not compiled")
+        if not compiled:
+            try:
+                check_archive(path)
+            except zipfile.BadZipFile as error:
+                raise self._other(path, error) from error
+
+    def _other(self, path: Path, why: object) -> LoweringError:
+        return LoweringError(f"{self.version()} cannot open {path} with {self}: {why}. Open it as it was lowered.")
+
+    def open_admitted(self, path: str | os.PathLike[str]) -> Session:
+        """Open a file that was admitted before, without looking at it again."""
+        import torch  # noqa: PLC0415 (heavy)
+
+        path = Path(path)
         try:
             if self.compiled:
                 with zipfile.ZipFile(path) as archive:
@@ -92,8 +141,7 @@ class Torch(Target):
             else:
                 session = _EagerSession(torch.export.load(path))
         except (RuntimeError, StopIteration, zipfile.BadZipFile, KeyError, ValueError) as error:
-            msg = f"PyTorch {torch.__version__} cannot open {path} with {self}: {error}. Open it as it was lowered."
-            raise LoweringError(msg) from error
+            raise self._other(path, error) from error
         session.restore = torch.get_num_threads()
         torch.set_num_threads(self.threads)
         return session
@@ -103,6 +151,11 @@ class Torch(Target):
         import torch  # noqa: PLC0415 (heavy)
 
         return f"torch {torch.__version__}"
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 class _TorchSession(Session):
