@@ -164,10 +164,14 @@ def test_the_worker_dies_with_its_parent(tmp_path):
 
 def stray(token):
     """A process that looks like a worker whose parent is gone."""
-    command = [sys.executable, "-c", "print(1, flush=True); input()", "paredown.measure.worker", token]
+    code = "print(1, flush=True); input()"
+    command = [sys.executable, "-c", code, "paredown.measure.worker", token, str(os.getpid())]
     process = subprocess.Popen(command, start_new_session=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     process.stdout.readline()
     return process
+
+
+SECRET = "0123456789abcdef"
 
 
 def orphan(record):
@@ -176,8 +180,8 @@ def orphan(record):
 
 
 def test_leftovers_of_a_killed_run_are_ended():
-    with stray("secret") as process:
-        orphan(leftovers.remember(process.pid, "secret"))
+    with stray(SECRET) as process:
+        orphan(leftovers.remember(process.pid, SECRET))
         assert leftovers.end_leftovers() == 1
         assert process.wait(timeout=30) == -signal.SIGKILL
     assert leftovers.end_leftovers() == 0
@@ -185,12 +189,12 @@ def test_leftovers_of_a_killed_run_are_ended():
 
 @pytest.mark.parametrize("change", ["token", "started", "parent"])
 def test_nothing_is_ended_that_is_not_provably_ours(change):
-    with stray("secret") as process:
-        record = leftovers.remember(process.pid, "secret")
+    with stray(SECRET) as process:
+        record = leftovers.remember(process.pid, SECRET)
         if change != "parent":  # a living parent keeps its workers
             orphan(record)
         if change == "token":
-            record.write_text(record.read_text().replace("secret", "another"))
+            record.write_text(record.read_text().replace(SECRET, SECRET[::-1]))
         if change == "started":
             record.write_text(json.dumps({**json.loads(record.read_text()), "started": 5.0}))
         assert leftovers.end_leftovers() == 0
@@ -199,9 +203,10 @@ def test_nothing_is_ended_that_is_not_provably_ours(change):
         process.kill()
 
 
-def test_a_torn_record_is_cleared_away():
-    record = leftovers.remember(os.getpid(), "x")
-    record.write_text("{")
+@pytest.mark.parametrize("text", ["{", "[]", '{"pid": 1}', '{"pid": -1, "token": "x"}'])
+def test_a_torn_record_is_cleared_away(text):
+    record = leftovers.remember(os.getpid(), SECRET)
+    record.write_text(text)
     assert leftovers.end_leftovers() == 0
     assert not record.exists()
 
