@@ -7,6 +7,7 @@ import paredown
 from paredown import prune, quantize
 from paredown.errors import InputError, RecipeError
 from paredown.recipe.optimizers import AdamW
+from paredown.run import entries
 from paredown.search import Ledger, resume
 from paredown.verdict import Certificate
 
@@ -84,5 +85,5 @@ def test_a_dry_run_trains_nothing_and_leaves_nothing(task, tmp_path, monkeypatch
 def test_nothing_but_the_ledger_is_needed_to_read_a_run(task, tmp_path):
     run = paredown.compare(task, {"a": [quantize.Int8()], "b": []}, time="3 s", out=tmp_path / "run")
     with Ledger(tmp_path / "run", writable=False) as ledger:
-        assert ledger.get("status") == "finished"
+        assert entries.STATUS.read(ledger) == "finished"
     assert [candidate.label for candidate in run.candidates][-2:] == ["a", "b"]

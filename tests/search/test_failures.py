@@ -12,6 +12,7 @@ import torch
 import paredown
 from paredown import distill, prune, quantize, targets
 from paredown.errors import LedgerError, LoweringError, RecipeError, TrainingError
+from paredown.run import entries
 from paredown.search import Ledger, compress
 from paredown.trial import bench
 from paredown.trial.bench import Bench
@@ -112,7 +113,7 @@ def test_a_target_without_words_for_the_original_ends_the_run(task, tmp_path, mo
         compress(task, paredown.Budget(size="50%", drop="5 pt"), time="5 s", out=tmp_path / "run")
     with Ledger(tmp_path / "run", writable=False) as ledger:
         assert ledger.trials()[0].failure == "LoweringError: no words"
-        assert ledger.get("status") == "interrupted"
+        assert entries.STATUS.read(ledger) == "interrupted"
 
 
 @pytest.mark.parametrize("call", ["write_bytes", "replace"])
@@ -133,16 +134,16 @@ def test_damaged_files_of_a_trial_are_made_anew(trials, damage):
     train = paredown.Train(epochs=0.2, optimizer=paredown.recipe.optimizers.AdamW(lr=1e-3))
     done = trials.run("arm", [train, quantize.Int8()], timing=False)
     blobs = trials.ledger.blobs
-    trials.ledger.measured(f"full latency/{done.id}", "of the file that is gone")
-    trials.ledger.measured("full latency/other", "of another file")
+    measured = entries.MILLISECONDS.of(done.id), entries.MILLISECONDS.of("other")
+    for entry in measured:
+        entry.write(trials.ledger, 1.0)
     for name in done.blobs:
         damage(blobs.path(name))
     again = trials.run("arm", [train, quantize.Int8()], timing=False)
     assert (again.result.file, again.result.rows) == (done.result.file, done.result.rows)
     assert all(blobs.open(name).stat().st_size > len(b"changed") for name in again.blobs)
-    assert "made anew" in trials.ledger.events("warning")[0][2]
-    assert trials.ledger.measurement(f"full latency/{done.id}") is None
-    assert trials.ledger.measurement("full latency/other") == "of another file"
+    assert "made anew" in trials.ledger.events()[0].text
+    assert [entry.read(trials.ledger) for entry in measured] == [None, 1.0]
 
 
 def test_shared_beginnings_are_carried_out_once(trials):
@@ -169,7 +170,7 @@ def test_a_recipe_that_fails_is_told_by_apply_and_kept(task, tmp_path):
         original, failed = ledger.trials()
         assert (original.state, failed.state) == ("measured", "failed")
         assert "cannot be reached" in failed.failure
-        assert ledger.get("status") == "interrupted"
+        assert entries.STATUS.read(ledger) == "interrupted"
 
 
 def test_a_training_that_breaks_is_told_by_apply(task, tmp_path):

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from paredown import codec
+from paredown.run import entries
 from paredown.run.ledger import Blobs, Ledger, TrialRecord
 from paredown.run.reading import Record
 from paredown.targets import Artifact
@@ -35,7 +36,7 @@ def certificate(record: Record, trial: TrialRecord, file: Path) -> Certificate:
     final = record.finals.get(trial.id)
     judged = final is not None and final.quality is not None
     with Ledger(record.directory, writable=False) as ledger:
-        probe, structure = ledger.get("probe"), ledger.get("structure")
+        probe, structure = entries.PROBE.needed(ledger), entries.STRUCTURE.read(ledger)
     with np.load(blobs.open(probe), allow_pickle=False) as stored:
         inputs = [stored[name] for name in stored.files]
     original = record.original

@@ -4,8 +4,9 @@ import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 
+from paredown.run import entries
 from paredown.run.chosen import Chosen
-from paredown.run.ledger import Ledger, TrialRecord
+from paredown.run.ledger import Ledger, Note, Skipped, TrialRecord
 from paredown.run.results import TrialResult
 from paredown.run.settings import About, Settings, stored
 from paredown.run.summary import RoundingSummary
@@ -34,7 +35,7 @@ class Record:
         findings: as `paredown.verdict` made them.
         rounding: what rounding does inside of the best file; None where nothing is rounded, or before the end.
         openings: of these judge data, by this user, so far.
-        events: of the kinds a reader should see: kind and text.
+        events: those that a reader should see.
 
     """
 
@@ -52,7 +53,7 @@ class Record:
     findings: tuple[Finding, ...]
     rounding: RoundingSummary | None
     openings: int
-    events: tuple[tuple[str, str], ...]
+    events: tuple[Note | Skipped, ...]
 
     def trial(self, key: str) -> TrialRecord:
         """One trial."""
@@ -75,21 +76,25 @@ def read(directory: str | Path) -> Record:
     with Ledger(directory, writable=False) as ledger:
         settings, about = stored(ledger)
         trials = ledger.trials()
-        finals = {trial.id: ledger.measurement(f"final/{trial.id}") for trial in trials}
+        finals = {trial.id: entries.FINAL.of(trial.id).read(ledger) for trial in trials}
         return Record(
             directory=ledger.directory,
             settings=settings,
             about=about,
-            status=ledger.get("status", "interrupted"),
-            seconds=ledger.get("seconds_used", 0.0),
+            status=entries.STATUS.read(ledger) or "interrupted",
+            seconds=entries.SECONDS_USED.read(ledger) or 0.0,
             trials=trials,
-            chosen=ledger.decided("chosen"),
+            chosen=entries.CHOSEN.read(ledger),
             finals={key: value for key, value in finals.items() if value is not None},
-            verdict=ledger.measurement("verdict"),
-            comparison=ledger.measurement("comparison"),
-            arms=ledger.measurement("arms") or {},
-            findings=tuple(ledger.measurement("findings") or ()),
-            rounding=ledger.measurement("rounding"),
+            verdict=entries.VERDICT.read(ledger),
+            comparison=entries.COMPARISON.read(ledger),
+            arms=entries.ARMS.read(ledger) or {},
+            findings=_findings(ledger),
+            rounding=entries.ROUNDING.read(ledger),
             openings=ledger.openings(about.judge),
-            events=tuple((kind, text) for _, kind, text in ledger.events() if kind in {"warning", "skipped"}),
+            events=tuple(event for event in ledger.events() if isinstance(event, (Note, Skipped))),
         )
+
+
+def _findings(ledger: Ledger) -> tuple[Finding, ...]:
+    return tuple(finding for finding in entries.FINDINGS.read(ledger) or () if isinstance(finding, Finding))

@@ -13,13 +13,13 @@ from paredown.budget import Budget
 from paredown.codec import encode
 from paredown.errors import InputError
 from paredown.measure.processor import processor
-from paredown.run.ledger import Ledger
+from paredown.run.ledger import Ledger, Setting
 from paredown.targets import Target
 
 if TYPE_CHECKING:
     from paredown.task import Task
 
-__all__ = ["About", "Settings", "begin", "stored"]
+__all__ = ["About", "Settings", "begin", "known_settings", "stored"]
 
 _PACKAGES = ("paredown", "torch", "numpy", "optuna", "onnx", "onnxruntime", "onnxscript", "lightning-fabric")
 
@@ -72,6 +72,15 @@ class About:
     findings: tuple[str, ...] = ()
 
 
+_SETTINGS = Setting("settings", Settings)
+_ABOUT = Setting("about", About)
+
+
+def known_settings(ledger: Ledger) -> Settings | None:
+    """Settings of the run in a directory, None where it holds none yet."""
+    return _SETTINGS.read(ledger)
+
+
 def begin(ledger: Ledger, settings: Settings, task: "Task") -> None:
     """Write the settings into a fresh ledger, or check that an old one belongs to the same run.
 
@@ -80,11 +89,11 @@ def begin(ledger: Ledger, settings: Settings, task: "Task") -> None:
 
     """
     about = _about(settings, task)
-    known: Settings | None = ledger.get("settings")
+    known = _SETTINGS.read(ledger)
     if known is None:
         with ledger.together():
-            ledger.set("about", about)
-            ledger.set("settings", settings)
+            _ABOUT.write(ledger, about)
+            _SETTINGS.write(ledger, settings)
         return
     different = [
         field.name
@@ -92,7 +101,7 @@ def begin(ledger: Ledger, settings: Settings, task: "Task") -> None:
         if field.name not in {"reference", "seconds"}
         and encode(getattr(known, field.name)) != encode(getattr(settings, field.name))
     ]
-    before: About = ledger.get("about")
+    before = _ABOUT.read(ledger) or about
     if (before.work, before.judge) != (about.work, about.judge):
         different.append("data")
     if different:
@@ -102,7 +111,7 @@ def begin(ledger: Ledger, settings: Settings, task: "Task") -> None:
         )
         raise InputError(msg)
     if settings.seconds != known.seconds:
-        ledger.set("settings", settings)
+        _SETTINGS.write(ledger, settings)
 
 
 def stored(ledger: Ledger) -> tuple[Settings, About]:
@@ -112,7 +121,7 @@ def stored(ledger: Ledger) -> tuple[Settings, About]:
         InputError: the run was ended before it had begun.
 
     """
-    settings, about = ledger.get("settings"), ledger.get("about")
+    settings, about = _SETTINGS.read(ledger), _ABOUT.read(ledger)
     if settings is None or about is None:
         msg = (
             f"{ledger.directory} holds a run that was ended before it had begun. Nothing is lost: "

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from paredown import codec
 from paredown.measure.latency import Latency
 from paredown.run.labels import FAMILIES, ORIGINAL, families
-from paredown.run.ledger import TrialRecord
+from paredown.run.ledger import Note, Skipped, TrialRecord
 from paredown.run.reading import Record
 from paredown.run.summary import CandidateSummary, FindingSummary, LimitSummary, PairSummary, RunSummary
 from paredown.verdict import LimitVerdict, Margins, Measured, frontier
@@ -150,13 +150,11 @@ def _families(record: Record, trial: TrialRecord) -> tuple[str, ...]:
 def _skipped(record: Record) -> tuple[CandidateSummary, ...]:
     """What was planned and found no time."""
     found = []
-    for number, (kind, text) in enumerate(record.events):
-        name, _, reason = text.partition(": ")
-        if kind == "skipped" and not name.startswith(("proposal", "rung", "extra")):
-            own = (name,) if name in FAMILIES else ()
-            found.append(
-                CandidateSummary(f"skipped-{number}", name, own, "arm" if own else "control", "skipped", failure=reason)
-            )
+    for number, event in enumerate(record.events):
+        if isinstance(event, Skipped) and event.named:
+            own = (event.name,) if event.name in FAMILIES else ()
+            role = "arm" if own else "control"
+            found.append(CandidateSummary(f"skipped-{number}", event.name, own, role, "skipped", failure=event.reason))
     return tuple(found)
 
 
@@ -194,7 +192,9 @@ def _pairs(record: Record) -> tuple[PairSummary, ...]:
 def _findings(record: Record) -> tuple[FindingSummary, ...]:
     found = [FindingSummary(f.code, f.title, str(f.severity), f.text, f.candidate) for f in record.findings]
     notes = [
-        FindingSummary("PD100", "noted while running", "tip", text) for kind, text in record.events if kind == "warning"
+        FindingSummary("PD100", "noted while running", "tip", event.text)
+        for event in record.events
+        if isinstance(event, Note)
     ]
     return (*found, *notes)
 

@@ -17,6 +17,7 @@ from paredown.run.candidate import Candidate
 from paredown.run.labels import FAMILIES
 from paredown.run.settings import Settings
 from paredown.run.summary import RunSummary
+from paredown.search import entries
 from paredown.search.baseline import measure_pace
 from paredown.search.compress import end, session, space_of
 from paredown.search.run import Run
@@ -128,5 +129,5 @@ def _carry_out(
         original = held.trials.original()
         held.trials.run("trial", recipe, forgive=False)
         held.bench.clock.restart()
-        pace = held.ledger.decide("pace", lambda: measure_pace(held.bench, space_of(held), original))
+        pace = entries.PACE.once(held.ledger, lambda: measure_pace(held.bench, space_of(held), original))
         end(held, pace)

@@ -15,8 +15,10 @@ from paredown.recipe.order import RecipeStep
 from paredown.recipe.progress import Progress
 from paredown.recipe.train import Train
 from paredown.recipe.transform import Transform
+from paredown.run import entries as run
 from paredown.run.labels import FAMILIES, label
 from paredown.run.settings import Settings
+from paredown.search import entries
 from paredown.search.arms import ArmPlan, arms
 from paredown.search.baseline import measure_pace
 from paredown.search.compress import Session, end, family_names, informed, session, space_of
@@ -125,13 +127,13 @@ def _carry_out(held: Session, recipes: Mapping[str, tuple[RecipeStep, ...]]) -> 
     original = held.trials.original()
     held.trials.nothing()
     space = space_of(held)
-    pace: Pace = held.ledger.decide("pace", lambda: measure_pace(held.bench, space, original))
+    pace = entries.PACE.once(held.ledger, lambda: measure_pace(held.bench, space, original))
     space = informed(space, held, pace)
     prober = Prober(held.trials, space, held.settings.budget or _GENERAL, original)
     plans = [plan for plan in arms(space, prober) if plan.name in held.settings.families]
     trained = max(1, sum(plan.sketch.trains for plan in plans)) * held.settings.seeds
     files = len(plans) * held.settings.seeds + 2
-    seconds = held.ledger.decide("seconds per arm", lambda: _each(held, pace, files, trained))
+    seconds = entries.SECONDS_PER_ARM.once(held.ledger, lambda: _each(held, pace, files, trained))
     sides = {plan.label: ("arm", space.recipe(_trained(plan, pace, seconds))) for plan in plans}
     named = {plan.label: plan.name for plan in plans}
     sides |= {name: ("arm", recipe) for name, recipe in recipes.items()}
@@ -142,10 +144,10 @@ def _carry_out(held: Session, recipes: Mapping[str, tuple[RecipeStep, ...]]) -> 
             record = held.trials.run(role, _seeded(recipe, shift), name=own, timing=False)
             groups[record.id] = name
             if name in named and shift == 0:
-                known: dict[str, Any] = held.ledger.measurement("arms") or {}
-                held.ledger.measured("arms", {**known, named[name]: record.id})
+                known = run.ARMS.read(held.ledger) or {}
+                run.ARMS.write(held.ledger, {**known, named[name]: record.id})
     if held.settings.seeds > 1:
-        held.ledger.measured("groups", groups)
+        run.GROUPS.write(held.ledger, groups)
     end(held, pace, most=len(groups) + 1, least=len(groups) + 1)
 
 

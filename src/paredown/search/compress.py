@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING
 from paredown.budget import Budget, duration
 from paredown.errors import InputError
 from paredown.recipe.progress import Progress
+from paredown.run import entries as run
 from paredown.run.labels import FAMILIES
-from paredown.run.ledger import Ledger
-from paredown.run.settings import About, Settings, begin, stored
+from paredown.run.ledger import Ended, Ledger
+from paredown.run.settings import About, Settings, begin, known_settings, stored
+from paredown.search import entries
 from paredown.search.baseline import measure_pace
 from paredown.search.ending import Ending, shortlist
 from paredown.search.explaining import explain
@@ -163,23 +165,23 @@ def session(task: "Task", settings: Settings, out: str | Path | None, progress: 
     network = captured(task)
     directory = Path(out) if out is not None else new_directory(task.name or type(task.model).__name__)
     with terminable(), Ledger(directory) as ledger:
-        before: Settings | None = ledger.get("settings")
+        before = known_settings(ledger)
         begin(ledger, settings, task)
         settings, about = stored(ledger)
-        finished = before is not None and ledger.get("status") == "finished" and settings.seconds <= before.seconds
-        ledger.set("status", "running")
-        clock = Clock(settings.seconds, float(ledger.get("seconds_used", 0.0)) + time.monotonic() - start)
+        finished = before is not None and run.STATUS.read(ledger) == "finished" and settings.seconds <= before.seconds
+        run.STATUS.write(ledger, "running")
+        clock = Clock(settings.seconds, (run.SECONDS_USED.read(ledger) or 0.0) + time.monotonic() - start)
         try:
             bench = Bench(task, settings.target, ledger, clock, seed=settings.seed, progress=progress, network=network)
             trials = Trials(bench, thorough=settings.seconds >= _LONG)
             yield Session(ledger, settings, about, bench, trials, finished)
         except BaseException as error:
-            ledger.set("status", "interrupted")
-            ledger.event("ended", f"{type(error).__name__}: {error}")
+            run.STATUS.write(ledger, "interrupted")
+            ledger.event(Ended(f"{type(error).__name__}: {error}"))
             raise
         finally:
-            ledger.set("seconds_used", clock.used())
-        ledger.set("status", "finished")
+            run.SECONDS_USED.write(ledger, clock.used())
+        run.STATUS.write(ledger, "finished")
 
 
 def space_of(held: Session) -> Space:
@@ -200,11 +202,12 @@ def _search(held: Session) -> None:
     bench.progress.begin("the original")
     original = held.trials.original()
     space = space_of(held)
-    pace: Pace = ledger.decide("pace", lambda: measure_pace(bench, space, original))
+    pace = entries.PACE.once(ledger, lambda: measure_pace(bench, space, original))
     space = informed(space, held, pace)
     held.trials.nothing()
     if budget is not None:
-        keep = ledger.decide("reserve", lambda: reserve(bench.clock.left(), pace, FILES, bench.task.data.judge.count))
+        judge = bench.task.data.judge.count
+        keep = entries.RESERVE.once(ledger, lambda: reserve(bench.clock.left(), pace, FILES, judge))
         prober = Prober(held.trials, space, budget, original)
         Searching(held.trials, space, prober, budget, original, pace, keep).run()
     end(held, pace)
@@ -219,7 +222,7 @@ def informed(space: Space, held: Session, pace: Pace) -> Space:
     examples = min(512, len(work.calibrate)) + min(512, len(work.select))
     each = examples / work.batch_size * pace.step / 3 + 0.01
     wanted = int(min(_MOST_EVALUATIONS, max(12, 0.03 * held.settings.seconds / each)))
-    evaluations = held.ledger.decide("evaluations", lambda: wanted)  # also when a resumed run is given more time
+    evaluations = entries.EVALUATIONS.once(held.ledger, lambda: wanted)  # also when a resumed run is given more time
     return dataclasses.replace(space, precision=pace.precision, evaluations=evaluations)
 
 
@@ -242,10 +245,10 @@ def end(held: Session, pace: Pace, most: int = FILES, least: int = _LEAST_FILES)
         affordable = int(bench.clock.left() / max(each, 1e-6)) - 1
         return shortlist(others, first, held.settings.budget, bench.task.score, max(least, min(most, affordable)))
 
-    files = ledger.decide("shortlist", choose)
+    files = run.SHORTLIST.once(ledger, choose)
     ending = Ending(bench, held.settings.budget, pace, held.about.run)
     chosen, finals = ending.carry_out(files)
     best = ledger.trial(chosen.best)
     if best is not None:
         look_inside(bench, best)
-    ledger.measured("findings", explain(ledger, held.settings, held.about, chosen, finals))
+    run.FINDINGS.write(ledger, [*explain(ledger, held.settings, held.about, chosen, finals)])

@@ -2,16 +2,18 @@
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
 
 from paredown import codec
 from paredown.budget import Budget
 from paredown.errors import MeasureError
-from paredown.measure.energy import Energy, energy
+from paredown.measure.energy import energy
 from paredown.measure.latency import Latency
-from paredown.measure.memory import Memory, memory
+from paredown.measure.memory import memory
+from paredown.run import entries
 from paredown.run.chosen import Chosen
 from paredown.run.labels import NOTHING, ORIGINAL
-from paredown.run.ledger import TrialRecord
+from paredown.run.ledger import Measurement, Note, TrialRecord
 from paredown.run.results import TrialResult
 from paredown.scores import Score
 from paredown.search.choose import best
@@ -22,6 +24,8 @@ from paredown.trial.bench import Bench
 from paredown.verdict import Arm, Measured, compare, decide, frontier
 
 __all__ = ["Ending", "shortlist"]
+
+T = TypeVar("T")
 
 _PAIRS = ((5, 16), (4, 8), (3, 5), (2, 3))  # least and most rounds, by the time there is
 _PROMISING = 3
@@ -92,13 +96,13 @@ class Ending:
         """
         records = {key: record for key in files if (record := self._ledger.trial(key)) is not None}
         self._latencies(records)
-        chosen: Chosen = self._ledger.decide("chosen", lambda: self._choose(records))
+        chosen = entries.CHOSEN.once(self._ledger, lambda: self._choose(records))
         self._footprints(records, chosen)
         self._judge(records)
         finals = {key: self._final(record) for key, record in records.items()}
         with self._ledger.together():
             for key, measured in finals.items():
-                self._ledger.measured(f"final/{key}", measured)
+                entries.FINAL.of(key).write(self._ledger, measured)
         self._decide(chosen, finals)
         self._compare(records, finals, chosen)
         return chosen, finals
@@ -106,7 +110,7 @@ class Ending:
     def _latencies(self, records: Mapping[str, TrialRecord]) -> None:
         """All files in the same rounds until answered or the time is up."""
         original, *others = records.values()
-        if self._ledger.measurement(f"full latency/{original.id}") is not None:
+        if entries.FULL_LATENCY.of(original.id).read(self._ledger) is not None:
             return
         self._bench.progress.begin("measuring latency")
         judge = self._bench.task.data.judge.count
@@ -116,7 +120,7 @@ class Ending:
         found = self._timed(original, others, pairs, max(left, pairs[0] * rounds))
         with self._ledger.together():
             for key, value in found.items():
-                self._ledger.measured(f"full latency/{key}", value)
+                entries.FULL_LATENCY.of(key).write(self._ledger, value)
 
     def _choose(self, records: Mapping[str, TrialRecord]) -> Chosen:
         """The best by what is known now: full latencies, quality on select."""
@@ -135,7 +139,7 @@ class Ending:
 
     def _now(self, record: TrialRecord) -> Measured:
         result: TrialResult = record.result
-        latency = self._ledger.measurement(f"full latency/{record.id}") or result.latency
+        latency = entries.FULL_LATENCY.of(record.id).read(self._ledger) or result.latency
         return dataclasses.replace(result.measured(record.label), latency=latency)
 
     def _timed(
@@ -148,13 +152,13 @@ class Ending:
         try:
             found = self._bench.latency(first | artifacts, pairs, **settings)
         except MeasureError as error:
-            self._ledger.event("warning", f"measured one by one: {error}")
+            self._ledger.event(Note(f"measured one by one: {error}"))
             found = {}
             for key, artifact in artifacts.items():
                 try:
                     found |= self._bench.latency({**first, key: artifact}, pairs, **settings)
                 except MeasureError as reason:
-                    self._ledger.event("warning", f"{key}: no latency: {reason}")
+                    self._ledger.event(Note(f"{key}: no latency: {reason}"))
         alone = found.pop(ORIGINAL, None) or self._bench.latency(first, pairs, **settings)[ORIGINAL]
         return {**found, original.id: alone}
 
@@ -170,24 +174,24 @@ class Ending:
             chief = key in {chosen.best, chosen.files[0]}
             artifact = self._artifact(record)
             if "memory" in limited or (chief and self._time_for(3)):
-                self._once(f"memory/{key}", lambda file=artifact: memory(file, inputs=self._bench.inputs))  # type: ignore[misc]
+                self._once(entries.MEMORY.of(key), lambda file=artifact: memory(file, inputs=self._bench.inputs))  # type: ignore[misc]
             if "energy" in limited or (chief and self._time_for(2)):
-                self._once(f"energy/{key}", lambda file=artifact: energy(file, inputs=self._bench.inputs))  # type: ignore[misc]
+                self._once(entries.ENERGY.of(key), lambda file=artifact: energy(file, inputs=self._bench.inputs))  # type: ignore[misc]
 
     def _time_for(self, processes: int) -> bool:
         judging = self._pace.ending(4, self._bench.task.data.judge.count, 0)
         return self._bench.clock.left(judging) > 2 * processes * self._pace.process
 
-    def _once(self, name: str, measure: Callable[[], Memory | Energy]) -> None:
-        if self._ledger.measurement(name) is None:
+    def _once(self, entry: Measurement[T], measure: Callable[[], T]) -> None:
+        if entry.read(self._ledger) is None:
             try:
-                self._ledger.measured(name, measure())
+                entry.write(self._ledger, measure())
             except MeasureError as error:
-                self._ledger.event("warning", f"{name}: {error}")
+                self._ledger.event(Note(f"{entry.name}: {error}"))
 
     def _judge(self, records: Mapping[str, TrialRecord]) -> None:
         """One opening for all files; rows are kept file by file."""
-        missing = [record for key, record in records.items() if self._ledger.measurement(f"judge/{key}") is None]
+        missing = [record for key, record in records.items() if entries.JUDGED.of(key).read(self._ledger) is None]
         if not missing:
             return
         self._bench.progress.begin("judging")
@@ -203,23 +207,23 @@ class Ending:
             try:
                 rows = self._bench.store_rows(self._bench.predict(self._artifact(record), split))
             except MeasureError as error:
-                self._ledger.event("warning", f"{record.label}: not judged: {error}")
+                self._ledger.event(Note(f"{record.label}: not judged: {error}"))
             else:
-                self._ledger.measured(f"judge/{record.id}", rows)
+                entries.JUDGED.of(record.id).write(self._ledger, rows)
 
     def _final(self, record: TrialRecord) -> Measured:
         result: TrialResult = record.result
         first = next(iter(self._ledger.trials())).id
-        rows, before = (self._ledger.measurement(f"judge/{key}") for key in (record.id, first))
+        rows, before = (entries.JUDGED.of(key).read(self._ledger) for key in (record.id, first))
         own = None if record.id == first else before  # of itself the original loses exactly nothing
         quality, guards = self._bench.quality(rows, own) if rows and before else (None, {})
         return Measured(
             record.label,
-            self._ledger.measurement(f"full latency/{record.id}") or result.latency,
+            entries.FULL_LATENCY.of(record.id).read(self._ledger) or result.latency,
             quality,
             result.size,
-            self._ledger.measurement(f"memory/{record.id}"),
-            self._ledger.measurement(f"energy/{record.id}"),
+            entries.MEMORY.of(record.id).read(self._ledger),
+            entries.ENERGY.of(record.id).read(self._ledger),
             guards,
         )
 
@@ -232,7 +236,7 @@ class Ending:
         verdict = decide(
             self._budget, finals[chosen.best], original, score=task.score, guards=task.guards, frontier=others
         )
-        self._ledger.measured("verdict", verdict)
+        entries.VERDICT.write(self._ledger, verdict)
 
     def _compare(self, records: Mapping[str, TrialRecord], finals: Mapping[str, Measured], chosen: Chosen) -> None:
         """Head-to-heads of the original, the arms, the best and the random control.
@@ -240,14 +244,14 @@ class Ending:
         Every further file would weaken all claims, because p-values are corrected for the number of claims; so files
         that were only tried on the way are left out, and so is the do-nothing control.
         """
-        arms: Mapping[str, str] = self._ledger.measurement("arms") or {}
+        arms = entries.ARMS.read(self._ledger) or {}
         wanted = {chosen.best, chosen.files[0], arms.get("random prune")}
         sides: dict[str, Arm] = {}
-        groups: Mapping[str, str] = self._ledger.measurement("groups") or {}
+        groups = entries.GROUPS.read(self._ledger) or {}
         for key, record in records.items():
             if key not in wanted and record.role != "arm" and self._budget is not None:
                 continue
-            stored = self._ledger.measurement(f"judge/{key}")
+            stored = entries.JUDGED.of(key).read(self._ledger)
             rows = (self._bench.rows(stored[""]),) if stored else ()
             name = groups.get(key, record.label)
             side = sides.get(name, Arm(name, ()))
@@ -255,7 +259,8 @@ class Ending:
             sides[name] = Arm(name, (*side.files, finals[key]), (*side.rows, *rows), fixed=untrained)
         if len(sides) > 1:
             score = self._bench.task.score
-            self._ledger.measured("comparison", compare(list(sides.values()), score=score, seed=self._bench.seed))
+            comparison = compare(list(sides.values()), score=score, seed=self._bench.seed)
+            entries.COMPARISON.write(self._ledger, comparison)
 
     def _artifact(self, record: TrialRecord) -> Artifact:
         result: TrialResult = record.result

@@ -7,8 +7,11 @@ from paredown import architecture, codec
 from paredown.budget import Budget
 from paredown.errors import InputError, LedgerError
 from paredown.graph.cost import total
+from paredown.run import entries as run
 from paredown.run.labels import ORIGINAL
+from paredown.run.ledger import Unmade
 from paredown.run.results import Shape, TrialResult
+from paredown.search import entries
 from paredown.search.model import CostModel
 from paredown.search.space import Move, Sketch, Space
 from paredown.targets import Artifact
@@ -77,7 +80,7 @@ class Prober:
         """The smallest share of multiplications that a sketch can reach on this network (layers may not vanish)."""
         if sketch.kind == "depth":
             return min(self._levels(), default=_LARGEST)
-        return self.bench.ledger.decide("least share", self._find_least)
+        return entries.LEAST_SHARE.once(self.bench.ledger, self._find_least)
 
     @property
     def skippable(self) -> bool:
@@ -86,7 +89,8 @@ class Prober:
 
     def _levels(self) -> tuple[float, ...]:
         """Empty where no block can be left out: the first shape says so, and the move is banned."""
-        return self.bench.ledger.decide("depths", lambda: architecture.Slim(width=None).levels(self.bench.network))
+        network = self.bench.network
+        return entries.DEPTHS.once(self.bench.ledger, lambda: architecture.Slim(width=None).levels(network))
 
     def _find_least(self) -> float:
         for share in _LEAST:
@@ -159,7 +163,7 @@ class Prober:
             raise
         except Exception as error:  # noqa: BLE001 (kept with its reason, told where the shape is asked for)
             reason = f"{type(error).__name__}: {error}"
-            self.bench.ledger.event("shape", f"{sketch.order}: {reason}")
+            self.bench.ledger.event(Unmade(" → ".join(move.value for move in sketch.order), reason))
             self._keep(key, Shape(1.0, sketch.quantized, failure=reason))
         else:
             made[key] = (total(network).macs / self.bench.macs, artifact, layout(network))
@@ -167,22 +171,22 @@ class Prober:
     def _time(self, made: dict[str, tuple[float, Artifact, str]]) -> dict[str, float]:
         """Milliseconds by key; a layout that has been looked at is not looked at again."""
         ledger = self.bench.ledger
-        found = {key: ledger.measurement(f"ms/{shape}") for key, (_, _, shape) in made.items()}
+        found = {key: run.MILLISECONDS.of(shape).read(ledger) for key, (_, _, shape) in made.items()}
         new = {key: artifact for key, (_, artifact, _) in made.items() if found[key] is None}
         if new:
             original = self.bench.artifact(self._original.file, self._original.lowering)
             looked = self._trials.relative(self.bench.quick(original, new))
             for key in new:
                 found[key] = looked[key]
-                ledger.measured(f"ms/{made[key][2]}", looked[key])
-        return found
+                run.MILLISECONDS.of(made[key][2]).write(ledger, looked[key])
+        return {key: value for key, value in found.items() if value is not None}
 
     def _key(self, sketch: Sketch) -> str:
         return codec.fingerprint(self.space.recipe(sketch.shape()))
 
     def _lookup(self, key: str) -> Shape | None:
         if key not in self._shapes:
-            stored = self.bench.ledger.measurement(f"shape/{key}")
+            stored = entries.SHAPE.of(key).read(self.bench.ledger)
             if stored is None:
                 return None
             self._shapes[key] = stored
@@ -190,4 +194,4 @@ class Prober:
 
     def _keep(self, key: str, shape: Shape) -> None:
         self._shapes[key] = shape
-        self.bench.ledger.measured(f"shape/{key}", shape)
+        entries.SHAPE.of(key).write(self.bench.ledger, shape)

@@ -5,6 +5,7 @@ from pathlib import Path
 from paredown.codec import decode
 from paredown.errors import InputError
 from paredown.recipe.progress import Progress
+from paredown.run import entries
 from paredown.run.ledger import Ledger
 from paredown.run.settings import Settings, stored
 from paredown.search.applying import apply
@@ -38,7 +39,7 @@ def resume(
     """
     with Ledger(directory, writable=False) as ledger:
         settings, _ = stored(ledger)
-        status = ledger.get("status")
+        status = entries.STATUS.read(ledger)
     if status == "finished":
         return Run(directory)
     task = task or _loaded(settings, directory)

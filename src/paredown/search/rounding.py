@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 from paredown.errors import LoweringError, RecipeError
 from paredown.graph.network import Network
 from paredown.quantize import NodeError, analyse
-from paredown.run.ledger import TrialRecord
+from paredown.run import entries
+from paredown.run.ledger import Note, TrialRecord
 from paredown.run.summary import RoundedSummary, RoundingSummary
 from paredown.trial.bench import Bench
 
@@ -24,19 +25,18 @@ def look_inside(bench: Bench, record: TrialRecord) -> None:
     Nothing is done for a network that computes in float. What cannot be compared is noted in the diary.
     """
     result: TrialResult = record.result
-    if not result.lowering.quantized or bench.ledger.measurement("rounding") is not None:
+    if not result.lowering.quantized or entries.ROUNDING.read(bench.ledger) is not None:
         return
     bench.progress.begin("looking at the rounding")
     try:
         network = Network.load(bench.ledger.blobs.open(result.network))
         found = analyse(network, bench.evidence, inner=bench.target.inner(bench.ledger.blobs.open(result.file)))
     except (LoweringError, RecipeError) as error:
-        bench.ledger.event("warning", f"{record.label}: the rounding was not analysed: {error}")
+        bench.ledger.event(Note(f"{record.label}: the rounding was not analysed: {error}"))
         return
     nodes = tuple(_node(node) for node in found.nodes)
-    bench.ledger.measured(
-        "rounding", RoundingSummary(record.label, found.examples, nodes, found.first, found.first_in_file)
-    )
+    summary = RoundingSummary(record.label, found.examples, nodes, found.first, found.first_in_file)
+    entries.ROUNDING.write(bench.ledger, summary)
 
 
 def _node(node: NodeError) -> RoundedSummary:

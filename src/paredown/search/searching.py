@@ -2,12 +2,12 @@
 
 import dataclasses
 import statistics
-from collections.abc import Callable
-from typing import TypeVar
 
 from paredown.budget import Budget
-from paredown.run.ledger import TrialRecord
+from paredown.run import entries as run
+from paredown.run.ledger import Filtered, Skipped, TrialRecord
 from paredown.run.results import TrialResult
+from paredown.search import entries
 from paredown.search.arms import ArmPlan, arms
 from paredown.search.choose import Feasible, Standing, excess, feasible, promote, wish
 from paredown.search.plan import Allocation, Pace, allocate, epochs_in, rungs
@@ -18,8 +18,6 @@ from paredown.search.standings import standing_of
 from paredown.trial.trials import Trials
 
 __all__ = ["Searching"]
-
-T = TypeVar("T")
 
 _OVERSHOOT = 1.5  # a training may take so many times what was planned before its schedule is shortened
 _FILTER = 0.08  # a shape that misses a limit on cost by more than this is not trained
@@ -71,7 +69,7 @@ class Searching:
         self._probe()
         plans = arms(self.space, self.prober)
         trained = tuple(plan.name for plan in plans if plan.sketch.trains)
-        allocation = self._decide("allocation", lambda: allocate(self.left(), self.pace, trained))
+        allocation = entries.ALLOCATION.once(self.trials.ledger, lambda: allocate(self.left(), self.pace, trained))
         race = _Race(self, allocation)
         for plan in (plan for plan in plans if not plan.sketch.trains):
             self._arm(plan, allocation)
@@ -84,15 +82,13 @@ class Searching:
         """Seconds that may still be spent on the search."""
         return self.trials.bench.clock.left(self.reserve)
 
-    def _decide(self, name: str, compute: Callable[[], T]) -> T:
-        return self.trials.ledger.decide(name, compute)
-
     # -- probes
 
     def _probe(self) -> None:
         """Measure a few shapes, so that sizes can aim at the budget; refuse moves that this network does not allow."""
         each = self.pace.overhead + 3 * self.pace.process
-        self._shapes_left = self._decide("shapes", lambda: int(_PROBING * self.trials.bench.clock.limit / each))
+        limit = self.trials.bench.clock.limit
+        self._shapes_left = entries.SHAPES.once(self.trials.ledger, lambda: int(_PROBING * limit / each))
         leading = [order for order in _LEADING if self.space.allows(order)]
         first = [
             Sketch(order, macs=0.5, epochs=())
@@ -153,9 +149,9 @@ class Searching:
                 return 0.0
             return epochs_in(max(0.0, time), epoch, self.pace.steps)
 
-        chosen = self._decide(f"epochs/{name}", epochs)
+        chosen = entries.EPOCHS.of(name).once(self.trials.ledger, epochs)
         if chosen <= 0:
-            self.trials.ledger.event("skipped", f"{name}: no time left for it")
+            self.trials.ledger.event(Skipped(name, "no time left for it", named=role != "trial"))
             return None
         sketch = dataclasses.replace(sketch, epochs=(*sketch.epochs[:-1], chosen))
         allowed = _OVERSHOOT * max(seconds, chosen * epoch) + self.pace.overhead
@@ -178,9 +174,9 @@ class Searching:
             keep = 0.7 * allocation.last
             record = self.train(plan.name, plan.role, plan.sketch, allocation.arm, keep, label=plan.label)
         else:
-            ledger.event("skipped", f"{plan.name}: no time left for it")
+            ledger.event(Skipped(plan.name, "no time left for it"))
         if record is not None:
-            ledger.measured("arms", {**(ledger.measurement("arms") or {}), plan.name: record.id})
+            run.ARMS.write(ledger, {**(run.ARMS.read(ledger) or {}), plan.name: record.id})
 
     def standing(self, record: TrialRecord) -> Standing:
         """A measured trial, limit by limit."""
@@ -238,7 +234,7 @@ class _Race:
                 return False
             worth, over, cost = search.worth_training(proposal.sketch)
             if not worth:
-                search.trials.ledger.event("filtered", f"proposal {proposal.number} misses {over} before any training")
+                search.trials.ledger.event(Filtered(proposal.number, over))
                 self._proposer.tell(proposal.number, self._worst(), cost, over)
                 continue
             name = f"proposal {proposal.number}"
@@ -248,7 +244,7 @@ class _Race:
             self._told(proposal.number, record)
             if record.state != "measured":
                 continue
-            epochs = search.trials.ledger.decide(f"epochs/proposal {proposal.number}", lambda: 1.0)
+            epochs = entries.EPOCHS.of(name).read(search.trials.ledger) or 1.0
             sketch = dataclasses.replace(proposal.sketch, epochs=(epochs,))
             self._entrants[record.id] = _Entrant(proposal.number, sketch, record)
             return True
@@ -284,7 +280,7 @@ class _Race:
             if record is None:
                 break
             if record.state == "measured":
-                epochs = search.trials.ledger.decide(f"epochs/{name} place {place}", lambda: 1.0)
+                epochs = entries.EPOCHS.of(f"{name} place {place}").read(search.trials.ledger) or 1.0
                 grown = _Entrant(entrant.number, entrant.sketch.longer(epochs), record)
                 self._entrants[record.id] = grown
                 later.append(grown)
@@ -295,9 +291,8 @@ class _Race:
         search = self._search
         each = max(self._allocation.rung, 0.15 * self._allocation.last)
         for extra in range(_EXTRAS):
-            go = search.trials.ledger.decide(
-                f"extra {extra}", lambda: search.left() > 2.0 * (each + search.pace.overhead)
-            )
+            enough = 2.0 * (each + search.pace.overhead)
+            go = entries.EXTRA.of(extra).once(search.trials.ledger, lambda enough=enough: search.left() > enough)  # type: ignore[misc]
             if not go or not self._entrants:
                 return
             standings = [search.standing(entrant.record) for entrant in self._entrants.values() if entrant.record]

@@ -29,8 +29,9 @@ from paredown.recipe.evidence import Evidence
 from paredown.recipe.order import RecipeStep
 from paredown.recipe.progress import Progress, Silent
 from paredown.recipe.run import Outcome, run
+from paredown.run import entries
 from paredown.run.labels import ORIGINAL, step_family, title
-from paredown.run.ledger import Ledger
+from paredown.run.ledger import Ledger, Note
 from paredown.run.ledger.trouble import explained
 from paredown.run.summary import StepSummary
 from paredown.scores import Score
@@ -115,8 +116,10 @@ class Bench:
         self.macs = max(1, total(self.network).macs)
         first = next(iter(self.evidence.calibration(target.batch, self.network)))
         self.inputs = [tensor.numpy() for tensor in first]
-        ledger.set("probe", ledger.blobs.put(_packed(*(tensor.numpy() for tensor in self.network.example)), ".npz"))
-        ledger.set("structure", self.network.out_structure.to_json())
+        entries.PROBE.write(
+            ledger, ledger.blobs.put(_packed(*(tensor.numpy() for tensor in self.network.example)), ".npz")
+        )
+        entries.STRUCTURE.write(ledger, self.network.out_structure.to_json())
         self.took: dict[str, float] = {}
         self._slowest = (0, 0.0)  # examples of the largest split predicted so far, and the most seconds that took
 
@@ -264,7 +267,7 @@ class Bench:
             try:
                 self.ledger.blobs.open(name)
             except CorruptError as error:
-                self.ledger.event("warning", f"made anew: {error}")
+                self.ledger.event(Note(f"made anew: {error}"))
                 return False
         return True
 

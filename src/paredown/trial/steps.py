@@ -3,7 +3,7 @@
 from paredown.errors import CorruptError
 from paredown.graph.network import Network
 from paredown.recipe.run import StepRecord
-from paredown.run.ledger.ledger import Ledger
+from paredown.run.ledger import Ledger, Note
 from paredown.run.ledger.trouble import explained
 
 __all__ = ["Steps"]
@@ -24,7 +24,7 @@ class Steps:
         try:
             network = Network.load(self._ledger.blobs.open(entry[0]))
         except CorruptError as error:
-            self._ledger.event("warning", f"made anew: {error}")
+            self._ledger.event(Note(f"made anew: {error}"))
             return None
         self._latest = (network, entry[0])
         return network, entry[1]

@@ -5,7 +5,7 @@ import hashlib
 import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from paredown import codec
 from paredown.errors import LedgerError, ParedownError
@@ -15,15 +15,13 @@ from paredown.graph.sparsity import sparsity
 from paredown.measure.size import size
 from paredown.recipe.order import RecipeStep
 from paredown.recipe.train import Train
+from paredown.run import entries
 from paredown.run.labels import NOTHING, ORIGINAL, label
-from paredown.run.ledger import TrialRecord
+from paredown.run.ledger import Traceback, TrialRecord
 from paredown.run.results import TrialResult
 from paredown.run.summary import StepSummary
 from paredown.trial.bench import Bench
 from paredown.verdict.findings import channels_of
-
-if TYPE_CHECKING:
-    from paredown.measure.latency import Latency
 
 __all__ = ["PAIRS", "Trials", "layout"]
 
@@ -165,14 +163,14 @@ class Trials:
             blobs = (result.file, result.network, *result.rows.values())
             self.ledger.finish(identity, result, time.monotonic() - start, blobs)
         finally:
-            self.ledger.set("seconds_used", self.bench.clock.used())
+            entries.SECONDS_USED.write(self.ledger, self.bench.clock.used())
         return self._record(identity)
 
     def _failed(self, identity: str, error: Exception, seconds: float) -> None:
         """Write down why; for errors that nobody raised on purpose, where too."""
         self.ledger.fail(identity, f"{type(error).__name__}: {error}", seconds)
         if not isinstance(error, ParedownError):
-            self.ledger.event("traceback", "".join(traceback.format_exception(error)))
+            self.ledger.event(Traceback("".join(traceback.format_exception(error))))
 
     def _known(self, identity: str) -> TrialRecord | None:
         """A trial that is over, and whose files are all as they were written."""
@@ -220,16 +218,16 @@ class Trials:
         files = {ORIGINAL: self.original(), "candidate": result}
         artifacts = {label: self.bench.artifact(file.file, file.lowering) for label, file in files.items()}
         if self.thorough:
-            known: Latency | None = self.ledger.measurement(f"latency/{shape}")
+            known = entries.LATENCY.of(shape).read(self.ledger)
             if known is None:
                 known = self.bench.latency(artifacts, PAIRS)["candidate"]
-                self.ledger.measured(f"latency/{shape}", known)
+                entries.LATENCY.of(shape).write(self.ledger, known)
             ratio = known.ratio.estimate if known.ratio else 1.0
             return dataclasses.replace(result, latency=known, ms=ratio * (files[ORIGINAL].ms or 1.0))
-        guess: float | None = self.ledger.measurement(f"ms/{shape}")
+        guess = entries.MILLISECONDS.of(shape).read(self.ledger)
         if guess is None:
             guess = self.relative(self.bench.quick(artifacts.pop(ORIGINAL), artifacts))["candidate"]
-            self.ledger.measured(f"ms/{shape}", guess)
+            entries.MILLISECONDS.of(shape).write(self.ledger, guess)
         return dataclasses.replace(result, ms=guess)
 
     def relative(self, quick: Mapping[str, float]) -> dict[str, float]:

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import random
 import signal
 import sqlite3
 import subprocess
@@ -13,9 +14,23 @@ from pathlib import Path
 import pytest
 
 from paredown.data.openings import Openings
-from paredown.errors import CorruptError, LedgerError, LockedError
+from paredown.errors import CorruptError, LedgerError, LockedError, ParedownError
 from paredown.measure.interval import Interval
-from paredown.run.ledger import Ledger
+from paredown.run.ledger import (
+    Decision,
+    Ended,
+    Filtered,
+    Ledger,
+    Measurement,
+    Note,
+    Setting,
+    Skipped,
+    Traceback,
+    Unmade,
+)
+
+SEED = Setting("seed", int)
+LATENCY = Measurement("latency", Interval)
 
 
 @pytest.fixture
@@ -31,39 +46,42 @@ def ledger(tmp_path, users):
 
 def test_everything_written_is_read_back_after_reopening(tmp_path, users):
     with Ledger(tmp_path / "run", openings=users) as ledger:
-        ledger.set("seed", 3)
+        SEED.write(ledger, 3)
         ledger.start("a", "arm", "int8", [1, {"x": 2.5}])
         name = ledger.blobs.put(b"file", ".onnx")
         ledger.finish("a", {"score": Interval(1.0, 0.5, float("inf"))}, 1.5, [name])
         ledger.start("b", "trial", "prune", [])
         ledger.fail("b", "the loss became NaN", 0.5)
-        ledger.measured("latency", Interval(1.0, 0.9, 1.1))
-        ledger.event("note", "hello")
+        LATENCY.write(ledger, Interval(1.0, 0.9, 1.1))
+        ledger.event(Note("hello"))
     with Ledger(tmp_path / "run", openings=users) as ledger:
         first, second = ledger.trials()
-        assert ledger.get("seed") == 3
+        assert SEED.read(ledger) == 3
         assert (first.state, first.recipe, first.blobs, first.seconds) == ("measured", [1, {"x": 2.5}], (name,), 1.5)
         assert first.result["score"] == Interval(1.0, 0.5, float("inf"))
         assert (second.number, second.state, second.failure) == (1, "failed", "the loss became NaN")
-        assert ledger.measurement("latency").high == 1.1
+        assert LATENCY.needed(ledger).high == 1.1
         assert ledger.blobs.open(name).read_bytes() == b"file"
-        assert [text for _, _, text in ledger.events("note")] == ["hello"]
+        assert ledger.events() == (Note("hello"),)
 
 
 def test_a_decision_is_taken_once(ledger):
-    assert ledger.decide("epochs", lambda: 2.5) == 2.5
-    assert ledger.decide("epochs", lambda: pytest.fail("computed twice")) == 2.5
+    epochs = Decision("epochs", float)
+    assert epochs.read(ledger) is None
+    assert epochs.of("arm", 3).once(ledger, lambda: 2.5) == 2.5
+    assert epochs.of("arm", 3).once(ledger, lambda: pytest.fail("computed twice")) == 2.5
+    assert epochs.of("arm", 4).read(ledger) is None
 
 
 def test_writes_together_are_all_or_none(ledger):
     def half():
         with ledger.together():
-            ledger.set("a", 1)
+            SEED.write(ledger, 1)
             raise KeyError
 
     with pytest.raises(KeyError):
         half()
-    assert ledger.get("a") is None
+    assert SEED.read(ledger) is None
 
 
 def test_a_trial_begun_again_keeps_its_number(ledger):
@@ -103,11 +121,11 @@ def test_a_lock_whose_owner_is_unknown_still_says_what_to_do(tmp_path, ledger):
 
 
 def test_reading_needs_no_lock_and_cannot_write(tmp_path, ledger):
-    ledger.set("seed", 3)
+    SEED.write(ledger, 3)
     with Ledger(tmp_path / "run", writable=False) as reader:
-        assert reader.get("seed") == 3
+        assert SEED.read(reader) == 3
         with pytest.raises(LedgerError, match="readonly"):
-            reader.set("seed", 4)
+            SEED.write(reader, 4)
 
 
 def test_reading_where_no_run_is(tmp_path):
@@ -134,7 +152,7 @@ def test_a_directory_that_cannot_be_written(tmp_path):
 def test_a_damaged_database_is_named(tmp_path, users):
     with Ledger(tmp_path / "run", openings=users) as ledger:
         for number in range(200):
-            ledger.event("note", f"line {number} " * 20)
+            ledger.event(Note(f"line {number} " * 20))
     file = tmp_path / "run/ledger.sqlite"
     content = bytearray(file.read_bytes())
     content[4096 : len(content) - 4096] = os.urandom(len(content) - 8192)
@@ -151,7 +169,7 @@ def test_a_ledger_of_another_version(tmp_path, users):
     connection = sqlite3.connect(tmp_path / "run/ledger.sqlite")
     connection.execute("PRAGMA user_version=99")
     connection.close()
-    with pytest.raises(LedgerError, match="version 99; this Paredown reads version 1"):
+    with pytest.raises(LedgerError, match="version 99; this Paredown reads versions 1 and 2"):
         Ledger(tmp_path / "run", openings=users)
 
 
@@ -189,14 +207,159 @@ def test_a_full_disk_loses_nothing_that_was_written(ledger, monkeypatch):
 
 
 def test_a_full_disk_under_the_database(ledger):
-    ledger.event("note", "before")
+    ledger.event(Note("before"))
     pages = ledger._connection.execute("PRAGMA page_count").fetchone()[0]
     ledger._connection.execute(f"PRAGMA max_page_count={pages}")
     with pytest.raises(LedgerError, match=r"No space was left.*ledger\.sqlite.*intact"):
-        ledger.event("note", "x" * 100_000)
+        ledger.event(Note("x" * 100_000))
     ledger._connection.execute(f"PRAGMA max_page_count={pages * 100}")
-    assert [text for _, _, text in ledger.events()] == ["before"]
-    ledger.event("note", "after")
+    assert ledger.events() == (Note("before"),)
+    ledger.event(Note("after"))
+
+
+def test_what_is_needed_and_missing_is_named(ledger):
+    with pytest.raises(LedgerError, match=r"has no latency yet\. Finish the run first: paredown resume"):
+        LATENCY.needed(ledger)
+
+
+def test_a_value_of_another_type_is_refused(ledger):
+    Setting("seed", str).write(ledger, "three")
+    with pytest.raises(CorruptError, match=r"holds a value of type str as 'seed', where int belongs.*--out runs/other"):
+        SEED.read(ledger)
+
+
+def test_a_trial_is_finished_after_it_was_started(ledger):
+    with pytest.raises(LedgerError, match=r"holds no trial a\. Start it before it is finished"):
+        ledger.finish("a", 1, 0.1)
+
+
+EVENTS = (
+    Note("hello"),
+    Skipped("prune", "no time left for it"),
+    Filtered(3, {"latency": 0.2}),
+    Unmade("prune → int8", "LoweringError: no words"),
+    Traceback("Traceback ..."),
+    Ended("KeyboardInterrupt: "),
+)
+
+
+def test_events_are_read_back_as_they_were(ledger):
+    for event in EVENTS:
+        ledger.event(event)
+    assert ledger.events() == EVENTS
+
+
+@pytest.fixture
+def whole(tmp_path, users):
+    """A ledger with rows in every table, everything in one file."""
+    with Ledger(tmp_path / "run", openings=users) as ledger:
+        SEED.write(ledger, 3)
+        Decision("epochs", float).once(ledger, lambda: 2.5)
+        for number in range(8):
+            ledger.start(f"t{number}", "trial", f"prune {number}0%", [{"x": number}])
+            ledger.finish(f"t{number}", Interval(number, 0.5, 2.0), 1, ["ab.onnx"])
+            ledger.add_step(f"k{number}", "ab.pt2", {"macs": number})
+        LATENCY.write(ledger, Interval(1.0, 0.9, 1.1))
+        ledger.open_judge("data", "opening")
+        for event in EVENTS:
+            ledger.event(event)
+        ledger._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    return tmp_path / "run"
+
+
+def everything(directory, users):
+    with Ledger(directory, writable=False, openings=users) as ledger:
+        steps = [ledger.step(f"k{number}") for number in range(8)]
+        decided = Decision("epochs", float).read(ledger)
+        return (
+            SEED.read(ledger),
+            decided,
+            ledger.trials(),
+            steps,
+            LATENCY.read(ledger),
+            ledger.events(),
+            ledger.openings(),
+        )
+
+
+def test_no_flipped_bit_or_digit_changes_what_is_read_in_silence(whole, users):
+    file = whole / "ledger.sqlite"
+    content, expected = file.read_bytes(), everything(whole, users)
+    used = [place for place, byte in enumerate(content) if byte]
+    digits = [place for place in used if chr(content[place]).isdigit()]
+    draw = random.Random(0)  # noqa: S311 (which bits)
+    changes = [(place, content[place] ^ (1 << draw.randrange(8))) for place in draw.choices(used, k=400)]
+    changes += [(place, ord("7") if content[place] != ord("7") else ord("8")) for place in draw.choices(digits, k=400)]
+    refused = 0
+    for place, byte in changes:
+        file.write_bytes(content[:place] + bytes([byte]) + content[place + 1 :])
+        try:
+            assert everything(whole, users) == expected
+        except ParedownError:
+            refused += 1
+    assert refused > 600
+
+
+def test_a_row_that_was_edited_is_named(whole, users):
+    connection = sqlite3.connect(whole / "ledger.sqlite")
+    connection.execute("UPDATE measurements SET value = replace(value, '0.9', '0.1')")
+    connection.commit()
+    connection.close()
+    with pytest.raises(
+        CorruptError, match=r"'latency' in its measurements does not hold what was written.*--out runs/other"
+    ):
+        Ledger(whole, writable=False, openings=users)
+
+
+VERSION_1 = """
+CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE decisions (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE trials (
+    id TEXT PRIMARY KEY, number INTEGER NOT NULL, role TEXT NOT NULL, label TEXT NOT NULL, recipe TEXT NOT NULL,
+    state TEXT NOT NULL, result TEXT, failure TEXT NOT NULL DEFAULT '', seconds REAL NOT NULL DEFAULT 0,
+    blobs TEXT NOT NULL DEFAULT '[]');
+CREATE TABLE steps (key TEXT PRIMARY KEY, blob TEXT NOT NULL, record TEXT NOT NULL);
+CREATE TABLE measurements (name TEXT PRIMARY KEY, value TEXT NOT NULL, time REAL NOT NULL);
+CREATE TABLE openings (opening TEXT PRIMARY KEY, data TEXT NOT NULL, time REAL NOT NULL);
+CREATE TABLE events (id INTEGER PRIMARY KEY, time REAL NOT NULL, kind TEXT NOT NULL, text TEXT NOT NULL);
+INSERT INTO settings VALUES ('seed', '3');
+INSERT INTO decisions VALUES ('epochs', '2.5');
+INSERT INTO trials (id, number, role, label, recipe, state, seconds) VALUES ('a', 0, 'arm', 'int8', '[]', 'failed', 1.5);
+INSERT INTO events (time, kind, text) VALUES (1.0, 'warning', 'hello'), (2.0, 'skipped', 'prune: no time left for it'),
+    (3.0, 'skipped', 'proposal 3: no time left for it'), (4.0, 'shape', 'int8: no words'), (5.0, 'ended', 'KeyboardInterrupt: '),
+    (6.0, 'traceback', 'Traceback ...');
+PRAGMA user_version=1;
+"""
+
+
+def test_a_ledger_of_version_1_is_read_and_brought_up_to_date_when_it_is_written(tmp_path, users):
+    (tmp_path / "run").mkdir()
+    connection = sqlite3.connect(tmp_path / "run/ledger.sqlite")
+    connection.executescript(VERSION_1)
+    connection.close()
+
+    def facts(*, writable):
+        with Ledger(tmp_path / "run", openings=users, writable=writable) as ledger:
+            return (
+                ledger._connection.execute("PRAGMA user_version").fetchone()[0],
+                SEED.read(ledger),
+                Decision("epochs", float).read(ledger),
+                ledger.trials(),
+                ledger.events(),
+            )
+
+    version, *before = facts(writable=False)
+    assert version == 1
+    assert before[3] == (
+        Note("hello"),
+        Skipped("prune", "no time left for it"),
+        Skipped("proposal 3", "no time left for it", named=False),
+        Unmade("int8", "no words"),
+        Ended("KeyboardInterrupt: "),
+        Traceback("Traceback ..."),
+    )
+    assert facts(writable=True) == (2, *before)
+    assert facts(writable=False) == (2, *before)
 
 
 def test_openings_are_counted_across_runs(tmp_path, users):
@@ -215,7 +378,7 @@ def test_openings_are_counted_even_where_home_cannot_be_written(tmp_path):
     with Ledger(tmp_path / "run", openings=Openings(tmp_path / "file" / "cache")) as ledger:
         ledger.open_judge("data", "opening")
         assert ledger.openings("data") == 1
-        assert "cannot be written" in ledger.events("warning")[0][2]
+        assert "cannot be written" in ledger.events()[0].text
 
 
 def test_the_cache_directory_can_be_named(tmp_path, monkeypatch):

@@ -5,22 +5,23 @@ import dataclasses
 import json
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
 from paredown.codec import JSON, decode, encode
 from paredown.data.openings import Openings
 from paredown.errors import LedgerError
+from paredown.run.ledger import diary, schema
 from paredown.run.ledger.blobs import Blobs
 from paredown.run.ledger.database import connect
+from paredown.run.ledger.diary import Event, Note
 from paredown.run.ledger.lock import DirectoryLock
+from paredown.run.ledger.schema import Table
 from paredown.run.ledger.trouble import explained
 from paredown.trust import refuse_links
 
 __all__ = ["Ledger", "TrialRecord"]
-
-T = TypeVar("T")
 
 _FILES = ("ledger.sqlite", "ledger.sqlite-wal", "ledger.sqlite-shm", "ledger.sqlite-journal", "lock", "owner.json")
 _FOLDERS = ("blobs", "aside")
@@ -118,6 +119,17 @@ class Ledger:
         with explained(self.directory, self.file):
             return self._connection.execute(sql, values).fetchall()
 
+    def _rows(self, table: Table, where: str = "", *values: object) -> list[tuple[Any, ...]]:
+        """Rows of a table, without their checksums: those were checked when the ledger was opened."""
+        return self._run(f"SELECT {', '.join(table.columns)} FROM {table.name} {where}", *values)  # noqa: S608 (our own names)
+
+    def _write(self, table: Table, *row: object, instead: str = "REPLACE") -> None:
+        """Write a row and its checksum."""
+        marks = ", ".join("?" * (len(row) + 1))
+        columns = ", ".join((*table.columns, schema.CHECKSUM))
+        into = f"INSERT OR {instead} INTO {table.name} ({columns})"
+        self._run(f"{into} VALUES ({marks})", *row, schema.seal(row))
+
     @contextlib.contextmanager
     def together(self) -> Iterator[None]:
         """Several writes, all or none."""
@@ -129,33 +141,17 @@ class Ledger:
             raise
         self._run("COMMIT")
 
-    # -- settings of the run, and decisions that a resumed run must repeat
+    # -- values under names, see `paredown.run.ledger.entries`
 
-    def set(self, name: str, value: Any) -> None:
-        """Store a setting (anything `paredown.codec` encodes), replacing what was there."""
-        self._run("INSERT OR REPLACE INTO settings VALUES (?, ?)", name, _dump(value))
+    def value(self, table: Table, name: str) -> Any:
+        """What is kept under a name in a table of named values; None where nothing is."""
+        rows = self._rows(table, "WHERE name = ?", name)
+        return _load(rows[0][1]) if rows else None
 
-    def get(self, name: str, default: Any = None) -> Any:
-        """A setting, or `default`."""
-        rows = self._run("SELECT value FROM settings WHERE name = ?", name)
-        return _load(rows[0][0]) if rows else default
-
-    def decide(self, name: str, compute: Callable[[], T]) -> T:
-        """What was decided under this name; computed and stored the first time only.
-
-        Whatever depends on a clock goes through here, so that a resumed run repeats its own decisions.
-        """
-        rows = self._run("SELECT value FROM decisions WHERE name = ?", name)
-        if rows:
-            return _load(rows[0][0])  # type: ignore[no-any-return]
-        value = compute()
-        self._run("INSERT INTO decisions VALUES (?, ?)", name, _dump(value))
-        return value
-
-    def decided(self, name: str) -> Any:
-        """What was decided under a name, or None."""
-        rows = self._run("SELECT value FROM decisions WHERE name = ?", name)
-        return _load(rows[0][0]) if rows else None
+    def put(self, table: Table, name: str, value: Any) -> None:
+        """Keep a value (anything `paredown.codec` encodes) under a name, replacing what was there."""
+        dated = (time.time(),) if table is schema.MEASUREMENTS else ()
+        self._write(table, name, _dump(value), *dated)
 
     # -- trials
 
@@ -163,23 +159,31 @@ class Ledger:
         """Record that a trial begins; one that was begun before keeps its number."""
         known = self.trial(trial)
         number = known.number if known else int(self._run("SELECT count(*) FROM trials")[0][0])
-        text = json.dumps(recipe, sort_keys=True)
-        self._run(
-            "INSERT OR REPLACE INTO trials (id, number, role, label, recipe, state) VALUES (?, ?, ?, ?, ?, 'running')",
-            trial, number, role, label, text,
-        )  # fmt: skip
-        return TrialRecord(trial, number, role, label, recipe, "running")
+        return self._keep(TrialRecord(trial, number, role, label, recipe, "running"))
 
     def finish(self, trial: str, result: Any, seconds: float, blobs: Sequence[str] = ()) -> None:
         """Record the result of a trial; its files must be stored already."""
-        self._run(
-            "UPDATE trials SET state = 'measured', result = ?, failure = '', seconds = ?, blobs = ? WHERE id = ?",
-            _dump(result), seconds, json.dumps(list(blobs)), trial,
-        )  # fmt: skip
+        self._change(trial, state="measured", result=result, failure="", seconds=seconds, blobs=tuple(blobs))
 
     def fail(self, trial: str, reason: str, seconds: float, state: str = "failed") -> None:
         """Record why a trial has no result."""
-        self._run("UPDATE trials SET state = ?, failure = ?, seconds = ? WHERE id = ?", state, reason, seconds, trial)
+        self._change(trial, state=state, failure=reason, seconds=seconds)
+
+    def _change(self, trial: str, **fields: Any) -> None:
+        known = self.trial(trial)
+        if known is None:
+            msg = f"{self.file} holds no trial {trial}. Start it before it is finished."
+            raise LedgerError(msg)
+        self._keep(dataclasses.replace(known, **fields))
+
+    def _keep(self, record: TrialRecord) -> TrialRecord:
+        recipe, blobs = json.dumps(record.recipe, sort_keys=True), json.dumps(list(record.blobs))
+        result = None if record.result is None else _dump(record.result)
+        self._write(
+            schema.TRIALS, record.id, record.number, record.role, record.label, recipe, record.state, result,
+            record.failure, float(record.seconds), blobs,
+        )  # fmt: skip
+        return record
 
     def forget(self, trial: str) -> None:
         """Drop what was measured of a trial's file, for that file is gone."""
@@ -194,8 +198,6 @@ class Ledger:
         return self._trials("")
 
     def _trials(self, where: str, *values: object) -> tuple[TrialRecord, ...]:
-        columns = "id, number, role, label, recipe, state, result, failure, seconds, blobs"
-        rows = self._run(f"SELECT {columns} FROM trials {where} ORDER BY number", *values)  # noqa: S608 (no user text)
         return tuple(
             TrialRecord(
                 id=row[0],
@@ -209,32 +211,23 @@ class Ledger:
                 seconds=row[8],
                 blobs=tuple(json.loads(row[9])),
             )
-            for row in rows
+            for row in self._rows(schema.TRIALS, f"{where} ORDER BY number", *values)
         )
 
-    # -- steps (see `Steps`), measurements, openings, events
+    # -- steps (see `paredown.trial.steps`), openings, events
 
     def step(self, key: str) -> tuple[str, Any] | None:
         """Blob name and record of a step's network, or None."""
-        rows = self._run("SELECT blob, record FROM steps WHERE key = ?", key)
-        return (rows[0][0], _load(rows[0][1])) if rows else None
+        rows = self._rows(schema.STEPS, "WHERE key = ?", key)
+        return (rows[0][1], _load(rows[0][2])) if rows else None
 
     def add_step(self, key: str, blob: str, record: Any) -> None:
         """Record the network that a step left; its file must be stored already."""
-        self._run("INSERT OR REPLACE INTO steps VALUES (?, ?, ?)", key, blob, _dump(record))
+        self._write(schema.STEPS, key, blob, _dump(record))
 
     def steps(self) -> int:
         """How many networks are stored."""
         return int(self._run("SELECT count(*) FROM steps")[0][0])
-
-    def measured(self, name: str, value: Any) -> None:
-        """Store a measurement under a name of the caller's."""
-        self._run("INSERT OR REPLACE INTO measurements VALUES (?, ?, ?)", name, _dump(value), time.time())
-
-    def measurement(self, name: str) -> Any:
-        """A measurement, or None."""
-        rows = self._run("SELECT value FROM measurements WHERE name = ?", name)
-        return _load(rows[0][0]) if rows else None
 
     def open_judge(self, data: str, opening: str) -> None:
         """Record, before it happens, that judge data are opened.
@@ -244,9 +237,9 @@ class Ledger:
             opening: identity of the opening; repeating it (after a crash) does not count twice.
 
         """
-        self._run("INSERT OR IGNORE INTO openings VALUES (?, ?, ?)", opening, data, time.time())
+        self._write(schema.OPENINGS, opening, data, time.time(), instead="IGNORE")
         if not self._users.add(data, opening, self.directory.absolute()):
-            self.event("warning", f"{self._users.file} cannot be written: openings are counted in this run only")
+            self.event(Note(f"{self._users.file} cannot be written: openings are counted in this run only"))
 
     def openings(self, data: str | None = None) -> int:
         """How often judge data have been opened: by all runs of this user where known, else by this run.
@@ -260,14 +253,18 @@ class Ledger:
         own = int(self._run("SELECT count(*) FROM openings WHERE data = ?", data)[0][0])
         return max(own, self._users.count(data))
 
-    def event(self, kind: str, text: str) -> None:
-        """Add a line to the diary."""
-        self._run("INSERT INTO events (time, kind, text) VALUES (?, ?, ?)", time.time(), kind, text)
+    def event(self, event: Event) -> None:
+        """Add an event to the diary."""
+        number = int(self._run("SELECT coalesce(max(id), 0) + 1 FROM events")[0][0])
+        kind, content = diary.stored(event)
+        self._write(schema.EVENTS, number, time.time(), kind, json.dumps(content))
 
-    def events(self, kind: str | None = None) -> tuple[tuple[float, str, str], ...]:
-        """Diary lines: seconds since 1970, kind, text."""
-        rows = self._run("SELECT time, kind, text FROM events ORDER BY id")
-        return tuple((row[0], row[1], row[2]) for row in rows if kind is None or row[1] == kind)
+    def events(self) -> tuple[Event, ...]:
+        """The diary, oldest first."""
+        return tuple(
+            diary.read(kind, text if kind in diary.SENTENCES else json.loads(text))
+            for _, _, kind, text in self._rows(schema.EVENTS, "ORDER BY id")
+        )
 
 
 def _dump(value: Any) -> str:

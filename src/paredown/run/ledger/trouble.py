@@ -33,6 +33,8 @@ def explained(directory: Path, file: Path | None = None) -> Iterator[None]:
             "write to. Choose another one: out='runs/other' or --out runs/other."
         )
         raise LedgerError(msg) from error
+    except UnicodeDecodeError as error:  # SQLite hands damaged text on as it is
+        raise CorruptError(_corrupt(place, str(error))) from error
     except sqlite3.Error as error:
         # Every code sqlite3 gives is an extended one; its low byte is the primary code.
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
