@@ -1,6 +1,7 @@
 """One teacher, several, and chains of them."""
 
 import dataclasses
+import threading
 import time
 
 import pytest
@@ -211,10 +212,10 @@ class Deaf(nn.Module):
         return self.layer(x)
 
 
-def used():
-    """Keeps what it made of an earlier batch, with its graph."""
+def locked():
+    """Keeps what has no copy."""
     module = nn.Linear(4, 3)
-    module.kept = module(torch.zeros(1, 4))
+    module.kept = threading.Lock()
     return module
 
 
@@ -226,7 +227,7 @@ def used():
             r"The teacher, Linear, cannot be run on this task's inputs, float32 \[2, 4\] for two.*`distill.Original\(\)`",
         ),
         (lambda: distill.Logits(teacher=nn.Linear(4, 3).double()), r"The teacher, Linear, cannot be run on"),
-        (lambda: distill.Logits(teacher=used()), r"The teacher, Linear, cannot be copied.*`teacher=build`"),
+        (lambda: distill.Logits(teacher=locked()), r"The teacher, Linear, cannot be copied.*`teacher=build`"),
         (
             lambda: distill.Logits(teacher=lambda x: x),
             r"cannot be called without arguments.*`distill.Logits\(teacher=lambda:",

@@ -1,12 +1,18 @@
 import hashlib
+import re
+import threading
+import warnings
 
 import pytest
 import torch
+import torch.nn.utils.prune
 from torch import nn
 
+from paredown import prune
 from paredown.errors import CaptureError, InputError
 from paredown.graph.capture import capture
 from paredown.graph.network import module_path
+from paredown.graph.sparsity import sparse_weights
 
 from . import traps
 
@@ -177,16 +183,16 @@ class _NoTensor(nn.Module):
 class _CannotBeCopied(nn.Module):
     def __init__(self):
         super().__init__()
-        self.history = (torch.ones(3, requires_grad=True) * 2,)
+        self.lock = threading.Lock()
 
     def forward(self, x):
-        return x * self.history[0]
+        return x
 
 
 def test_models_without_outputs_or_copies():
     with pytest.raises(CaptureError, match=r"_NoTensor returns no tensor.*Return a tensor"):
         capture(_NoTensor(), torch.zeros(2, 3))
-    with pytest.raises(CaptureError, match=r"_CannotBeCopied cannot be copied.*no tensors with a gradient history"):
+    with pytest.raises(CaptureError, match=r"_CannotBeCopied cannot be copied.*no open files, no locks"):
         capture(_CannotBeCopied(), torch.zeros(2, 3))
 
 
@@ -202,3 +208,88 @@ def test_what_eval_mode_drops_is_listed():
 def test_nothing_is_lost_where_nothing_is_dropped():
     assert capture(traps.Residual(), torch.randn(2, 3, 8, 8)).lost == ()
     assert capture(nn.TransformerEncoderLayer(8, 2, 16, batch_first=True), torch.randn(2, 5, 8)).lost == ()
+
+
+class _Remembers(nn.Module):
+    """Keeps a feature, and what it looked up, from its last pass."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.second = nn.Linear(6, 6), nn.Linear(6, 3)
+        self.table, self.places = nn.Parameter(torch.randn(6)), torch.arange(5, -1, -1)
+        self.kept, self.features = {}, []
+
+    def train(self, mode=True):  # noqa: FBT002 (the signature of torch)
+        self.kept = {} if mode else self.kept
+        return super().train(mode)
+
+    def forward(self, x):
+        bias = self.table[self.places] if self.training else self.kept.setdefault("bias", self.table[self.places])
+        self.features = [self.first(x) + bias]
+        return self.second(self.features[0].relu())
+
+
+def _masked():
+    model = nn.Sequential(nn.Linear(6, 6), nn.ReLU(), nn.Linear(6, 3))
+    torch.nn.utils.prune.l1_unstructured(model[0], "weight", 0.5)
+    return model
+
+
+def _weight_normed():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        return nn.Sequential(torch.nn.utils.weight_norm(nn.Linear(6, 6)), nn.ReLU(), nn.Linear(6, 3))
+
+
+@pytest.mark.parametrize("make", [_Remembers, _masked, _weight_normed])
+@pytest.mark.parametrize("mode", ["train", "eval"])
+def test_results_of_earlier_passes_are_copied_without_their_history(make, mode):
+    model, x = make(), torch.randn(4, 6)
+    getattr(model, mode)()(x)
+    network = capture(model, x)
+    torch.testing.assert_close(network(x), model.eval()(x))
+    network(x).sum().backward()
+    assert all(parameter.grad is not None for parameter in network.parameters())
+
+
+PARAMETRIZED = {
+    "spectral norm": lambda: torch.nn.utils.parametrizations.spectral_norm(nn.Linear(6, 6)),
+    "old spectral norm": lambda: torch.nn.utils.spectral_norm(nn.Linear(6, 6)),
+    "weight norm": lambda: torch.nn.utils.parametrizations.weight_norm(nn.Linear(6, 6)),
+    "orthogonal": lambda: torch.nn.utils.parametrizations.orthogonal(nn.Linear(6, 6)),
+    "old weight norm": lambda: _weight_normed()[0],
+}
+
+
+@pytest.mark.parametrize("make", PARAMETRIZED.values(), ids=PARAMETRIZED)
+def test_weights_that_modules_compute_become_plain_parameters(make):
+    model, x = nn.Sequential(make(), nn.ReLU(), nn.Linear(6, 3)), torch.randn(4, 6)
+    model(x)
+    before = digest(model)
+    network = capture(model, x)
+    assert digest(model) == before
+    torch.testing.assert_close(network(x), model.eval()(x))
+    assert {name for name, _ in network.named_parameters()} == {"0.weight", "0.bias", "2.weight", "2.bias"}
+    assert re.fullmatch(
+        r"how '0.weight' is computed \(\w+\): .*; capture\(..., parametrized=True\) keeps .*", network.lost[0]
+    )
+    small = prune.Channels(keep=0.5).on(network)
+    assert small.get_parameter("0.weight").shape == (3, 6)
+    back = small.write_back(model)
+    torch.testing.assert_close(back(x), small(x))
+
+
+@pytest.mark.parametrize("make", PARAMETRIZED.values(), ids=PARAMETRIZED)
+def test_what_weights_are_computed_from_can_be_trained_on_request(make):
+    model, x = nn.Sequential(make(), nn.ReLU(), nn.Linear(6, 3)), torch.randn(4, 6)
+    network = capture(model, x, parametrized=True)
+    assert {name for name, _ in network.named_parameters()} == {name for name, _ in model.named_parameters()}
+    assert network.lost == ()
+    torch.testing.assert_close(network.write_back(model)(x), network(x))
+
+
+def test_the_zeros_of_a_mask_stay():
+    model = _masked()
+    network = capture(model, torch.randn(4, 6))
+    assert list(sparse_weights(network)) == ["0.weight"]
+    assert network.lost == ()

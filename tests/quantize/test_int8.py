@@ -1,4 +1,5 @@
 import dataclasses
+import re
 
 import pytest
 import torch
@@ -246,13 +247,38 @@ def test_values_that_are_not_finite_name_their_node(network):
         quantize.Int8().on(network, evidence_of(inputs))
 
 
-def test_constant_values_name_their_node():
+@pytest.mark.parametrize("value", [0.0, 3.0])
+@pytest.mark.parametrize("ranges", [quantize.MinMax(), quantize.Percentile(99.9), quantize.Mse(), quantize.Entropy()])
+def test_constant_values_are_rounded_to_themselves_and_named(ranges, value, tmp_path):
     network = capture(Residual(), 3, 8, 8)
     with torch.no_grad():
         network.get_parameter("norm.weight").zero_()
-        network.get_parameter("norm.bias").fill_(-1.0)
-    with pytest.raises(RecipeError, match=r"node 'relu' is constant on the calibration data \(it is always 0\).*prune"):
-        quantize.Int8().on(network, evidence_of(pictures(32, 0)[0]))
+        network.get_parameter("norm.bias").fill_(value or -1.0)
+    step, inputs = quantize.Int8(ranges), pictures(32, 0)[0]
+    plan = step.plan(network, evidence_of(inputs))
+    assert "relu" in plan.decisions["constant"]
+    assert re.search(
+        rf" \d values? never changed on the calibration data: .*relu \({value:g}\).*prune.Channels", plan.reason
+    )
+    quantized = step.apply(network, plan)
+    assert decibel(network(inputs), quantized(inputs)) > 25
+    OnnxRuntime().lower(quantized, tmp_path / "network.onnx")
+
+
+class Empty(nn.Module):
+    """A layer that is never given anything."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.second = nn.Linear(64, 8), nn.Linear(8, 4)
+
+    def forward(self, x):
+        return self.second(self.first(x.flatten(2))[:, 3:].exp())
+
+
+def test_a_value_without_entries_names_its_node():
+    with pytest.raises(RecipeError, match=r"The value of node 'exp' has no entries on the calibration data.*Calibrate"):
+        quantize.Int8().on(capture(Empty(), 3, 8, 8), evidence_of(pictures(32, 0)[0]))
 
 
 def test_broken_weights_are_named(evidence):

@@ -11,7 +11,7 @@ from paredown.codec import decode, encode
 from paredown.errors import RecipeError
 from paredown.graph.cost import total
 from paredown.graph.fakequantize import fake_quantized
-from paredown.quantize import GPTQ, AdaRound, Int8, Mse, WeightOnly
+from paredown.quantize import GPTQ, AdaRound, DynamicInt8, Int8, Mse, WeightOnly
 from paredown.recipe import Evidence
 from paredown.targets import OnnxRuntime, Torch
 
@@ -274,3 +274,34 @@ def test_settings_are_data():
     step = dataclasses.replace(WeightOnly(), refine=[GPTQ()])
     assert decode(encode(step)) == step
     assert step.refine == (GPTQ(),)
+
+
+class Products(nn.Module):
+    """GPT-2's `Conv1D`, ``x @ W`` and an einsum with a constant; a stack of matrices, which is no linear layer."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight, self.bias = nn.Parameter(torch.randn(32, 64) * 0.2), nn.Parameter(torch.randn(64))
+        self.down = nn.Parameter(torch.randn(64, 32) * 0.2)
+        self.out = nn.Parameter(torch.randn(2, 16, 8) * 0.2)
+        self.stack = nn.Parameter(torch.randn(6, 8, 8) * 0.2)
+
+    def forward(self, x):
+        x = torch.addmm(self.bias, x.reshape(-1, 32), self.weight).reshape(x.shape[0], 6, 64)
+        x = F.gelu(x) @ self.down
+        x = torch.einsum("bshk,hkd->bsd", x.unflatten(2, (2, 16)), self.out)
+        return torch.einsum("bsd,sdk->bsk", x, self.stack)
+
+
+@pytest.mark.parametrize("step", [Int8(), DynamicInt8(), WeightOnly()], ids=str)
+def test_products_with_stored_matrices_are_rounded_and_others_named(step, tmp_path):
+    torch.manual_seed(0)
+    rows = torch.randn(8, 6, 32)
+    network = paredown.capture(Products(), rows[:2])
+    data = paredown.Data(*[(rows, torch.zeros(8))] * 4, batch_size=4)
+    task = paredown.Task(nn.Identity(), data, lambda outputs, _: outputs.square().mean(), paredown.scores.accuracy)
+    evidence = Evidence(data.work, task.objective, OnnxRuntime().capabilities)
+    plan = step.plan(network, evidence)
+    artifact = OnnxRuntime().lower(step.apply(network, plan), tmp_path / "network.onnx")
+    assert plan.decisions["float"] == {"einsum_1": "its product with a stored tensor is no linear layer"}
+    assert artifact.lowering.quantized >= 3

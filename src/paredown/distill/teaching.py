@@ -1,6 +1,5 @@
 """Teachers at work."""
 
-import copy
 import functools
 import inspect
 from collections.abc import Callable
@@ -27,6 +26,7 @@ from paredown.recipe.nearest import nearest
 from paredown.recipe.taps import Taps, matching
 from paredown.recipe.title import title
 from paredown.task import arguments
+from paredown.task.copying import detached_copy
 
 __all__ = ["copied", "module_of", "teach"]
 
@@ -124,11 +124,11 @@ def copied(module: nn.Module, what: str) -> nn.Module:
 
     """
     try:
-        return copy.deepcopy(module)
+        return detached_copy(module)
     except Exception as error:
         msg = (
             f"The {what}, {title(module)}, cannot be copied ({type(error).__name__}: {str(error).splitlines()[0][:160]}). "
-            "It is copied so that yours stays as it is. Delete results of earlier passes that it keeps, or give a function "
+            "It is copied so that yours stays as it is. Take out of it what has no copy, or give a function "
             f"that builds it anew: `{what}=build`."
         )
         raise RecipeError(msg) from error

@@ -1,7 +1,6 @@
 """From a user's model to a `Network`."""
 
 import contextlib
-import copy
 import io
 import logging
 import sys
@@ -19,7 +18,10 @@ from paredown.graph.diagnosis import explain, explain_forward
 from paredown.graph.examples import Example, read_example
 from paredown.graph.network import Network
 from paredown.graph.normalise import normalise
+from paredown.graph.parametrized import fold_parametrizations
+from paredown.graph.sparsity import mark_sparse
 from paredown.graph.structure import Structure, flatten
+from paredown.task.copying import detached_copy
 
 __all__ = ["capture"]
 
@@ -40,7 +42,11 @@ class _Flat(nn.Module):
 
 
 def capture(
-    model: nn.Module, *args: Any, dynamic: Mapping[str, Mapping[int, str]] | None = None, **kwargs: Any
+    model: nn.Module,
+    *args: Any,
+    dynamic: Mapping[str, Mapping[int, str]] | None = None,
+    parametrized: bool = False,
+    **kwargs: Any,
 ) -> Network:
     """Capture a model as a trainable graph with a symbolic batch (first) dimension.
 
@@ -52,6 +58,8 @@ def capture(
         model: any ``nn.Module``.
         *args: example inputs as the model takes them; the first dimension of each tensor is the batch.
         dynamic: further dimensions that vary, by input name, for example ``{"input_ids": {1: "sequence"}}``.
+        parametrized: keep parametrizations (``torch.nn.utils.parametrizations``, spectral and weight norms, masks) in
+            the graph and train what they compute from; otherwise each weight is a plain parameter with the value it has.
         **kwargs: keyword inputs as the model takes them.
 
     Raises:
@@ -63,14 +71,22 @@ def capture(
     example = read_example(model, args, kwargs, dynamic)
     twin = _copy(model)
     out_structure = _try(model, twin, example)
-    difference = probe.observe(_copy(model), *example.structure.build(_clones(example)))
-    exported = _export(model, _copy(model), example)
+    plain = _copy(model)
+    folded = () if parametrized else fold_parametrizations(plain)
+    difference = probe.observe(_copy(plain), *example.structure.build(_clones(example)))
+    exported = _export(model, _copy(plain), example)
     graph_module, left_out = normalise(exported, tuple(spec.name for spec in example.specs), _PREFIX)
-    _restore_requires_grad(model, graph_module)
+    _restore_requires_grad(plain, graph_module)
     mode.remember(graph_module.graph, difference)
-    lost = (*_lost(model, graph_module, difference), *left_out, *_dropped_outputs(out_structure))
+    lost = (
+        *(str(weight) for weight in folded if not weight.sparse),
+        *_lost(plain, graph_module, difference),
+        *left_out,
+        *_dropped_outputs(out_structure),
+    )
     network = Network(graph_module, example.specs, example.structure, out_structure, example.tensors, lost)
     prove_capture(twin, network, example, loose=bool(left_out))
+    mark_sparse(network, [weight.name for weight in folded if weight.sparse])
     return shapes.propagate(network)
 
 
@@ -82,13 +98,14 @@ def _check_module(model: object) -> None:
 
 def _copy(model: nn.Module) -> nn.Module:
     try:
-        return copy.deepcopy(model).cpu().eval()
+        twin = detached_copy(model).cpu()
     except Exception as error:
         msg = (
             f"{type(model).__name__} cannot be copied ({error}). Capturing works on a copy, so that the model stays as it "
-            "is. Keep in it only what copy.deepcopy(model) can copy: no tensors with a gradient history, no open files."
+            "is. Keep in it only what copy.deepcopy(model) can copy: no open files, no locks, no generators."
         )
         raise CaptureError(msg) from error
+    return twin.train().eval()  # `train` drops what models keep from one pass in eval mode to the next
 
 
 def _clones(example: Example) -> list[torch.Tensor]:

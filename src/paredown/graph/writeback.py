@@ -1,6 +1,5 @@
 """Weights of a network put back into the user's own class, so that everything written for that class keeps working."""
 
-import copy
 from collections.abc import Callable
 from typing import Any
 
@@ -9,7 +8,9 @@ from torch import fx, nn
 
 from paredown.errors import InputError
 from paredown.graph.network import Network
+from paredown.graph.parametrized import fold_parametrizations
 from paredown.graph.structure import flatten
+from paredown.task.copying import detached_copy
 
 __all__ = ["write_back"]
 
@@ -32,8 +33,9 @@ def write_back(network: Network, model: nn.Module) -> nn.Module:
 
     """
     name = type(model).__name__
-    twin = copy.deepcopy(model).cpu().eval()
+    twin = detached_copy(model).cpu().eval()
     network = network.copy().cpu().eval()
+    fold_parametrizations(twin, keep=_tensors(network))
     _refuse_quantized(network, name)
     _drop_missing(network, twin)
     for parameter_name, tensor in _tensors(network).items():

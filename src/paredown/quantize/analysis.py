@@ -12,7 +12,7 @@ from torch import fx
 
 from paredown.errors import RecipeError
 from paredown.graph.fakequantize import FakeQuantize, effective, fake_quantize, fake_quantized, tensor_of
-from paredown.graph.fold import fold_batch_norm
+from paredown.graph.inference import inference_form
 from paredown.graph.network import Network, module_path
 from paredown.quantize.activation import split_gates
 
@@ -160,7 +160,7 @@ def _exact(rounded: Network, original: Network | None, entries: Sequence[FakeQua
             entry.node.replace_all_uses_with(entry.value)
             twin.graph_module.graph.erase_node(entry.node)
         return twin.recompile()
-    twin, _ = fold_batch_norm(original.copy().eval().cpu())
+    twin, _ = inference_form(original.copy().eval().cpu())
     missing = {entry.value.name for entry in entries} - {node.name for node in twin.nodes()}
     if missing:
         split_gates(twin)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from paredown.errors import RecipeError
-from paredown.graph.fold import fold_batch_norm
+from paredown.graph.inference import inference_form
 from paredown.graph.network import Network
 from paredown.quantize.refining import refuse_quantized
 from paredown.quantize.scalable import Scalable, chains, norms
@@ -66,7 +66,7 @@ class AWQ(Transform):
         """
         refuse_quantized(network, "AWQ")
         self.of.check_target(evidence.capabilities)
-        folded, _ = fold_batch_norm(network)
+        folded, _ = inference_form(network)
         rounded = {
             user: stored
             for stored in self.of.places(folded, evidence.capabilities).found
@@ -101,7 +101,7 @@ class AWQ(Transform):
 
     def apply(self, network: Network, plan: Plan) -> Network:
         """Scale what was planned in a copy, and round it."""
-        folded, _ = fold_batch_norm(network)
+        folded, _ = inference_form(network)
         scaled = _scaled(folded, [Scalable(**entry) for entry in plan.decisions["scaled"]], plan.tensors)
         tensors = {name: tensor for name, tensor in plan.tensors.items() if not name.endswith(".factor")}
         return self.of.apply(scaled, Plan("quantize.WeightOnly", plan.reason, plan.decisions["of"], tensors))

@@ -8,8 +8,8 @@ from paredown.errors import RecipeError
 from paredown.graph.capabilities import Capabilities
 from paredown.graph.dynamic import round_dynamically
 from paredown.graph.fakequantize import Grid, insert_after
-from paredown.graph.fold import fold_batch_norm
 from paredown.graph.formats import UINT8, IntFormat, PerChannel
+from paredown.graph.inference import inference_form
 from paredown.graph.network import Network
 from paredown.quantize.minmax import MinMax
 from paredown.quantize.placement import CONVOLUTIONS, LINEAR
@@ -83,7 +83,7 @@ class DynamicInt8(Transform):
         refuse_quantized(network, "DynamicInt8")
         capabilities = evidence.capabilities
         _check_target(capabilities)
-        folded, _ = fold_batch_norm(network)
+        folded, _ = inference_form(network)
         embedding = {str(EMBEDDING)} & capabilities.weight_operators if self.embeddings else set()
         places = tables(folded, {str(LINEAR)} & capabilities.dynamic_operators | embedding, self.skip)
         if not any(stored.linear for stored in places.found):
@@ -118,7 +118,7 @@ class DynamicInt8(Transform):
 
     def apply(self, network: Network, plan: Plan) -> Network:
         """Fold batch norms and insert the planned rounding nodes."""
-        network, _ = fold_batch_norm(network)
+        network, _ = inference_form(network)
         write_refined(network, plan)
         readers: dict[fx.Node, list[fx.Node]] = {}
         for entry in plan.decisions["stored"]:

@@ -9,7 +9,7 @@ from torch import fx
 
 from paredown.errors import RecipeError
 from paredown.graph.fakequantize import fake_quantized
-from paredown.graph.fold import fold_batch_norm
+from paredown.graph.inference import inference_form
 from paredown.graph.network import Network
 from paredown.quantize.placement import CONVOLUTIONS, LINEAR
 from paredown.quantize.sharing import Sharing
@@ -83,7 +83,7 @@ class Equalize(Transform):
                 f"{already[0].value.name!r}). Its ranges belong to the scales it has. Put the step before Int8()."
             )
             raise RecipeError(msg)
-        folded, norms = fold_batch_norm(network)
+        folded, norms = inference_form(network)
         pairs = list(_pairs(folded))
         factors = self._factors(folded, pairs)
         tensors = {f"{pair.first}.factor": factors[pair.first] for pair in pairs}
@@ -107,7 +107,7 @@ class Equalize(Transform):
 
     def apply(self, network: Network, plan: Plan) -> Network:
         """Fold batch norms and scale weights and biases."""
-        network, _ = fold_batch_norm(network)
+        network, _ = inference_form(network)
         nodes = {node.name: node for node in network.nodes()}
         with torch.no_grad():
             for entry in plan.decisions["pairs"]:

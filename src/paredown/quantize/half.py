@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import torch
 
 from paredown.errors import RecipeError
-from paredown.graph.fold import fold_batch_norm
 from paredown.graph.half import HALVES, round_where_read
+from paredown.graph.inference import inference_form
 from paredown.graph.network import Network, module_path
 from paredown.quantize.refining import finite_weight, refuse_quantized
 from paredown.recipe.plan import Plan
@@ -63,7 +63,7 @@ class Half(Transform):
         """
         refuse_quantized(network, "Half")
         self._check_target(evidence.capabilities)
-        folded, _ = fold_batch_norm(network)
+        folded, _ = inference_form(network)
         names = list(dict.fromkeys(self._large(folded)))
         if not names:
             msg = (
@@ -85,7 +85,7 @@ class Half(Transform):
 
     def apply(self, network: Network, plan: Plan) -> Network:
         """Fold batch norms and round what was planned wherever it is read."""
-        network, _ = fold_batch_norm(network)
+        network, _ = inference_form(network)
         form = HALVES[plan.decisions["format"]]
         for name in plan.decisions["parameters"]:
             round_where_read(network, name, form)

@@ -1,8 +1,7 @@
 """Static 8-bit quantization."""
 
 import dataclasses
-import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import torch
@@ -10,8 +9,8 @@ import torch
 from paredown.errors import RecipeError
 from paredown.graph.capabilities import Capabilities
 from paredown.graph.fakequantize import Grid, insert_after, round_biases
-from paredown.graph.fold import fold_batch_norm
 from paredown.graph.formats import INT8, UINT8, IntFormat
+from paredown.graph.inference import inference_form
 from paredown.graph.network import Network
 from paredown.quantize.activation import drop_upper_clip, split_gates
 from paredown.quantize.minmax import MinMax
@@ -81,8 +80,8 @@ class Int8(Transform):
         """Choose places and ranges.
 
         Raises:
-            RecipeError: the network is quantized already, the target runs nothing in 8 bits, a value is not finite
-                or constant on the calibration data, or there is no calibration data.
+            RecipeError: the network is quantized already, the target runs nothing in 8 bits, a value is not finite on
+                the calibration data, or there is no calibration data.
 
         """
         return self.planned(network, evidence, Observed([self.activations]))
@@ -99,7 +98,7 @@ class Int8(Transform):
         refuse_quantized(network, "Int8")
         capabilities = evidence.capabilities
         _check_target(capabilities)
-        folded, norms = fold_batch_norm(network)
+        folded, norms = inference_form(network)
         gates = split_gates(folded) if capabilities.int8_operators >= _GATE else ()
         places = place(folded, capabilities, self.skip)
         if not places.points:
@@ -107,7 +106,9 @@ class Int8(Transform):
         form = INT8 if capabilities.int8_symmetric_activations else UINT8
         taken = min(self.weight_bits, capabilities.int8_weight_bits)
         weights = IntFormat(taken, signed=True)
-        tensors = self._activation_grids(folded, evidence, places, form, observed)
+        seen = observed.ends(self.activations, [point.node for point in places.points], folded, evidence, form)
+        still = observed.constant(seen)
+        tensors = self._activation_grids(places, form, seen)
         for weight in places.weights:
             tensors |= self._weight_grid(folded, weight, places, tensors, weights)
         nodes = len({user for weight in places.weights for user in weight.users})
@@ -122,7 +123,7 @@ class Int8(Transform):
             technique="quantize.Int8",
             reason=(
                 f"{capabilities.name} computes {nodes} of the layers faster in 8 bits; {len(places.points)} activations "
-                f"are rounded, {len(norms)} batch norms were folded, {len(places.left)} operators stay in float.{bits}"
+                f"are rounded, {len(norms)} batch norms were folded, {len(places.left)} operators stay in float.{bits}{_never_changed(still)}"
             ),
             decisions={
                 "folded": list(norms),
@@ -132,6 +133,7 @@ class Int8(Transform):
                 "activation_format": dataclasses.asdict(form),
                 "weight_format": dataclasses.asdict(weights),
                 "float": places.left,
+                "constant": sorted(still),
             },
             tensors=tensors,
         )
@@ -139,7 +141,7 @@ class Int8(Transform):
 
     def apply(self, network: Network, plan: Plan) -> Network:
         """Fold batch norms and insert the planned fake-quantize nodes."""
-        network, _ = fold_batch_norm(network)
+        network, _ = inference_form(network)
         if plan.decisions["split"]:
             split_gates(network)
         write_refined(network, plan)
@@ -172,25 +174,20 @@ class Int8(Transform):
         return state | {"quantized"}
 
     def _activation_grids(
-        self,
-        folded: Network,
-        evidence: "Evidence",
-        places: Placement,
-        form: IntFormat,
-        observed: Observed,
+        self, places: Placement, form: IntFormat, known: Mapping[str, tuple[float, float]]
     ) -> dict[str, torch.Tensor]:
-        known = observed.ends(self.activations, [point.node for point in places.points], folded, evidence, form)
         ends: dict[str, tuple[float, float]] = {}
         for point in places.points:
             low, high = known[point.node]
-            if not low < high:
-                raise RecipeError(_constant(point.node, low))
+            if low > high:
+                raise RecipeError(_unseen(point.node))
             other = ends.get(point.shares, (low, high))
             ends[point.shares] = (min(low, other[0]), max(high, other[1]))
         tensors = {}
         for name, (low, high) in ends.items():
+            top = high if low < 0.0 or high > 0.0 else float(form.quant_max - form.quant_min)  # always 0: steps of one
             scale, zero_point = grid(
-                torch.tensor(low), torch.tensor(high), form, symmetric=form.signed, power_of_two=self.power_of_two
+                torch.tensor(low), torch.tensor(top), form, symmetric=form.signed, power_of_two=self.power_of_two
             )
             tensors[f"{name}.scale"], tensors[f"{name}.zero_point"] = scale, zero_point
         return tensors
@@ -219,11 +216,22 @@ def _check_target(capabilities: Capabilities) -> None:
         raise RecipeError(msg)
 
 
-def _constant(node: str, value: float) -> str:
-    seen = "nothing was seen" if math.isinf(value) else f"it is always {value:g}"
+def _unseen(node: str) -> str:
     return (
-        f"The value of node {node!r} is constant on the calibration data ({seen}), so it has no range. "
-        "Calibrate on data like that in use, or cut the channels that compute nothing (prune.Channels)."
+        f"The value of node {node!r} has no entries on the calibration data, so it has no range. "
+        "Calibrate on data like that in use."
+    )
+
+
+def _never_changed(values: Mapping[str, float]) -> str:
+    """A sentence about values that were always the same; they are rounded to that number."""
+    if not values:
+        return ""
+    still = [f"{node} ({value:g})" for node, value in values.items()]
+    named = ", ".join(still[:5]) + (" …" if len(still) > 5 else "")
+    return (
+        f" {len(still)} values never changed on the calibration data: {named}. Calibrate on data like that in use, or cut "
+        "the channels that compute nothing (prune.Channels)."
     )
 
 

@@ -1,5 +1,6 @@
 """Ranges of a network's activations, from one look at each."""
 
+import math
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
@@ -58,6 +59,10 @@ class Observed:
             self._values |= new
         return {node: self._values[node].ends(algorithm) for node in wanted}
 
+    def constant(self, nodes: Iterable[str]) -> dict[str, float]:
+        """The nodes, of those whose ends were asked for, that never gave but one number, and the number."""
+        return {node: self._values[node].low for node in nodes if self._values[node].low == self._values[node].high}
+
 
 class _Value:
     """What is kept of one activation."""
@@ -70,8 +75,11 @@ class _Value:
             one: one.collector(form, symmetric=form.signed) for one in every if not isinstance(one, Counted)
         }
         self._found: dict[Range, Ends] = {}
+        self.low, self.high = math.inf, -math.inf
 
     def add(self, values: torch.Tensor) -> None:
+        low, high = (float(end) for end in values.aminmax())
+        self.low, self.high = min(self.low, low), max(self.high, high)
         if self._histogram is not None:
             self._histogram.add(values)
         for collector in self._collectors.values():
@@ -94,6 +102,7 @@ def _guarded(node: str, add: Callable[[torch.Tensor], None]) -> Callable[[torch.
                 "Look for NaN or infinity in the data (`task.check()` finds them) and in the model's weights."
             )
             raise RecipeError(msg)
-        add(values.detach())
+        if values.numel():
+            add(values.detach())
 
     return observe

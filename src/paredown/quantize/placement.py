@@ -16,8 +16,9 @@ from torch import fx
 from paredown.graph.capabilities import Capabilities
 from paredown.graph.movement import JOIN, moves
 from paredown.graph.network import Network, module_path
+from paredown.graph.products import stored_product
 
-__all__ = ["CLIPS", "CONVOLUTIONS", "LINEAR", "Placement", "Point", "Weight", "place"]
+__all__ = ["CLIPS", "CONVOLUTIONS", "LINEAR", "NO_LAYER", "Placement", "Point", "Weight", "place"]
 
 _aten = torch.ops.aten
 
@@ -31,6 +32,7 @@ CLIPS = {
     _aten.hardtanh.default,
     _aten.hardtanh_.default,
 }
+NO_LAYER = "its product with a stored tensor is no linear layer"
 _ALWAYS = CONVOLUTIONS | {LINEAR}  # the work is worth a conversion, wherever the input comes from
 _PAIRS = {_aten.add.Tensor, _aten.add_.Tensor, _aten.mul.Tensor, _aten.mul_.Tensor}
 
@@ -107,6 +109,7 @@ class _Placer:
     def place(self) -> Placement:
         self._share()
         self.eight = {node for node in self.nodes if self._wanted(node)}
+        self.left |= {node.name: NO_LAYER for node in self.nodes if stored_product(node)}
         while True:  # an operator on values that are nowhere in 8 bits would only add conversions
             anyway = self._rounded_anyway()
             islands = {node for node in self.eight if node.target not in _ALWAYS and not self._stays(node, anyway)}

@@ -9,8 +9,8 @@ import torch
 from paredown.errors import RecipeError
 from paredown.graph.capabilities import Capabilities
 from paredown.graph.fakequantize import Grid, fake_quantize, insert_after
-from paredown.graph.fold import fold_batch_norm
 from paredown.graph.formats import IntFormat, PerGroup
+from paredown.graph.inference import inference_form
 from paredown.graph.network import Network
 from paredown.quantize.minmax import MinMax
 from paredown.quantize.placement import LINEAR
@@ -86,7 +86,7 @@ class WeightOnly(Transform):
         """
         refuse_quantized(network, "WeightOnly")
         self.check_target(evidence.capabilities)
-        folded, _ = fold_batch_norm(network)
+        folded, _ = inference_form(network)
         places = self.places(folded, evidence.capabilities)
         if not any(stored.linear for stored in places.found):
             raise RecipeError(self._nothing(folded, places))
@@ -118,7 +118,7 @@ class WeightOnly(Transform):
 
     def apply(self, network: Network, plan: Plan) -> Network:
         """Fold batch norms and insert the planned fake-quantize nodes."""
-        network, _ = fold_batch_norm(network)
+        network, _ = inference_form(network)
         write_refined(network, plan)
         for entry in plan.decisions["stored"]:
             stored = Stored(**{**entry, "users": tuple(entry["users"])})

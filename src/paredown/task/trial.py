@@ -1,6 +1,5 @@
 """Trying a task out on one batch, before any work."""
 
-import copy
 import math
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +10,7 @@ from torch import nn
 from paredown.data import Data
 from paredown.errors import DataError, TaskError
 from paredown.scores import Score
+from paredown.task.copying import detached_copy
 from paredown.task.inputs import arguments, tensor_items
 from paredown.task.outputs import Objective, contents
 
@@ -47,7 +47,7 @@ def kinds(task: "Task") -> list[str]:
 def trial(task: "Task") -> list[str]:
     """What goes wrong on one batch."""
     try:
-        model = copy.deepcopy(task.model).cpu().eval()
+        model = detached_copy(task.model).cpu().eval()
     except Exception as error:  # noqa: BLE001 (a user's module may raise anything; it is told, not hidden)
         return [
             f"The model cannot be copied ({type(error).__name__}: {error}); it is copied so that yours stays as is."

@@ -6,7 +6,7 @@ import torch
 
 from paredown.errors import LoweringError
 from paredown.graph.fakequantize import FakeQuantize, effective, fake_quantize, fake_quantized, round_biases, tensor_of
-from paredown.graph.fold import fold_batch_norm
+from paredown.graph.inference import inference_form
 from paredown.graph.network import Network
 from paredown.targets.onnx.direct import translate
 from paredown.targets.onnx.exporter import export
@@ -42,7 +42,7 @@ def onnx_model(network: Network) -> OnnxModel:
         LoweringError: an operator or a number format has no words in ONNX.
 
     """
-    folded, _ = fold_batch_norm(network.copy().cpu())
+    folded, _ = inference_form(network.copy().cpu())
     convolve_shortcuts(folded)
     rounded = fake_quantized(folded)
     round_biases(folded)
