@@ -141,10 +141,9 @@ def test_weights_made_while_running_stay_in_float():
         def __init__(self):
             super().__init__()
             self.a, self.gain = nn.Conv2d(3, 4, 1), nn.Parameter(torch.ones(4, 1, 1, 1))
-            self.b = nn.Conv2d(3, 4, 1)
 
         def forward(self, x):
-            return F.conv2d(x, self.a.weight * self.gain) + self.b(x)
+            return F.conv2d(x, self.a.weight * self.gain) + self.a(x)
 
     plan = quantize.Int8().plan(capture(Made(), 3, 8, 8), evidence_of(pictures(64, 0)[0]))
     assert plan.decisions["float"]["conv2d"] == "its weight is computed while running"
