@@ -5,6 +5,6 @@ from paredown.architecture.local_search import LocalSearch
 from paredown.architecture.random_search import RandomSearch
 from paredown.architecture.slim import Slim
 from paredown.architecture.space import Depth, Width
-from paredown.architecture.strategy import Strategy
+from paredown.recipe.strategy import Strategy
 
 __all__ = ["Depth", "Evolution", "LocalSearch", "RandomSearch", "Slim", "Strategy", "Width"]

@@ -1,12 +1,10 @@
 """Regularized evolution."""
 
 import dataclasses
-from collections import deque
 
-from paredown.architecture.problem import Problem
-from paredown.architecture.space import Candidate
-from paredown.architecture.strategy import Strategy, equal_shares
+from paredown.architecture.strategy import split
 from paredown.recipe.settings import require, whole
+from paredown.recipe.strategy import C, History, Proposal, SearchSpace, Strategy, draws, given
 
 __all__ = ["Evolution"]
 
@@ -33,21 +31,21 @@ class Evolution(Strategy):
         instead = f"Write `architecture.Evolution(tournament={self.population})`."
         require(lambda size: 1 <= size <= self.population and size == int(size), self, "tournament", what, instead)
 
-    def search(self, problem: Problem) -> None:
-        """See `Strategy.search`."""
-        known = sorted(equal_shares(problem), key=problem.evaluate)
-        size = max(2, min(self.population, (problem.left + len(known)) // 3))
-        alive = deque(reversed(known[:size]))
-        while len(alive) < size and problem.left:
-            alive.append(_evaluated(problem, problem.sample()))
-        while problem.left and alive:
-            drawn = problem.generator.choice(len(alive), size=min(self.tournament, len(alive)), replace=False)
-            parent = min((alive[int(i)] for i in drawn), key=problem.seen.__getitem__)
-            alive.append(_evaluated(problem, problem.mutate(parent)))
-            if len(alive) > size:
-                alive.popleft()
+    def ask(self, space: SearchSpace[C], history: History[C], seed: int) -> Proposal[C] | None:
+        """See `Strategy.ask`."""
+        first = given(space, history)
+        if first is not None:
+            return first
+        start, later = split(space, history)
+        size = self._size(space, history, len(start))
+        alive = [*reversed(start[:size]), *later][-size:]
+        draw = draws(seed, history)
+        if len(alive) < size:
+            return space.sample(draw)
+        drawn = draw.choice(len(alive), size=min(self.tournament, len(alive)), replace=False)
+        parent = min((alive[int(i)] for i in drawn), key=lambda answer: answer.rank)
+        return space.mutate(parent.proposal, draw)
 
-
-def _evaluated(problem: Problem, candidate: Candidate) -> Candidate:
-    problem.evaluate(candidate)
-    return candidate
+    def _size(self, space: SearchSpace[C], history: History[C], known: int) -> int:
+        used = len({answer.candidate for answer in history[: len(space.given(history))]})
+        return int(max(2, min(self.population, (space.evaluations - used + known) // 3)))

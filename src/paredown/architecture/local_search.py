@@ -2,9 +2,9 @@
 
 import dataclasses
 
-from paredown.architecture.problem import Problem
-from paredown.architecture.strategy import Strategy, equal_shares
+from paredown.architecture.strategy import split
 from paredown.recipe.settings import whole
+from paredown.recipe.strategy import C, History, Proposal, SearchSpace, Strategy, draws, given
 
 __all__ = ["LocalSearch"]
 
@@ -26,17 +26,20 @@ class LocalSearch(Strategy):
     def __post_init__(self) -> None:
         whole(self, "patience")
 
-    def search(self, problem: Problem) -> None:
-        """See `Strategy.search`."""
-        here = min(equal_shares(problem), key=problem.evaluate)
-        value, failures = problem.evaluate(here), 0
-        while problem.left:
-            there = problem.mutate(here)
-            loss = problem.evaluate(there)
-            better = loss < value
-            if loss <= value:
-                here, value = there, loss
-            failures = 0 if better else failures + 1
-            if failures >= self.patience and problem.left:
-                here, failures = problem.sample(), 0
-                value = problem.evaluate(here)
+    def ask(self, space: SearchSpace[C], history: History[C], seed: int) -> Proposal[C] | None:
+        """See `Strategy.ask`; where the search stands follows from all answers so far."""
+        first = given(space, history)
+        if first is not None:
+            return first
+        start, later = split(space, history)
+        here, failures = next(iter(start), None), 0
+        for there in later:
+            if here is None or failures >= self.patience:
+                here, failures = there, 0
+                continue
+            failures = 0 if there.rank < here.rank else failures + 1
+            here = there if there.rank <= here.rank else here
+        draw = draws(seed, history)
+        if here is None or failures >= self.patience:
+            return space.sample(draw)
+        return space.mutate(here.proposal, draw)

@@ -2,8 +2,7 @@
 
 import dataclasses
 
-from paredown.architecture.problem import Problem
-from paredown.architecture.strategy import Strategy
+from paredown.recipe.strategy import C, History, Proposal, SearchSpace, Strategy, draws
 
 __all__ = ["RandomSearch"]
 
@@ -15,7 +14,6 @@ class RandomSearch(Strategy):
     Li, Talwalkar: "Random search and reproducibility for neural architecture search", UAI 2019, arXiv:1902.07638.
     """
 
-    def search(self, problem: Problem) -> None:
-        """See `Strategy.search`."""
-        while problem.left:
-            problem.evaluate(problem.sample())
+    def ask(self, space: SearchSpace[C], history: History[C], seed: int) -> Proposal[C]:
+        """See `Strategy.ask`."""
+        return space.sample(draws(seed, history))

@@ -7,9 +7,8 @@ from collections.abc import Mapping, Sequence
 import torch
 
 from paredown.architecture.evolution import Evolution
-from paredown.architecture.problem import Problem
+from paredown.architecture.problem import Problem, Solution, solve
 from paredown.architecture.space import Candidate, Depth, Space, Width, best, ranked
-from paredown.architecture.strategy import Strategy
 from paredown.errors import RecipeError
 from paredown.graph.bypass import Block, bypass, remove
 from paredown.graph.cut import cut
@@ -19,6 +18,7 @@ from paredown.graph.statistics import reestimate, write_statistics
 from paredown.recipe.evidence import Evidence
 from paredown.recipe.plan import Plan
 from paredown.recipe.settings import part, whole
+from paredown.recipe.strategy import Strategy
 from paredown.recipe.transform import Transform
 
 __all__ = ["Slim"]
@@ -91,7 +91,7 @@ class Slim(Transform):
             space = Space(network, None, self.depth, 1)
         except RecipeError:
             return ()
-        problem = Problem(space, {}, lambda _: 0.0, 1, 0)
+        problem = Problem(space, {}, 1)
         dropped = space.whole.dropped
         found: list[float] = []
         while sum(dropped) < space.most:
@@ -110,29 +110,23 @@ class Slim(Transform):
         """
         trial = _Trial(network, evidence, self)
         limits = {"macs": self.macs, "parameters": self.parameters}
-        problem = Problem(
-            trial.space,
-            {name: share for name, share in limits.items() if share is not None},
-            trial.loss,
-            self.evaluations,
-            evidence.seed,
-            evidence.over,
-        )
-        self.strategy.search(problem)
-        winner = trial.final(problem.ranking()[:_FINALISTS])
+        limited = {name: share for name, share in limits.items() if share is not None}
+        problem = Problem(trial.space, limited, self.evaluations)
+        found = solve(problem, self.strategy, trial.loss, evidence.seed, evidence.over)
+        winner = trial.final(found.ranking()[:_FINALISTS])
         return Plan(
             "architecture.Slim",
-            _reason(self.strategy, problem, winner),
+            _reason(self.strategy, problem, found, winner),
             {
                 "kept": {name: indices.tolist() for name, indices in trial.kept(winner).items()},
                 "dropped": [dataclasses.asdict(block) for block in trial.space.dropped(winner)],
-                "tried": len(problem.seen),
-                "loss": problem.seen[winner],
+                "tried": len(found.losses),
+                "loss": found.losses[winner],
                 "macs": problem.share("macs", winner),
                 "parameters": problem.share("parameters", winner),
             },
             trial.statistics(winner),
-            complete=problem.complete,
+            complete=found.complete,
         )
 
     def apply(self, network: Network, plan: Plan) -> Network:
@@ -211,14 +205,14 @@ class _Trial:
         return {name: tensor.cpu() for name, tensor in found.items()}
 
 
-def _reason(strategy: Strategy, problem: Problem, winner: Candidate) -> str:
+def _reason(strategy: Strategy, problem: Problem, found: Solution, winner: Candidate) -> str:
     space = problem.space
     names = [block.name for block in space.dropped(winner)]
     gone = f"without {', '.join(names)}" if names else "with all blocks"
     narrow = len(space.kept(winner))
     return (
-        f"{type(strategy).__name__} tried {len(problem.seen)} of {space.size():.1e} networks: {narrow} of "
+        f"{type(strategy).__name__} tried {len(found.losses)} of {space.size():.1e} networks: {narrow} of "
         f"{len(space.groups)} groups narrower, {gone}, {problem.share('macs', winner):.1%} of the multiply-accumulates, "
-        f"{problem.share('parameters', winner):.1%} of the parameters, loss {problem.seen[winner]:.4g} before training"
-        f"{'.' if problem.complete else '; the time was up before all evaluations were used.'}"
+        f"{problem.share('parameters', winner):.1%} of the parameters, loss {found.losses[winner]:.4g} before training"
+        f"{'.' if found.complete else '; the time was up before all evaluations were used.'}"
     )
