@@ -8,7 +8,7 @@ from paredown import architecture, distill, prune, quantize, regularize
 from paredown.codec import decode, encode
 from paredown.recipe import order
 from paredown.recipe.train import Train
-from paredown.run.labels import families, label, step_family, title
+from paredown.run.labels import families, label
 from paredown.search.space import FAMILIES, ORDERS, Move, Sketch, Space
 
 SPACE = Space()
@@ -84,18 +84,6 @@ def test_labels_say_what_is_done():
     assert label(SPACE.recipe(Sketch((Move.SLIM,), macs=0.6, epochs=()))) == "slim 60%"
     assert label(SPACE.recipe(Sketch((Move.TRAIN,), using=SPACE.tricks()))) == "regularize"
     assert label(()) == "do nothing"
-    assert label((prune.Channels(keep=0.5),)) == "uniform prune ×0.5"
-
-
-def test_steps_are_named_as_they_are_typed():
-    step = prune.Channels(keep=0.3, importance=prune.Taylor())
-    assert title(step) == "prune.Channels(keep=0.3, importance=prune.Taylor())"
-    assert title(Train(epochs=2.0, using=(distill.Logits(temperature=2.0),))) == (
-        "Train(epochs=2, using=[distill.Logits(temperature=2)])"
-    )
-    assert [step_family(s) for s in (step, quantize.Int8(), Train(), Train(using=(regularize.EMA(),)))] == [
-        "prune", "quantize", "train", "regularize",
-    ]  # fmt: skip
 
 
 def test_kinds_of_cut():

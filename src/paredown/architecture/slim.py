@@ -75,6 +75,12 @@ class Slim(Transform):
             msg = "Slim(width=None, depth=None) leaves nothing to choose. Give one of them: Slim(depth=Depth())."
             raise RecipeError(msg)
 
+    @property
+    def word(self) -> str:
+        """See `Transform.word`: ``slim 60%`` of the multiplications, or ``shallow 60%`` where only blocks go."""
+        name = "slim" if self.width is not None else "shallow"
+        return name if self.macs is None else f"{name} {100 * self.macs:.0f}%"
+
     def check(self, state: frozenset[str]) -> str | None:
         """The network must not be quantized (ranges are for the widths it has) or sparse in a pattern of neighbours."""
         if "quantized" in state:

@@ -3,7 +3,7 @@
 import abc
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import torch
 
@@ -65,7 +65,14 @@ class Ranking:
 
 @dataclasses.dataclass(frozen=True)
 class Allocation(abc.ABC):
-    """Base of every way to spread a cut over groups. Subclasses are final frozen dataclasses."""
+    """Base of every way to spread a cut over groups. Subclasses are final frozen dataclasses.
+
+    Attributes:
+        word: what legends put before ``prune``; empty for allocations that need no mention there.
+
+    """
+
+    word: ClassVar[str] = ""
 
     @abc.abstractmethod
     def counts(self, ranking: Ranking) -> dict[str, int]:
@@ -135,6 +142,8 @@ class Sharing(Allocation):
 @dataclasses.dataclass(frozen=True)
 class Uniform(Sharing):
     """The same share of every group."""
+
+    word: ClassVar[str] = "uniform"
 
     def counts(self, ranking: Ranking) -> dict[str, int]:
         """See `Allocation.counts`."""

@@ -54,6 +54,11 @@ class Blocks(Transform):
         part(self, "keep", what=STAYS)
         whole(self, "examples")
 
+    @property
+    def word(self) -> str:
+        """See `Transform.word`."""
+        return f"blocks ×{self.keep:.2g}"
+
     def plan(self, network: Network, evidence: Evidence) -> Plan:
         """Find the blocks; what is found when ``evidence.over()`` is kept.
 

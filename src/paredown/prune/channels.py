@@ -65,6 +65,13 @@ class Channels(Transform):
                 instead="Write `round_to=8`.",
             )
 
+    @property
+    def word(self) -> str:
+        """See `Transform.word`: ``prune 45%`` of what the allocation counts, ``uniform prune ×0.7`` of every width."""
+        goal = self.allocation.goal
+        kept = f"×{self.keep:.2g}" if goal is None else f"{100 * goal:.0f}%"
+        return f"{self.importance.word or self.allocation.word} prune {kept}".strip()
+
     def plan(self, network: Network, evidence: "Evidence") -> Plan:
         """Choose the indices to keep.
 

@@ -3,7 +3,7 @@
 import abc
 import dataclasses
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import torch
 
@@ -22,7 +22,13 @@ class Importance(abc.ABC):
 
     An importance is ``[size]`` per group, or ``[outer, size]`` where each outer index may keep others
     (`Group.outer`): channel 3 of one attention head has nothing to do with channel 3 of the next.
+
+    Attributes:
+        word: what legends put before ``prune``; empty for criteria that need no mention there.
+
     """
+
+    word: ClassVar[str] = ""
 
     @abc.abstractmethod
     def score(

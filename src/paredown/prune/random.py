@@ -3,7 +3,7 @@
 import dataclasses
 import hashlib
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import torch
 
@@ -31,6 +31,7 @@ class Random(Importance):
 
     """
 
+    word: ClassVar[str] = "random"
     seed: int = 0
 
     def __post_init__(self) -> None:

@@ -27,7 +27,7 @@ from paredown.recipe import batch
 if TYPE_CHECKING:
     from paredown.recipe.evidence import Evidence
 
-__all__ = ["Hook", "Ingredient", "Probe", "Step", "Targets", "TrainContext", "Update", "label"]
+__all__ = ["Hook", "Ingredient", "Probe", "Step", "Targets", "TrainContext", "Update", "family", "label"]
 
 _Made = TypeVar("_Made")
 
@@ -235,3 +235,9 @@ def label(thing: object) -> str:
     cls = type(thing)
     parts = cls.__module__.split(".")
     return f"{parts[1]}.{cls.__name__}" if parts[0] == "paredown" and len(parts) > 1 else cls.__name__
+
+
+def family(thing: object) -> str:
+    """The room that a technique comes from: ``prune``, ``distill``; of others the last part of their module's name."""
+    parts = type(thing).__module__.split(".")
+    return parts[1] if parts[0] == "paredown" and len(parts) > 1 else parts[-1]

@@ -13,7 +13,7 @@ import torch
 from paredown.errors import RecipeError
 from paredown.graph.network import Network
 from paredown.recipe.early import EarlyStop
-from paredown.recipe.ingredient import Ingredient, label
+from paredown.recipe.ingredient import Ingredient, family, label
 from paredown.recipe.optimizers import SGD, AdamW
 from paredown.recipe.progress import Silent
 from paredown.recipe.schedules import Constant, Cosine
@@ -149,6 +149,22 @@ class Train:
         yield objection(_one_of(str, torch.device), self, "device", "the name of a device, such as 'auto' or 'cuda:1'")
         yield objection(_counts, self, "devices", whole, "Leave it out for one.")
         yield objection(_one_of(Integral), self, "seed", "a whole number")
+
+    @property
+    def word(self) -> str:
+        """What legends call the step: the families of its ingredients, or ``train``."""
+        return "+".join(self.families) or "train"
+
+    @property
+    def family(self) -> str:
+        """The family of what teaches in it, else of its first ingredient, else ``train``."""
+        using = sorted(self.using, key=lambda thing: not thing.taught)
+        return family(using[0]) if using else "train"
+
+    @property
+    def families(self) -> tuple[str, ...]:
+        """Of its ingredients, in their order."""
+        return tuple(dict.fromkeys(map(family, self.using)))
 
     def steps(self, work: "WorkData") -> int:
         """Optimizer steps this training makes on these data."""

@@ -5,6 +5,7 @@ import dataclasses
 from typing import TYPE_CHECKING
 
 from paredown.graph.network import Network
+from paredown.recipe.ingredient import family
 from paredown.recipe.plan import Plan
 
 if TYPE_CHECKING:
@@ -43,6 +44,21 @@ class Transform(abc.ABC):
     def after(self, state: frozenset[str]) -> frozenset[str]:
         """The state this step leaves, for example ``state | {"quantized"}``."""
         return state
+
+    @property
+    def word(self) -> str:
+        """What legends call the step, with its size where it has one: ``int8``, ``prune 45%``."""
+        return type(self).__name__.lower()
+
+    @property
+    def family(self) -> str:
+        """Whose technique it is: ``prune``, ``quantize``, ``architecture``, or the name of a module of somebody else's."""
+        return family(self)
+
+    @property
+    def families(self) -> tuple[str, ...]:
+        """All that take part in the step."""
+        return (self.family,)
 
     def on(self, network: Network, evidence: "Evidence | None" = None) -> Network:
         """Plan and apply in one call.
