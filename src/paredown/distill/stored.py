@@ -1,19 +1,19 @@
 """A teacher's outputs for the training data, on disk."""
 
 import hashlib
-import secrets
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 
 from paredown.distill.lesson import Lesson, Teaching
 from paredown.errors import CorruptError, RecipeError
 from paredown.graph.structure import flatten
 from paredown.recipe import batch
 from paredown.recipe.ingredient import TrainContext
+from paredown.trust import write_whole
 
 __all__ = ["Stored"]
 
@@ -105,9 +105,7 @@ class Stored(Teaching):
             for inputs, _ in self._train.batches()
         ]
         outputs = torch.cat(found).contiguous()
-        aside = self._path.with_suffix(f".{secrets.token_hex(4)}")
-        save_file({"outputs": outputs}, aside)
-        aside.replace(self._path)
+        write_whole(self._path, save({"outputs": outputs}))
         return outputs
 
     def _read(self) -> torch.Tensor:

@@ -6,13 +6,14 @@ See ``docs/trust.md`` for what is trusted and what is not.
 from paredown.trust.places import cache_directory, private_directory
 from paredown.trust.programs import Programs
 from paredown.trust.words import one_line, printable
-from paredown.trust.writing import copy_whole, refuse_links, write_whole
+from paredown.trust.writing import copy_whole, place_whole, refuse_links, write_whole
 
 __all__ = [
     "Programs",
     "cache_directory",
     "copy_whole",
     "one_line",
+    "place_whole",
     "printable",
     "private_directory",
     "refuse_links",

@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 from paredown.errors import TrustError
 
-__all__ = ["copy_whole", "refuse_links", "write_whole"]
+__all__ = ["copy_whole", "place_whole", "refuse_links", "write_whole"]
 
 
 def write_whole(path: Path, content: bytes | str) -> None:
@@ -39,14 +39,38 @@ def copy_whole(source: Path, path: Path) -> None:
         _aside(path, lambda stream: shutil.copyfileobj(read, stream, 1 << 20))
 
 
+def place_whole(file: Path, path: Path) -> None:
+    """Give a finished file its final name: it is on the disk before it has that name, and so is the name afterwards.
+
+    Args:
+        file: on the same file system.
+        path: where it goes; a file or link of that name is replaced.
+
+    Raises:
+        OSError: the place cannot be written; the file keeps its name.
+
+    """
+    _sync(file)
+    file.replace(path)
+    _sync(path.parent)
+
+
+def _sync(path: Path) -> None:
+    if os.name == "nt" and path.is_dir():
+        return  # directories cannot be opened there
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def _aside(path: Path, fill: Callable[[BinaryIO], object]) -> None:
     aside = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
         with aside.open("xb") as stream:  # x: whatever has this name already, a link too, is an error
             fill(stream)
-            stream.flush()
-            os.fsync(stream.fileno())
-        aside.replace(path)
+        place_whole(aside, path)
     finally:
         aside.unlink(missing_ok=True)
 

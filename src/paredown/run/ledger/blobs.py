@@ -1,14 +1,13 @@
 """Files named by the SHA-256 of their content."""
 
 import hashlib
-import os
 import re
 import secrets
 from pathlib import Path
 
 from paredown.errors import CorruptError
 from paredown.run.ledger.trouble import explained
-from paredown.trust import refuse_links
+from paredown.trust import place_whole, refuse_links
 
 __all__ = ["Blobs"]
 
@@ -78,11 +77,9 @@ class Blobs:
         final = self.path(name)
         with explained(self._run, final):
             try:
-                _sync(file)
                 final.parent.mkdir(parents=True, exist_ok=True)
                 refuse_links(self._root, (), (final.parent.name,))
-                file.replace(final)
-                _sync(final.parent)
+                place_whole(file, final)
             except OSError:
                 file.unlink(missing_ok=True)
                 raise
@@ -121,11 +118,3 @@ def digest(file: Path) -> str:
     """SHA-256 (hex) of a file."""
     with file.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
