@@ -16,6 +16,7 @@ from paredown.graph import mode, probe, shapes
 from paredown.graph.agreement import prove_capture
 from paredown.graph.diagnosis import explain, explain_forward
 from paredown.graph.examples import Example, read_example
+from paredown.graph.gradients import compare_gradients
 from paredown.graph.network import Network
 from paredown.graph.normalise import normalise
 from paredown.graph.parametrized import fold_parametrizations
@@ -86,6 +87,8 @@ def capture(
     )
     network = Network(graph_module, example.specs, example.structure, out_structure, example.tensors, lost)
     prove_capture(twin, network, example, loose=bool(left_out))
+    if not left_out:
+        network.lost += compare_gradients(_copy(plain), network, example)
     mark_sparse(network, [weight.name for weight in folded if weight.sparse])
     return shapes.propagate(network)
 

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from paredown import codec
 from paredown.errors import InputError, RecipeError
 from paredown.graph.cost import Cost, total
+from paredown.graph.gradients import refuse_untrainable
 from paredown.graph.network import Network
 from paredown.recipe import order
 from paredown.recipe.evidence import Evidence
@@ -104,10 +105,13 @@ def run(  # noqa: PLR0913 (each is one word of the call)
             a transform before them may search for a third of it.
 
     Raises:
-        RecipeError: the steps cannot follow one another, or cannot be stored where a cache is given; nothing was done.
+        RecipeError: the steps cannot follow one another, cannot be stored where a cache is given, or train a network
+            whose gradients are not those of the model; nothing was done.
 
     """
     order.check(steps)
+    if any(isinstance(step, Train) for step in steps):
+        refuse_untrainable(network)
     stored = [_encoded(step, required=cache is not None) for step in steps]
     progress = progress or Silent()
     given, records = network, list[StepRecord]()

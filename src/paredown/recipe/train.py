@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import torch
 
 from paredown.errors import RecipeError
+from paredown.graph.gradients import refuse_untrainable
 from paredown.graph.network import Network
 from paredown.recipe.early import EarlyStop
 from paredown.recipe.ingredient import Ingredient, family, label
@@ -205,6 +206,7 @@ class Train:
         from paredown.recipe.loop import Job, Loop  # noqa: PLC0415 (the loop needs these settings)
 
         _check_given(network, evidence)
+        refuse_untrainable(network)
         return Loop(self, Job(network, evidence, original or network, progress or Silent(), deadline)).run()
 
     def seconds_per_step(
