@@ -109,7 +109,12 @@ def test_a_sequence_length_that_varies():
     [
         ({"y": {1: "sequence"}}, r"dynamic names the input 'y'; Recurrent was given x.*Type for example dynamic={'x'"),
         ({"x": {0: "sequence"}}, r"its batch varies anyway. Name a dimension from 1 to 2"),
-        ({"x": {1: "batch"}}, r"a dimension has a name of its own such as 'sequence'"),
+        ({"x": {1: "a sequence"}}, r"a dimension has a name of its own such as 'sequence'"),
+        ({"x": {3: "batch"}}, r"x of Recurrent is \[2, 5, 4\]. Name a dimension from 0 to 2"),
+        (
+            {"x": {1: "batch"}},
+            r"a recurrent layer \(\w+\) steps along dimension 1 of x, which was taken for the batch. .*{'x': {0: 'batch'}}",
+        ),
         (
             {"x": {1: "sequence"}},
             r"a recurrent layer \((lstm|gru)\) fixes dimension 1 \('sequence'\) of x to 5.*pad to one length",
@@ -142,7 +147,7 @@ def test_recurrent_layers_with_a_fixed_length():
         (traps.FixedBatch(), (3, 4), r"FixedBatch.forward fails|FixedBatch cannot be captured at .*traps.py:\d+ in forward `return x.view\(2, -1\)`: the batch size .*fixed to 2.*x.shape\[0\]"),
         (traps.UsesNumpy(), (3, 4), r"UsesNumpy cannot be captured at .*traps.py:\d+ in forward `return x \+ torch.from_numpy.*NumPy.*torch twin"),
         (traps.Mixes(), (3, 6), r"Mixes runs on the example but not on a batch of 1: .*batch statistics in eval mode \(track_running_stats=False\)"),
-        (traps.Mean(), (3, 6), r"Mean gives one example another answer in another batch \(output 0 .*reduction over dimension 0"),
+        (traps.Mean(), (3, 6), r"Mean gives one example another answer in another batch \(output 0 .*reduction over the batch \(dimension 0 of x\)"),
         (traps.Counts(), (3, 6), r"captured Counts differs from the model.*state that changes from call to call"),
         (traps.Residual(), (2, 5, 8, 8), r"Residual.forward fails on the example inputs at .*traps.py:\d+ in forward.*expected input.*Pass an example that"),
     ],
@@ -293,3 +298,69 @@ def test_the_zeros_of_a_mask_stay():
     network = capture(model, torch.randn(4, 6))
     assert list(sparse_weights(network)) == ["0.weight"]
     assert network.lost == ()
+
+
+class _States(nn.Module):
+    """A recurrent step with its states, whose first dimension are layers."""
+
+    def __init__(self, kind):
+        super().__init__()
+        self.steps, self.head = kind(4, 6, 2, batch_first=True), nn.Linear(6, 3)
+
+    def forward(self, x, *states):
+        y, states = self.steps(x, states if len(states) > 1 else states[0])
+        return self.head(y), states
+
+
+class _TimeFirst(nn.Module):
+    """Time comes first, the batch second."""
+
+    def __init__(self, kind, *, pooled):
+        super().__init__()
+        self.body, self.head, self.pooled = kind, nn.Linear(8, 3), pooled
+
+    def forward(self, x):
+        y = self.body(x)
+        y = y[0] if isinstance(y, tuple) else y
+        return self.head(y.mean(0) if self.pooled else y)
+
+
+def _attention():
+    return nn.TransformerEncoderLayer(8, 2, 16)
+
+
+@pytest.mark.parametrize("batch", [1, 2, 3])
+@pytest.mark.parametrize(("kind", "states"), [(nn.LSTM, 2), (nn.GRU, 1)])
+def test_states_hold_the_batch_behind_their_layers(kind, states, batch):
+    model = _States(kind)
+    given = [torch.randn(batch, 5, 4), *(torch.randn(2, batch, 6) for _ in range(states))]
+    network = capture(model, *given)
+    assert [spec.shape for spec in network.inputs] == [("batch", 5, 4), *[(2, "batch", 6)] * states]
+    inputs = [torch.randn(7, 5, 4), *(torch.randn(2, 7, 6) for _ in range(states))]
+    (y, got), (wanted, expected) = network(*inputs), model(*inputs)
+    torch.testing.assert_close(y, wanted)
+    torch.testing.assert_close(got, expected)
+
+
+@pytest.mark.parametrize("batch", [1, 3, 5])
+@pytest.mark.parametrize("pooled", [True, False])
+@pytest.mark.parametrize(
+    "kind", [lambda: nn.GRU(8, 8), lambda: nn.LSTM(8, 8), _attention], ids=["GRU", "LSTM", "attention"]
+)
+def test_time_may_come_first(kind, pooled, batch):
+    model = _TimeFirst(kind(), pooled=pooled).eval()
+    network = capture(model, torch.randn(5, batch, 8))
+    assert network.inputs[0].shape == (5, "batch", 8)
+    x = torch.randn(5, 7, 8)
+    torch.testing.assert_close(network(x), model(x), rtol=1e-5, atol=1e-5)
+    assert prune.Channels(keep=0.5).on(network)(x).shape == model(x).shape
+
+
+def test_the_batch_can_be_said():
+    model = nn.Sequential(nn.Linear(8, 8), nn.ReLU())  # treats every dimension alike
+    assert capture(model, torch.randn(5, 3, 8)).inputs[0].shape == ("batch", 3, 8)
+    network = capture(model, torch.randn(5, 3, 8), dynamic={"input": {1: "batch", 0: "time"}})
+    assert network.inputs[0].shape == ("time", "batch", 8)
+    assert network(torch.randn(2, 4, 8)).shape == (2, 4, 8)
+    both = capture(_States(nn.GRU), torch.randn(2, 5, 4), torch.randn(2, 2, 6), dynamic={"states_0": {1: "batch"}})
+    assert [spec.shape for spec in both.inputs] == [("batch", 5, 4), (2, "batch", 6)]

@@ -8,8 +8,11 @@ import time
 
 import pytest
 import torch
+import torch.nn.functional as F
+from torch import nn
 
-from paredown.errors import RecipeError, TrainingError
+import paredown
+from paredown.errors import InputError, RecipeError, TrainingError
 from paredown.recipe import Evidence
 from paredown.targets import OnnxRuntime
 
@@ -197,3 +200,14 @@ def test_evidence_within_a_deadline_knows_what_was_known(network, task):
     evidence.progress.update("nowhere", 1, 1)
     assert calls == ["here"]
     assert timed.fingerprint() == evidence.fingerprint()
+
+
+def test_data_of_another_shape_than_the_networks_is_named():
+    rows = torch.randn(8, 4, 6), torch.zeros(8, dtype=torch.long)
+    network = paredown.capture(nn.Sequential(nn.Linear(6, 3), nn.Flatten()), torch.randn(2, 5, 6))
+    evidence = Evidence.of(
+        paredown.Task(nn.Identity(), paredown.Data(*[rows] * 4), F.cross_entropy, paredown.scores.accuracy)
+    )
+    words = r"A batch holds input_1 as \[8, 4, 6\]; the network was captured for \[batch, 5, 6\]\. Give data of that shape, or capture"
+    with pytest.raises(InputError, match=words):
+        evidence.loss(network)

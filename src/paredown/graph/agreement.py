@@ -10,7 +10,7 @@ from paredown.graph.examples import Example
 from paredown.graph.network import Network
 from paredown.graph.structure import flatten
 
-__all__ = ["prove_capture"]
+__all__ = ["independent", "prove_capture"]
 
 
 def prove_capture(model: nn.Module, network: Network, example: Example, *, loose: bool) -> None:
@@ -32,21 +32,62 @@ def prove_capture(model: nn.Module, network: Network, example: Example, *, loose
     if _draws(model, example):
         return
     for index, (alone, together) in enumerate(zip(one, three, strict=True)):
-        if alone.ndim and together.ndim and alone.shape[0] == 1 and together.shape[0] == 3:
-            far = _distance(alone[0], together[1])
+        for dim in _batch_dims(alone, together):
+            far = _distance(alone.select(dim, 0), together.select(dim, 1))
             if far > 10 * tolerance:
                 msg = (
                     f"{type(model).__name__} gives one example another answer in another batch (output {index} differs "
                     f"by {far:.2g} of its size). Scores, intervals and the exported file need independent examples. "
-                    "Look for batch statistics in eval mode (track_running_stats=False) or a reduction over dimension 0."
+                    "Look for batch statistics in eval mode (track_running_stats=False) or a reduction over the batch "
+                    f"({_placed(example)}); where it is in another dimension, type dynamic={{name: {{1: 'batch'}}}}."
                 )
                 raise CaptureError(msg)
+
+
+def independent(model: nn.Module, example: Example) -> bool:
+    """Whether a model runs on one and on three examples, and gives an example the same answer in both batches.
+
+    Args:
+        model: a copy of the user's model, in eval mode.
+        example: says which dimensions hold the examples.
+
+    """
+    try:
+        with torch.no_grad(), torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            one = _call(model, example, example.rows(0))
+            torch.manual_seed(0)
+            three = _call(model, example, example.rows(1, 0, 1))
+    except Exception:  # noqa: BLE001 (other dimensions are tried; the usual one is reported where none is right)
+        return False
+    pairs = [
+        (alone.select(dim, 0), together.select(dim, 1))
+        for alone, together in zip(one, three, strict=True)
+        for dim in _batch_dims(alone, together)
+    ]
+    return bool(pairs) and all(_distance(*pair) <= 1e-3 for pair in pairs)
+
+
+def _batch_dims(alone: torch.Tensor, together: torch.Tensor) -> list[int]:
+    """Dimensions of an output that hold one example in one batch and three in the other."""
+    if alone.ndim != together.ndim:
+        return []
+    return [dim for dim in range(alone.ndim) if (alone.shape[dim], together.shape[dim]) == (1, 3)]
+
+
+def _placed(example: Example) -> str:
+    dims = [f"dimension {spec.batch_dim} of {spec.name}" for spec in example.specs if spec.batch_dim is not None]
+    return ", ".join(dims)
 
 
 def _run(
     model: nn.Module, network: Network, example: Example, batch: tuple[torch.Tensor, ...], tolerance: float
 ) -> list[torch.Tensor]:
-    size = next(t.shape[0] for t, spec in zip(batch, example.specs, strict=True) if "batch" in spec.shape)
+    size = next(
+        tensor.shape[spec.batch_dim]
+        for tensor, spec in zip(batch, example.specs, strict=True)
+        if spec.batch_dim is not None
+    )
     expected, got = _both(model, network, example, batch, size)
     for index, (want, have) in enumerate(zip(expected, got, strict=True)):
         if want.shape != have.shape:
@@ -77,8 +118,9 @@ def _both(
         except Exception as error:
             msg = (
                 f"{type(model).__name__} runs on the example but not on a batch of {size}: {str(error).splitlines()[0]}. "
-                "A network has to work at any batch size, one included. Look for sizes written as numbers and for batch "
-                "statistics in eval mode (track_running_stats=False)."
+                f"A network has to work at any batch size ({_placed(example)}), one included. Look for sizes written as "
+                "numbers and for batch statistics in eval mode (track_running_stats=False); where the batch is in another "
+                "dimension, type dynamic={name: {1: 'batch'}}."
             )
             raise CaptureError(msg) from error
         torch.manual_seed(0)

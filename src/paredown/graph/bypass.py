@@ -83,7 +83,10 @@ def _prove(before: Network, after: Network, dropped: Sequence[Block]) -> None:
     quiet = after.copy().eval()
     device = next((tensor.device for tensor in quiet.state_dict().values()), torch.device("cpu"))
     for size in (1, 2):
-        feed = [tensor[:size].to(device) for tensor in before.example]
+        feed = [
+            spec.rows(tensor, range(size)).to(device)
+            for spec, tensor in zip(before.inputs, before.example, strict=True)
+        ]
         with torch.no_grad():
             wanted, got = skipping.run(*feed), quiet.graph_module(*feed)
         for number, (one, two) in enumerate(zip(wanted, got, strict=True)):

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import itertools
 import logging
 import sys
 import warnings
@@ -13,7 +14,7 @@ from torch import nn
 
 from paredown.errors import CaptureError
 from paredown.graph import mode, probe, shapes
-from paredown.graph.agreement import prove_capture
+from paredown.graph.agreement import independent, prove_capture
 from paredown.graph.diagnosis import explain, explain_forward
 from paredown.graph.examples import Example, read_example
 from paredown.graph.gradients import compare_gradients
@@ -49,7 +50,7 @@ def capture(
     parametrized: bool = False,
     **kwargs: Any,
 ) -> Network:
-    """Capture a model as a trainable graph with a symbolic batch (first) dimension.
+    """Capture a model as a trainable graph with a symbolic batch dimension.
 
     The model is run and exported in eval mode on the CPU, as a copy: the model itself stays bit-identical. The network
     is then proven to agree with it at two batch sizes. What only happens while training and has no place in the graph
@@ -57,8 +58,10 @@ def capture(
 
     Args:
         model: any ``nn.Module``.
-        *args: example inputs as the model takes them; the first dimension of each tensor is the batch.
-        dynamic: further dimensions that vary, by input name, for example ``{"input_ids": {1: "sequence"}}``.
+        *args: example inputs as the model takes them. The batch is their first dimension; where the model does not treat
+            the examples along it alike, or does not run, another one is found by running it at two batch sizes.
+        dynamic: further dimensions that vary, by input name, for example ``{"input_ids": {1: "sequence"}}``; and the
+            batch, where it is to be said rather than found: ``{"state": {1: "batch"}}``.
         parametrized: keep parametrizations (``torch.nn.utils.parametrizations``, spectral and weight norms, masks) in
             the graph and train what they compute from; otherwise each weight is a plain parameter with the value it has.
         **kwargs: keyword inputs as the model takes them.
@@ -69,8 +72,10 @@ def capture(
 
     """
     _check_module(model)
-    example = read_example(model, args, kwargs, dynamic)
+    examples = read_example(model, args, kwargs, dynamic)
+    usual = next(examples)
     twin = _copy(model)
+    example = next((one for one in itertools.chain([usual], examples) if independent(twin, one)), usual)
     out_structure = _try(model, twin, example)
     plain = _copy(model)
     folded = () if parametrized else fold_parametrizations(plain)

@@ -80,6 +80,11 @@ def _explain_fixed(name: str, wrapper: nn.Module, example: Example, index: int, 
     label = spec.shape[dim]
     place, operator = _locate(wrapper, example, str(label))
     size = example.tensors[index].shape[dim]
+    if re.match(r"lstm|gru|rnn", operator) and label == "batch":
+        return CaptureError(
+            f"{name} cannot be captured{place}: a recurrent layer ({operator}) steps along dimension {dim} of {spec.name}, "
+            f"which was taken for the batch. Say where the batch is: dynamic={{{spec.name!r}: {{{1 - min(dim, 1)}: 'batch'}}}}."
+        )
     if re.match(r"lstm|gru|rnn", operator):
         return CaptureError(
             f"{name} cannot be captured{place}: a recurrent layer ({operator}) fixes dimension {dim} ('{label}') of "

@@ -2,9 +2,10 @@
 
 import dataclasses
 import inspect
+import itertools
 import keyword
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
@@ -17,6 +18,7 @@ from paredown.graph.structure import Structure, flatten
 __all__ = ["Example", "read_example"]
 
 Dynamic = Mapping[str, Mapping[int, str]]
+_MOST = 16  # ways to place the batch that are tried for one of its sizes
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,17 +38,17 @@ class Example:
 
     def rows(self, *indices: int) -> tuple[torch.Tensor, ...]:
         """A batch made of these of the two examples; inputs without a batch dimension stay."""
-        chosen = torch.tensor(indices)
-        return tuple(
-            tensor.index_select(0, chosen) if "batch" in spec.shape else tensor
-            for spec, tensor in zip(self.specs, self.tensors, strict=True)
-        )
+        return tuple(spec.rows(tensor, indices) for spec, tensor in zip(self.specs, self.tensors, strict=True))
 
 
 def read_example(
     model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any], dynamic: Dynamic | None
-) -> Example:
+) -> Iterator[Example]:
     """Read the example inputs as the user would pass them to the model.
+
+    Yields:
+        The example with the batch in the first dimension of its inputs, or where `dynamic` says, and then with it in
+        other dimensions of one and the same size.
 
     Raises:
         CaptureError: no tensor was given, the model's forward takes other inputs, a value is neither tensor nor
@@ -68,14 +70,53 @@ def read_example(
         )
         raise CaptureError(msg)
     names = _names(model, structure)
-    batch = _batch_size(model, tensors, names)
-    specs = tuple(
-        InputSpec(name, tensor.dtype, _shape(tensor, batch)) for name, tensor in zip(names, tensors, strict=True)
-    )
-    pairs = tuple(
-        _two(tensor) if "batch" in spec.shape else _own(tensor) for spec, tensor in zip(specs, tensors, strict=True)
-    )
-    return Example(_with_dynamic(model, specs, dynamic or {}), structure, pairs)
+    _check_sizes(model, tensors, names)
+    said = _said(model, tensors, names, dynamic or {})
+    for dims in _places(tensors, said):
+        specs = tuple(
+            InputSpec(name, tensor.dtype, _shape(tensor, dim))
+            for name, tensor, dim in zip(names, tensors, dims, strict=True)
+        )
+        pairs = tuple(_two(tensor, dim) for tensor, dim in zip(tensors, dims, strict=True))
+        yield Example(_with_dynamic(model, specs, dynamic or {}), structure, pairs)
+
+
+def _said(model: nn.Module, tensors: list[torch.Tensor], names: list[str], dynamic: Dynamic) -> dict[int, int]:
+    """Inputs, by position, whose batch dimension `dynamic` names."""
+    said = {}
+    for at, (name, tensor) in enumerate(zip(names, tensors, strict=True)):
+        for dim, label in dynamic.get(name, {}).items():
+            if label == "batch":
+                if not 0 <= dim < tensor.ndim:
+                    msg = (
+                        f"dynamic={{{name!r}: {{{dim}: 'batch'}}}} was given; {name} of {type(model).__name__} is "
+                        f"{list(tensor.shape)}. Name a dimension from 0 to {tensor.ndim - 1}."
+                    )
+                    raise CaptureError(msg)
+                said[at] = dim
+    return said
+
+
+def _places(tensors: list[torch.Tensor], said: Mapping[int, int]) -> Iterator[tuple[int | None, ...]]:
+    """Where the batch could be, the most usual first: a dimension for each input, None where it has no batch."""
+    pivot = next(iter(said), next(at for at, tensor in enumerate(tensors) if tensor.ndim))
+    seen = set()
+    for dim in [said[pivot]] if pivot in said else range(tensors[pivot].ndim):
+        size = tensors[pivot].shape[dim]
+        options = [
+            [said[at]] if at in said else [dim] if at == pivot else _like(tensor, size)
+            for at, tensor in enumerate(tensors)
+        ]
+        for dims in itertools.islice(itertools.product(*options), _MOST):
+            if dims not in seen:
+                seen.add(dims)
+                yield dims
+
+
+def _like(tensor: torch.Tensor, size: int) -> list[int | None]:
+    """Dimensions of a size, the first one first and none last; none first where the first is of another size."""
+    same = [dim for dim, length in enumerate(tensor.shape) if length == size]
+    return [*same, None] if same[:1] == [0] else [None, *same]
 
 
 def _check_signature(model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
@@ -123,39 +164,35 @@ def _names(model: nn.Module, structure: Structure) -> list[str]:
     return names
 
 
-def _batch_size(model: nn.Module, tensors: list[torch.Tensor], names: list[str]) -> int:
-    sizes = [tensor.shape[0] for tensor in tensors if tensor.ndim]
-    if not sizes:
+def _check_sizes(model: nn.Module, tensors: list[torch.Tensor], names: list[str]) -> None:
+    if not any(tensor.ndim for tensor in tensors):
         msg = (
             f"The example inputs of {type(model).__name__} ({', '.join(names)}) are scalars. The first dimension of an "
             "input is the batch. Give the model an input with a batch dimension."
         )
         raise CaptureError(msg)
-    if 0 in sizes:
-        empty = ", ".join(
-            f"{n}{list(t.shape)}" for n, t in zip(names, tensors, strict=True) if t.ndim and not t.shape[0]
-        )
+    empty = [f"{n}{list(t.shape)}" for n, t in zip(names, tensors, strict=True) if t.ndim and not t.shape[0]]
+    if empty:
         msg = (
-            f"The example inputs are empty: {empty}. Capturing needs one example at least. Pass a batch of one or more."
+            f"The example inputs are empty: {', '.join(empty)}. Capturing needs one example at least. Pass a batch of one "
+            "or more."
         )
         raise CaptureError(msg)
-    return sizes[0]
 
 
-def _shape(tensor: torch.Tensor, batch: int) -> tuple[int | str, ...]:
-    return ("batch", *tensor.shape[1:]) if tensor.ndim and tensor.shape[0] == batch else tuple(tensor.shape)
+def _shape(tensor: torch.Tensor, dim: int | None) -> tuple[int | str, ...]:
+    return tuple("batch" if at == dim else size for at, size in enumerate(tensor.shape))
 
 
-def _own(tensor: torch.Tensor) -> torch.Tensor:
-    return tensor.detach().cpu().clone()
-
-
-def _two(tensor: torch.Tensor) -> torch.Tensor:
-    tensor = _own(tensor)
-    if tensor.shape[0] >= 2:
-        return tensor[:2].clone()
-    other = tensor.flip(-1) if tensor.ndim > 1 else tensor
-    return torch.cat([tensor, other])
+def _two(tensor: torch.Tensor, dim: int | None) -> torch.Tensor:
+    """Two examples of an input; a single one is followed by itself, turned around."""
+    tensor = tensor.detach().cpu().clone()
+    if dim is None:
+        return tensor
+    if tensor.shape[dim] >= 2:
+        return tensor.narrow(dim, 0, 2).clone()
+    others = [at for at in range(tensor.ndim) if at != dim]
+    return torch.cat([tensor, tensor.flip(others[-1]) if others else tensor], dim)
 
 
 def _with_dynamic(model: nn.Module, specs: tuple[InputSpec, ...], dynamic: Dynamic) -> tuple[InputSpec, ...]:
@@ -170,13 +207,15 @@ def _with_dynamic(model: nn.Module, specs: tuple[InputSpec, ...], dynamic: Dynam
             raise CaptureError(msg)
         shape = list(spec.shape)
         for dim, label in dims.items():
+            if label == "batch":
+                continue
             if not 0 <= dim < len(shape) or shape[dim] == "batch":
                 msg = (
                     f"dynamic={{{name!r}: {{{dim}: {label!r}}}}} was given; {name} is {list(spec.shape)}, and its batch "
                     f"varies anyway. Name a dimension from 1 to {len(shape) - 1}."
                 )
                 raise CaptureError(msg)
-            if not label.isidentifier() or label == "batch":
+            if not label.isidentifier():
                 msg = f"dynamic={{{name!r}: {{{dim}: {label!r}}}}} was given; a dimension has a name of its own such as 'sequence'."
                 raise CaptureError(msg)
             if shape[dim] in {0, 1}:

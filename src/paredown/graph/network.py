@@ -4,7 +4,7 @@ import copy
 import dataclasses
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
@@ -25,6 +25,16 @@ class InputSpec:
     name: str
     dtype: torch.dtype
     shape: tuple[int | str, ...]
+
+    @property
+    def batch_dim(self) -> int | None:
+        """The dimension that holds the examples; None where the input has none."""
+        return self.shape.index("batch") if "batch" in self.shape else None
+
+    def rows(self, tensor: torch.Tensor, indices: Sequence[int]) -> torch.Tensor:
+        """Some examples of a tensor for this input, in the order given; the tensor itself without a batch dimension."""
+        dim = self.batch_dim
+        return tensor if dim is None else tensor.index_select(dim, torch.tensor(indices, device=tensor.device))
 
 
 class Network(nn.Module):

@@ -66,10 +66,10 @@ def _feeds(network: "Network") -> Iterator[tuple[str, list[Any]]]:
     for batch in (1, 3):
         feeds = []
         for spec, tensor in zip(network.inputs, network.example, strict=True):
-            if not spec.shape or not isinstance(spec.shape[0], str):
+            if spec.batch_dim is None:
                 feeds.append(tensor)
                 continue
-            rows = tensor[torch.arange(batch) % tensor.shape[0]].clone()
+            rows = spec.rows(tensor, [row % tensor.shape[spec.batch_dim] for row in range(batch)])
             if tensor.is_floating_point():
                 spread = tensor.float().std(correction=0)
                 rows += (0.5 * spread * torch.randn(rows.shape, generator=generator)).to(rows.dtype)

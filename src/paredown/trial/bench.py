@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from paredown.errors import CorruptError, LoweringError
+from paredown.errors import CaptureError, CorruptError, LoweringError
 from paredown.graph.capture import capture
 from paredown.graph.cost import total
 from paredown.graph.network import Network
@@ -276,12 +276,22 @@ def captured(task: "Task") -> Network:
     """The task's model as a network, from two calibration examples.
 
     Raises:
-        CaptureError: it cannot be captured.
+        CaptureError: it cannot be captured, or its examples are not in the first dimension of its inputs.
 
     """
     inputs, _ = next(iter(task.data.work.calibrate.batches(2, limit=2)))
     args, kwargs = task.arguments(inputs)
-    return capture(task.model, *args, **kwargs)
+    network = capture(task.model, *args, **kwargs)
+    for spec in network.inputs:
+        if spec.batch_dim:
+            name = type(task.model).__name__
+            msg = (
+                f"{name} takes {spec.name} as [{', '.join(map(str, spec.shape))}]; data, scores and measurements of a Task "
+                f"have the batch first. Give the task a module that turns it: `def forward(self, {spec.name}): return "
+                f"self.model({spec.name}.movedim(0, {spec.batch_dim}))`, and turn outputs back likewise."
+            )
+            raise CaptureError(msg)
+    return network
 
 
 def _packed(*arrays: NDArray[Any]) -> bytes:

@@ -204,25 +204,24 @@ class _Batches:
 
     def run(self) -> None:
         nodes = [node for node in self.before.nodes() if node.op == "placeholder"]
-        first = self.before.example
-        varies = [
-            isinstance(node.meta["val"].shape[0], torch.SymInt) if node.meta["val"].ndim else False for node in nodes
-        ]
-        if not any(varies):
+        first, specs = self.before.example, self.before.inputs
+        sizes = [t.shape[spec.batch_dim] for spec, t in zip(specs, first, strict=True) if spec.batch_dim is not None]
+        if not sizes:
             return
-        more = [torch.cat([t, t[:1]]) if vary else t for t, vary in zip(first, varies, strict=True)]
+        count = sizes[0]
+        more = [spec.rows(tensor, [*range(count), 0]) for spec, tensor in zip(specs, first, strict=True)]
         device = _device(self.before)
         two, three = ([tensor.to(device) for tensor in batch] for batch in (first, more))
-        count = next(len(t) for t, vary in zip(two, varies, strict=True) if vary)
         output = next(node for node in self.before.nodes() if node.op == "output")
         small, large = (self._outputs(batch) for batch in (two, three))
         for number, (node, one, other) in enumerate(zip(output.args[0], small, large, strict=True)):  # type: ignore[arg-type]
             if not isinstance(one, torch.Tensor) or not isinstance(node, fx.Node):
                 continue
             self._shape(number, node, other, _symbols(nodes, three))
-            batched = one.ndim and one.shape[0] == count and other.shape[0] == count + 1
-            if batched and _difference(one, other[:count]) > _TOLERANCE.get(one.dtype, 0.0):
-                self._mixes(number, two, three, count)
+            for dim in range(one.ndim):
+                batched = one.shape[dim] == count and other.shape[dim] == count + 1
+                if batched and _difference(one, other.narrow(dim, 0, count)) > _TOLERANCE.get(one.dtype, 0.0):
+                    self._mixes(number, two, three, dim)
 
     def _outputs(self, batch: list[torch.Tensor]) -> tuple[torch.Tensor, ...]:
         try:
@@ -239,9 +238,9 @@ class _Batches:
             msg = f"Output {number} has the shape {list(value.shape)} after the cut and had {expected} before."
             raise CutError(msg)
 
-    def _mixes(self, number: int, two: list[torch.Tensor], three: list[torch.Tensor], count: int) -> None:
+    def _mixes(self, number: int, two: list[torch.Tensor], three: list[torch.Tensor], dim: int) -> None:
         one, other = self.before.graph_module(*two)[number], self.before.graph_module(*three)[number]
-        if _difference(one, other[:count]) <= _TOLERANCE.get(one.dtype, 0.0) / 100:
+        if _difference(one, other.narrow(dim, 0, one.shape[dim])) <= _TOLERANCE.get(one.dtype, 0.0) / 100:
             msg = f"Output {number} of one example depends on the other examples after the cut, and did not before."
             raise CutError(msg)
 
