@@ -148,7 +148,7 @@ def test_recurrent_layers_with_a_fixed_length():
         (traps.UsesNumpy(), (3, 4), r"UsesNumpy cannot be captured at .*traps.py:\d+ in forward `return x \+ torch.from_numpy.*NumPy.*torch twin"),
         (traps.Mixes(), (3, 6), r"Mixes runs on the example but not on a batch of 1: .*batch statistics in eval mode \(track_running_stats=False\)"),
         (traps.Mean(), (3, 6), r"Mean gives one example another answer in another batch \(output 0 .*reduction over the batch \(dimension 0 of x\)"),
-        (traps.Counts(), (3, 6), r"captured Counts differs from the model.*state that changes from call to call"),
+        (traps.Counts(), (3, 6), r"Counts updates 'calls' in forward, in eval mode too, .*Take it as an input and return its new value"),
         (traps.Residual(), (2, 5, 8, 8), r"Residual.forward fails on the example inputs at .*traps.py:\d+ in forward.*expected input.*Pass an example that"),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, nn.Module) else "",
@@ -364,3 +364,64 @@ def test_the_batch_can_be_said():
     assert network(torch.randn(2, 4, 8)).shape == (2, 4, 8)
     both = capture(_States(nn.GRU), torch.randn(2, 5, 4), torch.randn(2, 2, 6), dynamic={"states_0": {1: "batch"}})
     assert [spec.shape for spec in both.inputs] == [("batch", 5, 4), (2, "batch", 6)]
+
+
+class _Observes(nn.Module):
+    """Counts its calls, keeps a moving mean while training, and answers from neither."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(6, 3)
+        self.register_buffer("calls", torch.zeros((), dtype=torch.long))
+        self.register_buffer("mean", torch.zeros(3))
+
+    def forward(self, x):
+        self.calls += 1
+        y = self.layer(x)
+        if self.training:
+            self.mean.lerp_(y.detach().mean(0), 0.1)
+        return y
+
+
+def test_what_is_only_kept_stands_still_and_is_listed():
+    network = capture(_Observes(), torch.randn(4, 6))
+    assert network.lost == (
+        "'mean': only updated while training; in the network it stands still",
+        "'calls': updated in forward; in the network it stands still",
+    )
+    assert [node.target for node in network.nodes() if node.op == "call_function"] == [torch.ops.aten.linear.default]
+
+
+class _Streams(nn.Module):
+    """Keeps its state from call to call in an attribute."""
+
+    def __init__(self):
+        super().__init__()
+        self.cell, self.state = nn.GRUCell(6, 6), torch.zeros(1, 6)
+
+    def forward(self, x):
+        self.state = self.cell(x, self.state.expand(x.shape[0], -1))[:1]
+        return self.state.expand(x.shape[0], -1)
+
+
+def test_a_state_kept_between_calls_is_named():
+    with pytest.raises(CaptureError, match=r"_Streams updates 'state' in forward"):
+        capture(_Streams(), torch.randn(1, 6))
+
+
+@pytest.mark.parametrize(
+    ("make", "which"),
+    [
+        (lambda: torch.jit.script(nn.Linear(6, 3)), "it is"),
+        (lambda: torch.jit.trace(nn.Linear(6, 3), torch.randn(2, 6)), "it is"),
+        (lambda: nn.Sequential(nn.ReLU(), torch.jit.script(nn.Linear(6, 3))), "its module '1' is"),
+    ],
+)
+def test_scripted_modules_are_refused(make, which):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        model = make()
+    with pytest.raises(
+        CaptureError, match=rf"cannot be captured: {which} scripted or traced .*Capture the Python module"
+    ):
+        capture(model, torch.randn(4, 6))

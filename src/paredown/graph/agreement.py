@@ -10,7 +10,7 @@ from paredown.graph.examples import Example
 from paredown.graph.network import Network
 from paredown.graph.structure import flatten
 
-__all__ = ["independent", "prove_capture"]
+__all__ = ["independent", "prove_capture", "refuse_state"]
 
 
 def prove_capture(model: nn.Module, network: Network, example: Example, *, loose: bool) -> None:
@@ -66,6 +66,35 @@ def independent(model: nn.Module, example: Example) -> bool:
         for dim in _batch_dims(alone, together)
     ]
     return bool(pairs) and all(_distance(*pair) <= 1e-3 for pair in pairs)
+
+
+def refuse_state(model: nn.Module, example: Example, updated: tuple[str, ...]) -> None:
+    """Raise where what a model remembers changes its next answer.
+
+    Args:
+        model: a copy of the user's model in eval mode; used up.
+        example: what it is run on, twice.
+        updated: names of what changes while it runs.
+
+    Raises:
+        CaptureError: the second answer is another one; the message names what is updated.
+
+    """
+    if not updated:
+        return
+    with torch.no_grad(), torch.random.fork_rng(devices=[]):
+        answers = []
+        for _ in range(2):
+            torch.manual_seed(0)
+            answers.append(_call(model, example, example.rows(0, 1)))
+    if any(_distance(one, two) > 1e-6 for one, two in zip(*answers, strict=True)):
+        names = ", ".join(repr(name) for name in updated)
+        msg = (
+            f"{type(model).__name__} updates {names} in forward, in eval mode too, and the next answer depends on it. A "
+            "network answers from its inputs alone. Take it as an input and return its new value (one step at a time), "
+            "or update it only while training: `if self.training:`."
+        )
+        raise CaptureError(msg)
 
 
 def _batch_dims(alone: torch.Tensor, together: torch.Tensor) -> list[int]:

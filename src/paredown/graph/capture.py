@@ -14,7 +14,7 @@ from torch import nn
 
 from paredown.errors import CaptureError
 from paredown.graph import mode, probe, shapes
-from paredown.graph.agreement import independent, prove_capture
+from paredown.graph.agreement import independent, prove_capture, refuse_state
 from paredown.graph.diagnosis import explain, explain_forward
 from paredown.graph.examples import Example, read_example
 from paredown.graph.gradients import compare_gradients
@@ -80,6 +80,7 @@ def capture(
     plain = _copy(model)
     folded = () if parametrized else fold_parametrizations(plain)
     difference = probe.observe(_copy(plain), *example.structure.build(_clones(example)))
+    refuse_state(_copy(plain), example, difference.updated)
     exported = _export(model, _copy(plain), example)
     graph_module, left_out = normalise(exported, tuple(spec.name for spec in example.specs), _PREFIX)
     _restore_requires_grad(plain, graph_module)
@@ -87,6 +88,7 @@ def capture(
     lost = (
         *(str(weight) for weight in folded if not weight.sparse),
         *_lost(plain, graph_module, difference),
+        *_still(plain, difference),
         *left_out,
         *_dropped_outputs(out_structure),
     )
@@ -99,8 +101,22 @@ def capture(
 
 
 def _check_module(model: object) -> None:
+    if isinstance(model, nn.Module):
+        _refuse_scripted(model)
     if not isinstance(model, nn.Module):
         msg = f"{type(model).__name__} was given to capture; a graph is made of an nn.Module. Type capture(model, example)."
+        raise CaptureError(msg)
+
+
+def _refuse_scripted(model: nn.Module) -> None:
+    scripted = [path for path, module in model.named_modules() if isinstance(module, torch.jit.ScriptModule)]
+    if scripted:
+        which = f"its module {scripted[0]!r} is" if scripted[0] else "it is"
+        msg = (
+            f"{type(model).__name__} cannot be captured: {which} scripted or traced (torch.jit), which hides its operators. "
+            "Capture the Python module that it was made of; its weights go over with "
+            "`module.load_state_dict(scripted.state_dict())`."
+        )
         raise CaptureError(msg)
 
 
@@ -194,6 +210,13 @@ def _lost(model: nn.Module, graph_module: torch.fx.GraphModule, difference: prob
                 f"running statistics of '{path}': momentum=None (a cumulative average) stands still in the graph"
             )
     return lost
+
+
+def _still(model: nn.Module, difference: probe.Difference) -> list[str]:
+    """Buffers that forward updates and no answer depends on."""
+    buffers = dict(model.named_buffers(remove_duplicate=False))
+    updated = [name for name in difference.updated if name in buffers]
+    return [f"'{name}': updated in forward; in the network it stands still" for name in updated]
 
 
 def _dropped_outputs(structure: Structure, prefix: str = "") -> list[str]:

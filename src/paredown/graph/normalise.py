@@ -59,6 +59,7 @@ def normalise(exported: fx.GraphModule, names: tuple[str, ...], prefix: str) -> 
             node.replace_all_uses_with(node.args[0])
             graph.erase_node(node)
     out_of_place(graph)
+    _drop_updates(graph)
     _explicit_sizes(graph)
     graph.eliminate_dead_code()
     for node in list(graph.nodes):
@@ -122,6 +123,16 @@ def _keeps_all(node: fx.Node) -> bool:
         return False
     size = source.meta["val"].shape[given.get(1, 0)]
     return end is None or (isinstance(end, int) and (end == _MAX or (isinstance(size, int) and end >= size)))
+
+
+def _drop_updates(graph: fx.Graph) -> None:
+    """Remove what changes a buffer and is not read: counters of calls, statistics that are only kept."""
+    for node in reversed(list(graph.nodes)):
+        operator_ = node.target
+        if isinstance(operator_, torch._ops.OpOverload) and operator_._schema.is_mutable and not node.users:
+            kept: Any = node.args[0]
+            if isinstance(kept, fx.Node) and kept.op == "get_attr":
+                graph.erase_node(node)
 
 
 def _explicit_sizes(graph: fx.Graph) -> None:

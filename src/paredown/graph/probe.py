@@ -52,11 +52,13 @@ class Difference:
     Attributes:
         training: settings while training, by (module path, operator), in order of calls.
         lost: sentences about what only happens while training and has no place in a graph captured in eval mode.
+        updated: buffers (and other tensors that modules keep) that change in eval mode.
 
     """
 
     training: dict[tuple[str, str], tuple[bool | float | None, ...]]
     lost: tuple[Loss, ...]
+    updated: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -145,6 +147,25 @@ class _Heard:
     events: tuple[Event, ...]
     ran: frozenset[str]
     outputs: int
+    updated: frozenset[str]
+
+
+def _kept(model: nn.Module) -> dict[str, torch.Tensor]:
+    """What a model remembers from call to call: buffers, and tensors among the attributes of its modules."""
+    found = dict(model.named_buffers(remove_duplicate=False))
+    for path, module in model.named_modules():
+        for name, value in vars(module).items():
+            if isinstance(value, torch.Tensor):
+                found[f"{path}.{name}" if path else name] = value
+    return {name: tensor.detach().clone() for name, tensor in found.items()}
+
+
+def _changed(before: dict[str, torch.Tensor], after: dict[str, torch.Tensor]) -> frozenset[str]:
+    return frozenset(
+        name
+        for name, tensor in before.items()
+        if name not in after or tensor.shape != after[name].shape or not torch.equal(tensor, after[name])
+    )
 
 
 def _listen(model: nn.Module, args: Any, kwargs: Any) -> _Heard:
@@ -162,13 +183,15 @@ def _listen(model: nn.Module, args: Any, kwargs: Any) -> _Heard:
 
         handles += [module.register_forward_pre_hook(enter), module.register_forward_hook(leave)]
     listener = _Listener(lambda: stack[-1])
+    before = _kept(model)
     try:
         with torch.random.fork_rng(devices=[]), listener:
             result = model(*args, **kwargs)
     finally:
         for handle in handles:
             handle.remove()
-    return _Heard(tuple(listener.events), frozenset(ran), len(flatten(result)[0]))
+    updated = _changed(before, _kept(model))
+    return _Heard(tuple(listener.events), frozenset(ran), len(flatten(result)[0]), updated)
 
 
 def observe(model: nn.Module, args: Any, kwargs: Any) -> Difference:
@@ -187,12 +210,24 @@ def observe(model: nn.Module, args: Any, kwargs: Any) -> Difference:
     except Exception as error:  # noqa: BLE001 (told to the user in `lost`; capturing itself needs eval mode only)
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         text = f"how the model trains: its forward fails in train mode on the example ({reason})"
-        return Difference({}, (Loss(text),))
+        return Difference({}, (Loss(text),), tuple(sorted(evaluation.updated)))
     settings: dict[tuple[str, str], tuple[bool | float | None, ...]] = {}
     for event in training.events:
         key = (event.path, event.operator)
         settings[key] = (*settings.get(key, ()), event.setting)
-    return Difference(settings, tuple(_lost(evaluation, training, classes)))
+    buffers = dict(model.named_buffers(remove_duplicate=False))
+    statistics = {
+        f"{path}." for path, module in model.named_modules() if isinstance(module, nn.modules.batchnorm._NormBase)
+    }
+    only = [
+        name
+        for name in sorted(training.updated - evaluation.updated)
+        if name in buffers
+        and not any(name.startswith(path) and "." not in name.removeprefix(path) for path in statistics)
+    ]
+    updates = [Loss(f"'{name}': only updated while training; in the network it stands still") for name in only]
+    lost = (*_lost(evaluation, training, classes), *updates)
+    return Difference(settings, lost, tuple(sorted(evaluation.updated)))
 
 
 def _lost(evaluation: _Heard, training: _Heard, classes: dict[str, str]) -> list[Loss]:
