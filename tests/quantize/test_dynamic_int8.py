@@ -117,7 +117,7 @@ def test_what_is_refused(network, evidence):
         DynamicInt8(weight_bits=9)
     convolution = capture(nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten()), 3, 8, 8)
     with pytest.raises(
-        RecipeError, match=r"DynamicInt8\(\) was given a network without a linear layer with a stored weig"
+        RecipeError, match=r"DynamicInt8\(\) was given a network without a linear layer with a stored floa"
     ):
         DynamicInt8().plan(convolution, evidence)
     with pytest.raises(

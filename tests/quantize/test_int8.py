@@ -296,8 +296,37 @@ def test_a_network_without_such_layers_is_refused():
     ):
         quantize.Int8().on(network, evidence_of(pictures(32, 0)[0]))
     network = paredown.capture(nn.Sequential(nn.Conv2d(3, 2, 1)), torch.randn(2, 3, 8, 8))
-    with pytest.raises(RecipeError, match=r"faster in 8 bits, leaving out 0\. "):
+    with pytest.raises(
+        RecipeError, match=r"faster in 8 bits, leaving out 0 \(conv2d: it was asked to be left in float\)\."
+    ):
         quantize.Int8(skip=("0",)).on(network, evidence_of(pictures(32, 0)[0]))
+
+
+@pytest.mark.parametrize(
+    ("make", "example", "words"),
+    [
+        (
+            lambda: nn.Conv3d(3, 4, 1),
+            torch.randn(2, 3, 2, 8, 8),
+            r"\(conv3d: aten.conv3d.default has no 8-bit kernel\)",
+        ),
+        (
+            lambda: nn.ConvTranspose2d(3, 4, 1),
+            torch.randn(2, 3, 8, 8),
+            r"\(conv_transpose2d: aten.conv_transpose2d.input has no 8-bit kernel\)",
+        ),
+        (
+            lambda: nn.Conv2d(3, 4, 1).double(),
+            torch.randn(2, 3, 8, 8).double(),
+            r"\(conv2d: it computes in float64, capture model.float\(\) for float32\)",
+        ),
+    ],
+)
+def test_layers_that_no_kernel_takes_are_named_with_those_that_are_taken(make, example, words):
+    network = paredown.capture(make(), example)
+    words = rf"{words}\. There, aten.conv1d.default, aten.conv2d.default, aten.linear.default are such layers.*int8_operators"
+    with pytest.raises(RecipeError, match=words):
+        quantize.Int8().on(network, evidence_of(example))
 
 
 @pytest.mark.parametrize(

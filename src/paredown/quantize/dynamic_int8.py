@@ -1,7 +1,7 @@
 """8 bits whose ranges of activations are found while running."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from paredown.errors import RecipeError
@@ -87,7 +87,7 @@ class DynamicInt8(Transform):
         embedding = {str(EMBEDDING)} & capabilities.weight_operators if self.embeddings else set()
         places = tables(folded, {str(LINEAR)} & capabilities.dynamic_operators | embedding, self.skip)
         if not any(stored.linear for stored in places.found):
-            raise RecipeError(_nothing(capabilities, self.skip))
+            raise RecipeError(_nothing(capabilities, self.skip, places.left))
         tensors: dict[str, torch.Tensor] = {}
         bits = min(self.weight_bits, capabilities.int8_weight_bits)
         for stored in places.found:
@@ -157,9 +157,11 @@ def _check_target(capabilities: Capabilities) -> None:
         raise RecipeError(msg)
 
 
-def _nothing(capabilities: Capabilities, skip: tuple[str, ...]) -> str:
+def _nothing(capabilities: Capabilities, skip: tuple[str, ...], left: Mapping[str, str]) -> str:
     asked = f", leaving out {', '.join(skip)}" if skip else ""
+    why = "; ".join(f"{name}: {reason}" for name, reason in left.items())
     return (
-        f"DynamicInt8() was given a network without a linear layer with a stored weight{asked}; {capabilities.name} "
+        f"DynamicInt8() was given a network without a linear layer with a stored float32 weight{asked}"
+        f"{f' ({why})' if why else ''}; {capabilities.name} "
         "runs nothing else faster that way. Use quantize.Int8() for convolutions."
     )

@@ -15,7 +15,7 @@ from paredown.graph.network import Network
 from paredown.quantize.activation import drop_upper_clip, split_gates
 from paredown.quantize.minmax import MinMax
 from paredown.quantize.observed import Observed
-from paredown.quantize.placement import Placement, Point, Weight, place
+from paredown.quantize.placement import MULTIPLY, Placement, Point, Weight, place
 from paredown.quantize.range import Range, WeightRange, grid, next_power_of_two
 from paredown.quantize.refinement import Refinement
 from paredown.quantize.refining import (
@@ -102,7 +102,7 @@ class Int8(Transform):
         gates = split_gates(folded) if capabilities.int8_operators >= _GATE else ()
         places = place(folded, capabilities, self.skip)
         if not places.points:
-            raise RecipeError(_nothing(capabilities, self.skip))
+            raise RecipeError(_nothing(folded, capabilities, self.skip, places.left))
         form = INT8 if capabilities.int8_symmetric_activations else UINT8
         taken = min(self.weight_bits, capabilities.int8_weight_bits)
         weights = IntFormat(taken, signed=True)
@@ -235,9 +235,17 @@ def _never_changed(values: Mapping[str, float]) -> str:
     )
 
 
-def _nothing(capabilities: Capabilities, skip: tuple[str, ...]) -> str:
+def _nothing(network: Network, capabilities: Capabilities, skip: tuple[str, ...], left: Mapping[str, str]) -> str:
     asked = f", leaving out {', '.join(skip)}" if skip else ""
+    why = dict(left)
+    for node in network.nodes():
+        if node.target in MULTIPLY and node.name not in why:
+            why[node.name] = f"it computes in {str(node.meta['val'].dtype)[6:]}, capture model.float() for float32"
+    listed = [f"{name}: {reason}" for name, reason in list(why.items())[:5]]
+    found = f" ({'; '.join(listed)}{' …' if len(why) > 5 else ''})" if why else ""
+    kernels = ", ".join(sorted(str(operator) for operator in MULTIPLY if str(operator) in capabilities.int8_operators))
     return (
-        f"Int8() was given a network without a layer that {capabilities.name} runs faster in 8 bits{asked}. "
-        "Convolutions and linear layers with stored weights are such layers. Leave the step out."
+        f"Int8() was given a network without a layer that {capabilities.name} runs faster in 8 bits{asked}{found}. There, "
+        f"{kernels} are such layers, in float32 and with stored weights; what other targets run says their "
+        "`capabilities.int8_operators`. Leave the step out; `Half()` makes a file of half the size."
     )

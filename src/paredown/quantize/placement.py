@@ -18,7 +18,7 @@ from paredown.graph.movement import JOIN, moves
 from paredown.graph.network import Network, module_path
 from paredown.graph.products import stored_product
 
-__all__ = ["CLIPS", "CONVOLUTIONS", "LINEAR", "NO_LAYER", "Placement", "Point", "Weight", "place"]
+__all__ = ["CLIPS", "CONVOLUTIONS", "LINEAR", "MULTIPLY", "NO_LAYER", "Placement", "Point", "Weight", "place"]
 
 _aten = torch.ops.aten
 
@@ -34,6 +34,10 @@ CLIPS = {
 }
 NO_LAYER = "its product with a stored tensor is no linear layer"
 _ALWAYS = CONVOLUTIONS | {LINEAR}  # the work is worth a conversion, wherever the input comes from
+MULTIPLY = frozenset(
+    _ALWAYS | {_aten.conv_transpose1d.default, _aten.conv_transpose2d.input, _aten.conv_transpose3d.input}
+)
+"""Layers that multiply with stored weights."""
 _PAIRS = {_aten.add.Tensor, _aten.add_.Tensor, _aten.mul.Tensor, _aten.mul_.Tensor}
 
 
@@ -110,6 +114,11 @@ class _Placer:
         self._share()
         self.eight = {node for node in self.nodes if self._wanted(node)}
         self.left |= {node.name: NO_LAYER for node in self.nodes if stored_product(node)}
+        self.left |= {
+            node.name: f"{node.target} has no 8-bit kernel"
+            for node in self.nodes
+            if node.target in MULTIPLY and str(node.target) not in self.fast
+        }
         while True:  # an operator on values that are nowhere in 8 bits would only add conversions
             anyway = self._rounded_anyway()
             islands = {node for node in self.eight if node.target not in _ALWAYS and not self._stays(node, anyway)}

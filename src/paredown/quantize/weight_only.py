@@ -197,12 +197,15 @@ class WeightOnly(Transform):
         if all(width % self.group for width in widths):
             return (
                 f"WeightOnly(group={self.group}) was given a network whose linear layers read {', '.join(map(str, widths))} "
-                f"inputs; the group divides none of these. Type WeightOnly(group={_divisor(widths)})."
+                f"inputs; the group divides none of these. {_other_group(widths, self.group)}"
             )
         why = "; ".join(f"{name}: {reason}" for name, reason in places.left.items())
         return f"WeightOnly() was given a network without a linear layer that it may round ({why}). Leave the step out."
 
 
-def _divisor(widths: list[int]) -> int:
-    """The largest usual group that divides one of the widths; 16 where none does."""
-    return next((size for size in (128, 64, 32, 16) if any(width % size == 0 for width in widths)), 16)
+def _other_group(widths: list[int], given: int) -> str:
+    """The largest usual group that divides one of the widths, as something to type."""
+    fits = [size for size in (128, 64, 32, 16) if size != given and any(width % size == 0 for width in widths)]
+    if fits:
+        return f"Type WeightOnly(group={fits[0]})."
+    return "No group of 16, 32, 64 or 128 divides one of them; use quantize.DynamicInt8(), which has a scale for each output."

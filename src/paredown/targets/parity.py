@@ -18,13 +18,14 @@ __all__ = ["check"]
 FLOAT_DB = 80.0
 QUANTIZED_DB = 20.0
 TRAINED_DB = 10.0
+_HALF_DB = 50.0  # of float16 values, which have three digits
 
 
 def check(network: "Network", session: "Session", floor: float, where: str) -> None:
     """Compare the session with ``network.eval()`` at batch 1, 3 and the example's.
 
     The criterion is the ratio of signal to difference over each whole output, in decibels. Float networks must agree
-    to 80 dB (four digits). Where activations are rounded to 8 bits, a difference in the last bit of a float sum may flip
+    to 80 dB (four digits), outputs in float16 to 50. Where activations are rounded to 8 bits, a difference in the last bit of a float sum may flip
     a tie to the next step, which then spreads: most examples agree to the bit and single ones to about 26 dB
     (ResNet-20, 512 images), so 20 dB is asked for, which a swapped axis, a wrong zero point or a lost scale fails by
     far. Shapes, element types and the places of infinities must be equal.
@@ -47,14 +48,23 @@ def check(network: "Network", session: "Session", floor: float, where: str) -> N
             want = [tensor.numpy() for tensor in reference.graph_module(*feeds)]
         got = session.run([tensor.numpy() for tensor in feeds])
         for port, theirs, ours in zip(session.outputs, got, want, strict=True):
-            problem = _difference(ours, theirs, floor)
+            problem = _difference(ours, theirs, min(floor, _HALF_DB) if ours.dtype == np.float16 else floor)
             if problem:
                 msg = (
                     f"Output {port.name!r} of the file for {where} does not agree with the network on {label}: "
-                    f"{problem}. The file was removed. Lower the network without quantization to see whether that is "
-                    "the cause, and report the network if it is not."
+                    f"{problem}. The file was removed. {_remedy(floor, ours.dtype)}"
                 )
                 raise ParityError(msg)
+
+
+def _remedy(floor: float, kind: "np.dtype[Any]") -> str:
+    if kind == np.float16:
+        return "Capture the model in float32, `model.float()`; `quantize.Half()` stores weights in 16 bits."
+    if floor == FLOAT_DB:
+        return "Please report the network: file and network have to compute the same."
+    return (
+        "Lower the network without quantization to see whether that is the cause, and report the network if it is not."
+    )
 
 
 def _feeds(network: "Network") -> Iterator[tuple[str, list[Any]]]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from paredown.errors import InputError, LoweringError
 from paredown.targets import parity
+from paredown.targets.floats import float_advice, refuse_bfloat16
 from paredown.targets.target import Artifact, Lowering, Port, Session, Target, write_atomically
 
 if TYPE_CHECKING:
@@ -122,6 +123,7 @@ class OnnxRuntime(Target):
         from paredown.targets.onnx.model import onnx_model  # noqa: PLC0415 (targets import without torch)
         from paredown.targets.onnxruntime.look import look  # noqa: PLC0415 (targets import without torch)
 
+        refuse_bfloat16(network, self.name, inside=True)
         model = onnx_model(network)
 
         def write(partial: Path) -> Lowering:
@@ -133,6 +135,11 @@ class OnnxRuntime(Target):
                         parity.check(model.stored, session, parity.QUANTIZED_DB, self.name)
                     parity.check(network, session, parity.TRAINED_DB if model.quantized else parity.FLOAT_DB, self.name)
                 return look(optimised, network)
+            except LoweringError as error:
+                if advice := float_advice(network):
+                    msg = f"{error}.{advice}"
+                    raise LoweringError(msg) from error
+                raise
             finally:
                 optimised.unlink(missing_ok=True)
 
