@@ -10,6 +10,7 @@ from paredown.measure.probe import probe
 from paredown.measure.processor import Processor, processor, versions
 from paredown.measure.quality import Quality, quality
 from paredown.measure.size import Size, size
+from paredown.measure.streaming import Streaming, streaming
 
 __all__ = [
     "ASSUMED_WATTS",
@@ -20,6 +21,7 @@ __all__ = [
     "Processor",
     "Quality",
     "Size",
+    "Streaming",
     "energy",
     "exclusive",
     "latency",
@@ -29,5 +31,6 @@ __all__ = [
     "processor",
     "quality",
     "size",
+    "streaming",
     "versions",
 ]

@@ -49,6 +49,8 @@ def _types(network: "Network", *, inside: bool) -> "dict[str, torch.dtype]":
     """Element types by node: of inputs and outputs, or of all."""
     found = {spec.name: spec.dtype for spec in network.inputs}
     for node in network.nodes():
-        read = node.all_input_nodes if node.op == "output" else [node] if inside else []
-        found |= {one.name: value.dtype for one in read if hasattr(value := one.meta.get("val"), "dtype")}
+        for one in node.all_input_nodes if node.op == "output" else [node] if inside else []:
+            kind = getattr(one.meta.get("val"), "dtype", None)
+            if kind is not None:
+                found[one.name] = kind
     return found
