@@ -4,13 +4,20 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# One test process for each processor; pass JOBS=1 to see the tests one after the other.
+JOBS ?= logical
+PYTEST = $(BIN)/python -m pytest -n $(JOBS) --maxprocesses 8 --dist worksteal
 
-.PHONY: demo test lint types unit format browser benchmarks clean
+.PHONY: demo test quick lint types unit format browser benchmarks clean
 
 demo: $(READY)
 	@$(BIN)/paredown demo
 
 test: $(READY) browser lint types unit
+
+# For every day: every room's most telling tests, and lint. The files are listed in tests/quick.txt.
+quick: $(READY) lint
+	$(PYTEST) @tests/quick.txt
 
 # One `pip install` of the pinned torch first: anything looser may bring gigabytes of GPU libraries along.
 $(READY): pyproject.toml
@@ -40,7 +47,7 @@ types: $(READY)
 	$(BIN)/mypy
 
 unit: $(READY)
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 format: $(READY)
 	$(BIN)/ruff check --fix .

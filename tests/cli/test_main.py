@@ -70,6 +70,15 @@ def test_limits_keep_the_order_in_which_they_were_typed(paredown, monkeypatch):
         (("compress", "tiny:task"), 'Type --latency "50%" --drop "0.5 pt".'),
         (("compress", "tiny:task", "--latency", "50%", "--guard", "worst"), "A guard is NAME=LIMIT"),
         (("compress", "tiny:job", "--latency", "50%"), "module 'tiny' has no 'job'"),
+        (
+            ("compress", "model.onnx", "--latency", "50%"),
+            "app.py and type app:task. To time it as it is, type paredown bench",
+        ),
+        (
+            ("apply", "tiny.py:task", "int8"),
+            "'tiny.py:task' does not point at a task. Type module:name, for example tiny:task",
+        ),
+        (("compress", "tiny", "--latency", "50%"), "for example tiny:task"),
         (("compress", "tinny:task", "--latency", "50%"), "there is no module 'tinny'"),
         (("compress", "tiny:task", "--latency", "50%", "--target", "onnx"), "There is no target 'onnx'"),
         (("compress", "tiny:task", "--latency", "50%", "--time", "soon"), 'Type --time "30 min"'),

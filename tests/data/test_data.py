@@ -3,6 +3,7 @@
 import dataclasses
 import random
 import types
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -429,7 +430,18 @@ class Stream(IterableDataset):
         (torch.zeros(3, 2), r"train: inputs without targets were given. Type train=\(inputs, targets\)"),
         (Stream(), r"train: an IterableDataset has no length and no index"),
         (3, r"train: a int was given; a split is a Dataset, a DataLoader, or a pair"),
-        ("train.csv", r"train: a str was given"),
+        ("train.csv", r"train: the path 'train.csv' was given; .* Read it first, then type train=\(inputs, targets\)"),
+        (Path("train"), r"train: the path 'train' was given"),
+        (TensorDataset, r"train: the class TensorDataset was given; .* Type train=TensorDataset\(\.\.\.\)"),
+        (
+            ([[1.0], [2.0]], [0, 1]),
+            r"train: a pair of lists was given; .* Type train=\(torch.tensor\(inputs\), torch.tensor",
+        ),
+        (
+            iter([1]),
+            r"train: a list_iterator, which is empty after one pass, was given; .* Type train=loader, or train=list",
+        ),
+        ((DataLoader([1]), DataLoader([1])), r"train: a tuple of DataLoaders was given; .* type train=loader"),
         ((torch.zeros(3, 2), torch.zeros(4)), r"train: inputs and targets have different lengths \(3, 4\)"),
         ((torch.zeros(3, 2), torch.tensor(1.0)), r"train: a single number was given"),
         ((np.array(["a", "b"]), np.zeros(2)), r"train: an array of <U1 was given; numbers are needed"),
@@ -448,7 +460,7 @@ def test_a_batch_size_below_one_is_refused():
 
 
 def test_all_unusable_forms_are_told_at_once():
-    with pytest.raises(DataError, match=r"(?s)train: a int.*judge: a str"):
+    with pytest.raises(DataError, match=r"(?s)train: a int.*judge: the path 'x'"):
         Data(3, judge="x")
 
 

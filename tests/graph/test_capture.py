@@ -2,11 +2,14 @@ import hashlib
 import re
 import threading
 import warnings
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 import torch.nn.utils.prune
 from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
 
 from paredown import prune
 from paredown.errors import CaptureError, InputError
@@ -176,7 +179,7 @@ def test_no_example_at_all():
         capture(traps.Branches(), torch.zeros(0, 3))
     with pytest.raises(CaptureError, match=r"hold positional input 0 of type builtins:object.*Pass the tensors in it"):
         capture(traps.Branches(), object())
-    with pytest.raises(CaptureError, match=r"function was given to capture; a graph is made of an nn.Module"):
+    with pytest.raises(CaptureError, match=r"A function was given to capture; a graph is made of an nn.Module"):
         capture(lambda x: x, torch.zeros(2))
 
 
@@ -425,3 +428,69 @@ def test_scripted_modules_are_refused(make, which):
         CaptureError, match=rf"cannot be captured: {which} scripted or traced .*Capture the Python module"
     ):
         capture(model, torch.randn(4, 6))
+
+
+class _Pair(nn.Module):
+    """Takes its two inputs as one tuple."""
+
+    def forward(self, pair):
+        return pair[0] + pair[1]
+
+
+@pytest.mark.parametrize(
+    "as_export",
+    [lambda x: ((x,),), lambda x: ([x],), lambda x: ((x,), None), lambda x: ((x,), {}), lambda x: ((), {"input": x})],
+)
+def test_inputs_as_torch_export_takes_them(as_export):
+    x, model = torch.randn(2, 3), nn.Linear(3, 2)
+    plain, network = capture(model, x), capture(model, *as_export(x))
+    assert network.inputs == plain.inputs
+    assert torch.equal(network(x), plain(x))
+
+
+def test_a_model_that_takes_a_tuple_is_given_one():
+    pair = torch.randn(2, 3), torch.randn(2, 3)
+    network = capture(_Pair(), pair)
+    assert torch.equal(network(pair), pair[0] + pair[1])
+    assert torch.equal(capture(_Pair(), (pair,))(pair), pair[0] + pair[1])
+
+
+def test_the_error_is_about_the_inputs_in_the_tuple():
+    with pytest.raises(
+        CaptureError, match=r"Linear.forward fails on the example inputs: mat1 and mat2 shapes cannot be multiplied"
+    ):
+        capture(nn.Linear(4, 2), (torch.randn(2, 3),))
+
+
+@pytest.mark.parametrize(
+    ("model", "words"),
+    [
+        (nn.Linear, r"The class Linear was given to capture; .* Make one. Type capture\(Linear\(...\), example\)"),
+        ("model.onnx", r"The str 'model.onnx' was given to capture; .* no module that can be changed or trained. Give the module"),
+        (Path("m.pth"), r"Build the module in Python, then type model.load_state_dict\(torch.load\('m.pth'\)\)"),
+        ("m.safetensors", r"then type model.load_state_dict\(safetensors.torch.load_file\('m.safetensors'\)\)"),
+        ("m.pt2", r"type paredown.Network.load\('m.pt2'\)"),
+        (nn.Linear(2, 2).state_dict(), r"An OrderedDict was given to capture; .* holds weights and no code.*load_state_dict\(weights\)"),
+        (torch.zeros(2), r"A Tensor was given to capture; a graph is made of an nn.Module. Type capture\(model, example\)"),
+        (SimpleNamespace(model=nn.Linear(2, 2)), r"Its model is a Linear. Type capture\(task.model, example\)"),
+    ],
+)  # fmt: skip
+def test_what_is_no_module(model, words):
+    with pytest.raises(CaptureError, match=words):
+        capture(model, torch.zeros(2, 2))
+
+
+def test_programs_are_no_modules():
+    x = torch.zeros(2, 2)
+    with pytest.raises(
+        CaptureError, match=r"An ExportedProgram was given .* Give the module that it was exported from"
+    ):
+        capture(torch.export.export(nn.Linear(2, 2), (x,)), x)
+
+
+def test_loaders_and_arrays_are_no_examples():
+    x = torch.randn(4, 3)
+    with pytest.raises(CaptureError, match=r"inputs, _ = next\(iter\(loader\)\); paredown.capture\(model, inputs\)"):
+        capture(traps.Branches(), DataLoader(TensorDataset(x, x)))
+    with pytest.raises(CaptureError, match=r"Pass tensors: paredown.capture\(model, torch.from_numpy\(array\)\)"):
+        capture(traps.Branches(), x.numpy())

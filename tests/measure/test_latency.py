@@ -11,6 +11,7 @@ from pretend import Pretend, pretend_file
 from paredown.errors import InputError, MeasureError
 from paredown.measure import rounds
 from paredown.measure.latency import latency
+from paredown.measure.process import feed_file
 from paredown.measure.rounds import ProcessRun, Settings, round_of
 from paredown.measure.subject import Subject
 
@@ -230,3 +231,32 @@ def test_a_crash_of_one_ends_the_others(tmp_path):
     }
     with pytest.raises(MeasureError, match=r"'bad' \(bad.pretend\) was ended by SIGSEGV"):
         latency(paths, target=Pretend(), pairs=(2, 2))
+
+
+@pytest.mark.parametrize(
+    ("files", "words"),
+    [
+        ("a.onnx", r"latency was given a str; it compares files by name. Type latency\(\{'a': 'a.onnx'\}\)"),
+        (["a.onnx", "b.onnx"], r"latency was given a list; .* Type latency\(\{'a': 'a.onnx', 'b': 'b.onnx'\}\)"),
+    ],
+)
+def test_files_have_names(files, words):
+    with pytest.raises(InputError, match=words):
+        latency(files)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "words"),
+    [
+        (
+            np.zeros((1, 3)),
+            r"inputs is a ndarray; it holds one array for each input of the file. Type inputs=\[array\]",
+        ),
+        (iter([]), r"inputs is a list_iterator; .* Type inputs=\[batch.numpy\(\)\], the inputs of one batch"),
+        ([object()], r"inputs holds a object; .* Type inputs=\[array\]"),
+    ],
+)
+def test_inputs_are_one_array_for_each_input_of_the_file(inputs, words, tmp_path):
+    with pytest.raises(InputError, match=words):
+        feed_file(tmp_path, inputs)
+    assert list(tmp_path.iterdir()) == []

@@ -3,11 +3,12 @@
 import dataclasses
 
 import pytest
+import torch
 
-from paredown import regularize
+from paredown import distill, prune, regularize
 from paredown.errors import RecipeError
 from paredown.recipe import Plan, Train, Transform
-from paredown.recipe.order import allowed, check
+from paredown.recipe.order import allowed, check, recipe
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,7 +83,15 @@ def test_a_step_that_never_goes():
     ("steps", "words"),
     [
         ([Cut], r"given Cut \(the class\), which is no step"),
-        ([regularize.EMA()], r"given regularize.EMA.*ingredients.*Train\(using="),
+        (
+            [regularize.EMA()],
+            r"given regularize.EMA.*ingredients.* Type paredown.Train\(using=\[regularize.EMA\(.*\)\]\)\.",
+        ),
+        (
+            ["int8"],
+            r"given the string 'int8', which is no step.* Type \[paredown.prune.Channels\(keep=0.5\), .*strings name",
+        ),
+        ([regularize], r"given the module paredown.regularize, which is no step.* Type \[paredown.prune"),
     ],
 )
 def test_what_is_no_step_is_refused(steps, words):
@@ -93,3 +102,32 @@ def test_what_is_no_step_is_refused(steps, words):
 def test_long_recipes_are_answered_too():
     with pytest.raises(RecipeError, match="Without the others"):
         check([Round(), *[Cut()] * 8])
+
+
+def test_a_single_step_is_a_recipe():
+    assert recipe(Cut()) == recipe([Cut()]) == (Cut(),)
+    with pytest.raises(RecipeError, match=r"given the string 'cut', which is no step"):
+        recipe("cut")
+    with pytest.raises(RecipeError, match=r"given 3, which is no step"):
+        recipe(3)
+
+
+def test_a_transform_is_for_networks():
+    with pytest.raises(
+        RecipeError, match=r"was given a Linear; a transform changes a captured network. Type .*capture\(model"
+    ):
+        Cut().on(torch.nn.Linear(2, 2))
+
+
+@pytest.mark.parametrize(
+    ("step", "words"),
+    [
+        (prune.Channels(importance=prune.Taylor), r"prune.Channels\(importance=Taylor\) was given, the class.* Type Taylor\(\)"),
+        (prune.Channels(importance="taylor"), r"prune.Channels\(importance='taylor'\) was given.* Type importance=prune.L2\(\)"),
+        (prune.Channels(importance=prune.L2(over=prune.Mean)), r"prune.L2\(over=Mean\) was given, the class"),
+        (Train(using=[distill.Logits(teacher=distill.Original)]), r"distill.Logits\(teacher=Original\) was given, the class"),
+    ],
+)  # fmt: skip
+def test_what_belongs_inside_of_a_technique_is_one(step, words):
+    with pytest.raises(RecipeError, match=words):
+        check([step])

@@ -423,3 +423,14 @@ def ugly():
         candidates=(*run.candidates[:1], *many, *arms),
         pairs=pairs(arms),
     )
+
+
+def long(times=4):
+    """The rich run, and its trials over and over, none of them on the frontier."""
+    run = rich()
+    more = [
+        dataclasses.replace(c, id=f"{c.id}-{i}", label=f"{c.label} #{i}", role="trial", best=False, frontier=False)
+        for i in range(times)
+        for c in run.candidates
+    ]
+    return dataclasses.replace(run, candidates=(*run.candidates, *more))

@@ -103,6 +103,22 @@ def test_table_shows_all_and_sorts(visit):
     assert "slim 0.2 + train" in rows.last.text_content()
 
 
+def test_of_a_long_run_every_candidate_has_a_point_and_a_line(visit):
+    page = visit(summaries.long())
+    page.uncheck("#t-zoom")
+    assert page.locator("#chart .pt").count() == 150
+    few = page.locator('#chart .pt[data-id="prune-0.4-and-int8-#26-3"]')
+    few.hover()
+    assert "prune 0.4 + int8 #26 #3" in page.locator("#tip").text_content()
+    assert "p50, ms" in page.locator("#tip").text_content()
+    before = page.locator(".entry.chosen h3").text_content()
+    few.click()
+    assert page.locator(".entry.chosen h3").text_content() == before  # its steps are not told
+    assert page.locator("#all tr.chosen:visible th").text_content().strip() == "prune 0.4 + int8 #26 #3"
+    page.click("[data-family=quantize]")
+    assert few.count() == 0
+
+
 def test_head_to_head_switches_its_quantity(visit):
     page = visit(summaries.rich())
     assert page.locator(".matrix:visible").count() == 1

@@ -5,8 +5,9 @@ import dataclasses
 import pytest
 
 from paredown import architecture, distill, prune, quantize, regularize
+from paredown.codec import encode
 from paredown.recipe import AdamW, Plan, Train, Transform
-from paredown.run.labels import families, label, step_family, title
+from paredown.run.labels import families, label, step_family, stored_families, title
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,6 +61,9 @@ def test_families_of_steps():
         "prune", "quantize", "train", "regularize", "distill", "test_labels",
     ]  # fmt: skip
     assert families(steps) == ("prune", "quantize", "regularize", "distill", "test_labels")
+    assert stored_families(encode(steps)) == families(steps)
+    assert stored_families(encode(list(steps))) == families(steps)
+    assert stored_families(encode(())) == ()
 
 
 def test_steps_are_named_as_they_are_typed():

@@ -240,7 +240,12 @@ def _raise(*_):
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"model": "resnet18"}, r"model is a str; it has to be a torch.nn.Module"),
+        ({"model": "resnet18"}, r"model is the str 'resnet18'; it has to be a torch.nn.Module. Type model=model"),
+        ({"model": "net.onnx"}, r"it has to be a torch.nn.Module. It holds what a runtime computes"),
+        ({"model": nn.Linear}, r"model is the class Linear; .* Make one. Type model=Linear\(\.\.\.\)"),
+        ({"model": nn.Linear(2, 2).state_dict()}, r"model is an OrderedDict; .* It holds weights and no code"),
+        ({"loss": "mse_loss"}, r"loss is 'mse_loss'; .* Type loss=torch.nn.functional.mse_loss\."),
+        ({"loss": "hinges"}, r"loss is 'hinges'; .* Type loss=torch.nn.functional.cross_entropy\."),
         ({"data": split()}, r"data is a tuple. Type data=paredown.Data\(train, judge=test\)"),
         (
             {"loss": nn.CrossEntropyLoss},
@@ -349,6 +354,8 @@ def broken():
 @pytest.fixture
 def here(tmp_path, monkeypatch):
     (tmp_path / "task_app_for_test.py").write_text(MODULE)
+    (tmp_path / "below").mkdir()
+    (tmp_path / "below" / "deep_for_test.py").write_text(MODULE)
     (tmp_path / "task_needs_more.py").write_text("import surely_not_installed_anywhere")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", list(sys.path))
@@ -366,10 +373,23 @@ def test_a_task_is_found_by_module_and_name(here, name):
 @pytest.mark.parametrize(
     ("reference", "words"),
     [
-        ("task_app_for_test", r"does not point at a task. Type module:name, for example task_app_for_test:task"),
-        ("task_app_for_test.py", r"for example task_app_for_test:task"),
+        ("task_app_for_test", r"does not point at a task. Type module:name, for example task_app_for_test:digits"),
+        ("task_app_for_test.py", r"for example task_app_for_test:digits. task_app_for_test.py has digits, make, wrong"),
+        ("qqqzzz.py", r"for example qqqzzz:task\.$"),
         ("task_app_for_test.py:digits", r"for example task_app_for_test:digits"),
         (":digits", r"Type module:name, for example app:digits"),
+        ("", r"Type module:name, for example app:task"),
+        ("./task_app_for_test.py:digits", r"for example task_app_for_test:digits"),
+        ("/elsewhere/app.py:task", r"Type module:name where the file lies: cd /elsewhere and app:task"),
+        ("../app.py", r"Type module:name where the file lies: cd .. and app:task"),
+        ("deep_for_test:task", r"There is below/deep_for_test.py. Type below.deep_for_test:task"),
+        (
+            "model.onnx",
+            r"'model.onnx' is a model's file, .* into app.py and type app:task. .* paredown bench model.onnx",
+        ),
+        ("weights.pth", r"is a model's file, .*load_state_dict\(torch.load\('weights.pth'\)\).* type app:task\.$"),
+        ("m.safetensors", r"is a model's file, .*safetensors.torch.load_file\('m.safetensors'\)"),
+        ("m.tflite", r"is a model's file, .* Give the module it was made from"),
         ("task_ap_for_test:digits", r"there is no module 'task_ap_for_test'. Did you mean task_app_for_test"),
         ("qqqzzz:digits", r"there is no module 'qqqzzz'. It is looked for in "),
         (
@@ -396,3 +416,8 @@ def test_references_that_lead_nowhere(here, reference, words):
 def test_errors_of_the_users_function_are_the_users(here):
     with pytest.raises(TypeError, match="inside"):
         Task.load("task_app_for_test:broken")
+
+
+def test_what_is_no_reference():
+    with pytest.raises(TaskError, match=r"Task.load was given a Task; .* Type Task.load\('app:task'\)"):
+        Task.load(task())

@@ -153,8 +153,22 @@ def apply(reference: str, words: Sequence[str], place: Place, order: Order) -> i
 
 
 def resume(out: Path, *, as_json: bool) -> int:
-    """``paredown resume``."""
-    from paredown import search  # noqa: PLC0415
+    """``paredown resume``: of a run that is finished and has its best file, only the report is written anew."""
+    from paredown.run.certifying import has_certificate  # noqa: PLC0415
+    from paredown.run.reading import read  # noqa: PLC0415
+    from paredown.run.summarise import summarise  # noqa: PLC0415
+
+    record = read(out)
+    if record.status == "finished" and record.chosen is not None:
+        file = out / f"best{record.settings.target.suffix}"
+        if has_certificate(file, record.trial(record.chosen.best).result.sha256):
+            progress.say(f"Best file: {file}")
+            return _show(summarise(record), out, as_json=as_json)
+    return _resume(out, as_json=as_json)
+
+
+def _resume(out: Path, *, as_json: bool) -> int:
+    from paredown import search  # noqa: PLC0415 (torch is heavy, and a finished run does without)
 
     with _resumable(out), progress.shown("starting") as bar:
         run = search.resume(out, progress=bar)
@@ -163,10 +177,10 @@ def resume(out: Path, *, as_json: bool) -> int:
 
 def report(run: Path, *, out: Path | None, as_json: bool) -> int:
     """``paredown report``: whatever state the run is in."""
-    from paredown import search  # noqa: PLC0415
+    from paredown.run.reading import read  # noqa: PLC0415
+    from paredown.run.summarise import summarise  # noqa: PLC0415
 
-    summary = search.Run(run).summary()
-    _show(summary, run, as_json=as_json, page=out)
+    _show(summarise(read(run)), run, as_json=as_json, page=out)
     return exits.OK
 
 

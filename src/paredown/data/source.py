@@ -1,7 +1,8 @@
 """What a user may give as a split, made into one thing: examples by index, and a way to batch them."""
 
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -281,16 +282,40 @@ def _examples(given: Any, name: str, *, as_they_are: bool = False) -> Examples:
             f"Give {name}=list(dataset), or a Dataset with __len__ and __getitem__."
         )
         raise DataError(msg)
-    if hasattr(given, "__len__") and hasattr(given, "__getitem__") and not isinstance(given, (str, Mapping, tuple)):
+    if (
+        hasattr(given, "__len__")
+        and hasattr(given, "__getitem__")
+        and not isinstance(given, (str, Mapping, tuple, type))
+    ):
         if isinstance(given, (torch.Tensor, np.ndarray)):
             msg = f"{name}: inputs without targets were given. Type {name}=(inputs, targets)."
             raise DataError(msg)
         return given if as_they_are else _in_memory(given)
-    msg = (
-        f"{name}: a {type(given).__name__} was given; a split is a Dataset, a DataLoader, or a pair of tensors or "
-        f"arrays. Type {name}=(inputs, targets)."
-    )
+    what, typed = _other(given, name)
+    msg = f"{name}: {what} was given; a split is a Dataset, a DataLoader, or a pair of tensors or arrays. {typed}."
     raise DataError(msg)
+
+
+def _other(given: Any, name: str) -> tuple[str, str]:
+    """What people have at hand and a split cannot be, in words, and what to type instead."""
+    match given:
+        case type():
+            return f"the class {given.__name__}", f"Type {name}={given.__name__}(...)"
+        case str() | Path():
+            return f"the path {str(given)!r}", f"Read it first, then type {name}=(inputs, targets)"
+        case (DataLoader(), *_):
+            return (
+                f"a {type(given).__name__} of DataLoaders",
+                f"Batches of one loader are (inputs, targets): type {name}=loader",
+            )
+        case (list() | tuple(), list() | tuple()):
+            return "a pair of lists", f"Type {name}=(torch.tensor(inputs), torch.tensor(targets))"
+        case Iterator():
+            return (
+                f"a {type(given).__name__}, which is empty after one pass,",
+                f"Type {name}=loader, or {name}=list(...)",
+            )
+    return f"a {type(given).__name__}", f"Type {name}=(inputs, targets)"
 
 
 def _in_memory(given: Any) -> Examples:

@@ -1,6 +1,8 @@
 """From a user's model to a `Network`."""
 
 import contextlib
+import copy
+import inspect
 import io
 import itertools
 import logging
@@ -24,6 +26,7 @@ from paredown.graph.parametrized import fold_parametrizations
 from paredown.graph.sparsity import mark_sparse
 from paredown.graph.structure import Structure, flatten
 from paredown.task.copying import detached_copy
+from paredown.task.instead import described, of_module
 
 __all__ = ["capture"]
 
@@ -58,8 +61,9 @@ def capture(
 
     Args:
         model: any ``nn.Module``.
-        *args: example inputs as the model takes them. The batch is their first dimension; where the model does not treat
-            the examples along it alike, or does not run, another one is found by running it at two batch sizes.
+        *args: example inputs as the model takes them, or in one tuple as ``torch.export.export`` takes them. The batch is
+            their first dimension; where the model does not treat the examples along it alike, or does not run, another
+            one is found by running it at two batch sizes.
         dynamic: further dimensions that vary, by input name, for example ``{"input_ids": {1: "sequence"}}``; and the
             batch, where it is to be said rather than found: ``{"state": {1: "batch"}}``.
         parametrized: keep parametrizations (``torch.nn.utils.parametrizations``, spectral and weight norms, masks) in
@@ -72,6 +76,7 @@ def capture(
 
     """
     _check_module(model)
+    args, kwargs = _as_called(model, args, kwargs)
     examples = read_example(model, args, kwargs, dynamic)
     usual = next(examples)
     twin = _copy(model)
@@ -103,9 +108,50 @@ def capture(
 def _check_module(model: object) -> None:
     if isinstance(model, nn.Module):
         _refuse_scripted(model)
-    if not isinstance(model, nn.Module):
-        msg = f"{type(model).__name__} was given to capture; a graph is made of an nn.Module. Type capture(model, example)."
-        raise CaptureError(msg)
+        return
+    remedy = of_module(model, "Type capture({model}, example)")
+    msg = f"{described(model)} was given to capture; a graph is made of an nn.Module. {remedy}"
+    raise CaptureError(msg[0].upper() + msg[1:])
+
+
+def _as_called(
+    model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Inputs as the model is called. Those of ``torch.export`` come as a tuple (and a dict): ``capture(model, (x,))``.
+
+    They are taken apart where the model cannot be called with the tuple itself, and can be with what is in it.
+    """
+    spread = _of_export(args, kwargs)
+    if spread is None or not _binds(model, *spread) or (_binds(model, args, kwargs) and _runs(model, args)):
+        return args, kwargs
+    return spread
+
+
+def _of_export(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
+    match args:
+        case ((tuple() | list()) as inner,) | ((tuple() | list()) as inner, None) if not kwargs:
+            return tuple(inner), {}
+        case ((tuple() | list()) as inner, dict() as named) if not kwargs:
+            return tuple(inner), named
+    return None
+
+
+def _binds(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    try:
+        inspect.signature(model.forward).bind(*args, **kwargs)
+    except TypeError:
+        return False
+    return True
+
+
+def _runs(model: nn.Module, args: tuple[Any, ...]) -> bool:
+    twin = _copy(model)
+    try:
+        with torch.no_grad(), torch.random.fork_rng(devices=[]):
+            twin(*copy.deepcopy(args))
+    except Exception:  # noqa: BLE001 (a user's module may raise anything; the other way is tried then, and tells its error)
+        return False
+    return True
 
 
 def _refuse_scripted(model: nn.Module) -> None:

@@ -8,8 +8,10 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
+from torch.utils.data import DataLoader
 
 from paredown.errors import CaptureError
 from paredown.graph.network import InputSpec
@@ -60,7 +62,8 @@ def read_example(
     if dropped := _dropped(structure):
         msg = (
             f"The example inputs of {type(model).__name__} hold {', '.join(dropped)}. "
-            "Inputs are tensors and plain constants in tuples, lists, dicts and dataclasses. Pass the tensors in it."
+            "Inputs are tensors and plain constants in tuples, lists, dicts and dataclasses. "
+            f"{_in_place_of([*args, *kwargs.values()])}"
         )
         raise CaptureError(msg)
     if not tensors:
@@ -132,6 +135,15 @@ def _check_signature(model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[st
             f"It takes {signature}. Type paredown.capture(model, {listed})."
         )
         raise CaptureError(msg) from error
+
+
+def _in_place_of(given: list[Any]) -> str:
+    """What to pass instead of what most people have at hand: loaders and arrays."""
+    if any(isinstance(value, DataLoader) for value in given):
+        return "Pass the inputs of one batch: inputs, _ = next(iter(loader)); paredown.capture(model, inputs)."
+    if any(isinstance(value, np.ndarray) for value in given):
+        return "Pass tensors: paredown.capture(model, torch.from_numpy(array))."
+    return "Pass the tensors in it."
 
 
 def _dropped(structure: Structure, path: str = "") -> list[str]:

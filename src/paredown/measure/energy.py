@@ -5,8 +5,6 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from paredown.measure.exclusive import exclusive
 from paredown.measure.process import Worker, feed_file
 from paredown.measure.subject import Subject
@@ -80,7 +78,7 @@ def energy(  # noqa: PLR0913 (one call, everything about it in sight)
     """
     subject = Subject.of(file, target, trust=trust)
     with tempfile.TemporaryDirectory(prefix="paredown-") as scratch, exclusive():
-        feed = feed_file(Path(scratch), None if inputs is None else [np.asarray(array) for array in inputs])
+        feed = feed_file(Path(scratch), inputs)
         with Worker(subject, limit_s=limit_s) as worker:
             worker.ask({"do": "open", "path": str(subject.path)})
             first = worker.ask({"do": "first", "feed": feed})

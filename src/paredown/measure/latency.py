@@ -146,13 +146,12 @@ def latency(  # noqa: PLR0913 (one call, everything about it in sight)
         MeasureError: the runtime crashed, refused the file or hung.
 
     """
-    subjects = {name: Subject.of(file, target, name, trust=trust) for name, file in files.items()}
+    subjects = {name: Subject.of(file, target, name, trust=trust) for name, file in _named(files).items()}
     first = _checked(subjects, baseline, pairs, margin, bound)
     looks = sequential.schedule(*pairs)
     question = _Question(margin, bound, looks, sequential.level(looks))
     with tempfile.TemporaryDirectory(prefix="paredown-") as scratch, exclusive():
-        arrays = None if inputs is None else [np.asarray(array) for array in inputs]
-        settings = Settings(limit_s=limit_s, cpus=cpus, seed=seed, feed=feed_file(Path(scratch), arrays))
+        settings = Settings(limit_s=limit_s, cpus=cpus, seed=seed, feed=feed_file(Path(scratch), inputs))
         history: dict[str, list[Round]] = {name: [] for name in subjects}
         others = [name for name in subjects if name != first]
         groups = [others[start : start + _TOGETHER] for start in range(0, len(others), _TOGETHER)] or [[]]
@@ -166,6 +165,15 @@ def latency(  # noqa: PLR0913 (one call, everything about it in sight)
         name: _summary(subjects[name], first, history[name], question, (session, _group(groups, name)))
         for name in subjects
     }
+
+
+def _named(files: object) -> "Mapping[str, Measurable]":
+    if isinstance(files, Mapping):
+        return files
+    several = list(files) if isinstance(files, (list, tuple)) else [files]
+    typed = ", ".join(f"{Path(str(getattr(file, 'path', file))).stem!r}: {file!r}" for file in several)
+    msg = f"latency was given a {type(files).__name__}; it compares files by name. Type latency({{{typed}}})."
+    raise InputError(msg)
 
 
 def _group(groups: Sequence[Sequence[str]], name: str) -> int:

@@ -73,7 +73,7 @@ def memory(  # noqa: PLR0913 (one call, everything about it in sight)
     subject = Subject.of(file, target, trust=trust)
     empty, peaks, batch = [], [], 1
     with tempfile.TemporaryDirectory(prefix="paredown-") as scratch:
-        feed = feed_file(Path(scratch), None if inputs is None else [np.asarray(array) for array in inputs])
+        feed = feed_file(Path(scratch), inputs)
         for _ in range(processes):
             with Worker(subject, limit_s=limit_s) as worker:
                 worker.ask({"do": "open", "path": str(subject.path)})

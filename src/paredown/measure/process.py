@@ -189,12 +189,27 @@ def _advice(code: int) -> str:
     return ""
 
 
-def feed_file(directory: Path, arrays: "list[Any] | None") -> str | None:
-    """Store inputs where a worker can load them; None where the worker is to make them up."""
-    if arrays is None:
+def feed_file(directory: Path, inputs: object) -> str | None:
+    """Store inputs where a worker can load them; None where the worker is to make them up.
+
+    Raises:
+        InputError: they are no sequence with one array for each input of the files.
+
+    """
+    if inputs is None:
         return None
     import numpy as np  # noqa: PLC0415
 
+    if not isinstance(inputs, (list, tuple)):
+        instead = "[array]" if hasattr(inputs, "shape") else "[batch.numpy()], the inputs of one batch"
+        what = f"inputs is a {type(inputs).__name__}; it holds one array for each input of the file"
+        msg = f"{what}. Type inputs={instead}."
+        raise InputError(msg)
+    arrays = [np.asarray(array) for array in inputs]
+    strange = [type(given).__name__ for given, array in zip(inputs, arrays, strict=True) if array.dtype == object]
+    if strange:
+        msg = f"inputs holds a {strange[0]}; it holds one array for each input of the file. Type inputs=[array]."
+        raise InputError(msg)
     path = directory / "feed.npz"
     np.savez(path, *arrays)
     return str(path)

@@ -43,15 +43,22 @@ class Subject:
         """
         given: Any = file
         path = Path(os.fspath(getattr(given, "path", given)))
-        own = target or getattr(given, "target", None) or _by_suffix(path)
+        own = getattr(given, "target", None) if target is None else _checked(target)
         if not path.exists():
             msg = f"{str(path)!r} was to be measured but there is no such file. Give the path of a lowered file."
             raise InputError(msg)
+        own = own or _by_suffix(path)
         own.admit(path, trust=trust)
         return cls(label or path.name, path.resolve(), own)
 
     def __str__(self) -> str:
         return self.label if self.label == self.path.name else f"{self.label!r} ({self.path.name})"
+
+
+def _checked(target: object) -> Any:
+    from paredown.targets.given import checked  # noqa: PLC0415 (only where a target is given)
+
+    return checked(target)
 
 
 def _by_suffix(path: Path) -> Any:

@@ -1,19 +1,37 @@
 """Which step can follow which."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import combinations, permutations
+from types import ModuleType
 
 from paredown.errors import RecipeError
+from paredown.recipe.ingredient import Ingredient
+from paredown.recipe.parts import misgiven
 from paredown.recipe.title import title
 from paredown.recipe.train import Train
 from paredown.recipe.transform import Transform
 
-__all__ = ["Recipe", "RecipeStep", "allowed", "check"]
+__all__ = ["Recipe", "RecipeStep", "allowed", "check", "recipe"]
 
 RecipeStep = Transform | Train
 Recipe = tuple[RecipeStep, ...]
 
 _TRIED = 7
+_OFFERED = 3
+
+
+def recipe(steps: object) -> Recipe:
+    """Steps as they may be given: several in a sequence, or a single one.
+
+    Raises:
+        RecipeError: something else.
+
+    """
+    if isinstance(steps, (Transform, Train)):
+        return (steps,)
+    if isinstance(steps, str) or not isinstance(steps, Iterable):
+        raise RecipeError(_no_step(steps))
+    return tuple(steps)
 
 
 def _objection(steps: Sequence[RecipeStep]) -> tuple[int, str] | None:
@@ -37,24 +55,45 @@ def check(steps: Sequence[RecipeStep]) -> None:
     """Refuse steps that cannot follow one another, before any work.
 
     Raises:
-        RecipeError: something is no step, or the order is impossible; the message ends with the order that would do.
+        RecipeError: something is no step, or holds a class or a name in place of a technique, or the order is impossible; the message ends with the order that would do.
 
     """
     things: Sequence[object] = steps
     for step in things:
         if not isinstance(step, (Transform, Train)):
-            what = f"{step.__name__} (the class)" if isinstance(step, type) else title(step)
-            msg = (
-                f"A recipe was given {what}, which is no step. Steps are transforms such as `prune.Channels(keep=0.5)` "
-                "and `Train(...)`; ingredients such as `distill.Logits()` go into `Train(using=[...])`."
-            )
-            raise RecipeError(msg)
+            raise RecipeError(_no_step(step))
+    if inside := [text for step in things for text in misgiven(step)]:
+        raise RecipeError("\n".join(inside))
     found = _objection(steps)
     if found is None:
         return
     position, reason = found
     msg = f"Step {position + 1}, {title(steps[position])}, cannot stand there: {reason.rstrip('.')}. {_advice(steps)}"
     raise RecipeError(msg)
+
+
+def _no_step(thing: object) -> str:
+    """What was given, what steps are, and what to type instead."""
+    what, instead = title(thing), "[paredown.prune.Channels(keep=0.5), paredown.Train(epochs=3)]"
+    if isinstance(thing, type):
+        what, instead = f"{thing.__name__} (the class)", f"{thing.__name__}()"
+    elif isinstance(thing, ModuleType):
+        what = f"the module {thing.__name__}"
+        instead = ", or ".join(f"{thing.__name__}.{name}()" for name in _steps_in(thing)[:_OFFERED]) or instead
+    elif isinstance(thing, str):
+        what = f"the string {thing!r}"
+        instead += "; strings name steps on the command line only"
+    elif isinstance(thing, Ingredient):
+        instead = f"paredown.Train(using=[{what}])"
+    return (
+        f"A recipe was given {what}, which is no step. Steps are transforms such as `prune.Channels(keep=0.5)` and "
+        f"`Train(...)`; ingredients such as `distill.Logits()` go into `Train(using=[...])`. Type {instead}."
+    )
+
+
+def _steps_in(module: ModuleType) -> list[str]:
+    public = {name: getattr(module, name) for name in getattr(module, "__all__", ())}
+    return [name for name, kind in public.items() if isinstance(kind, type) and issubclass(kind, Transform)]
 
 
 def _advice(steps: Sequence[RecipeStep]) -> str:

@@ -4,8 +4,9 @@ import abc
 import dataclasses
 from typing import TYPE_CHECKING
 
+from paredown.errors import RecipeError
 from paredown.graph.network import Network
-from paredown.recipe.ingredient import family
+from paredown.recipe.ingredient import family, label
 from paredown.recipe.plan import Plan
 
 if TYPE_CHECKING:
@@ -68,9 +69,17 @@ class Transform(abc.ABC):
             evidence: needed only by criteria that look at data.
 
         Raises:
-            RecipeError: the technique needs data and no evidence was given.
+            RecipeError: no network was given, or the technique needs data and no evidence was given.
 
         """
+        given: object = network
+        if not isinstance(given, Network):
+            call = f"{label(self)}(...).on"
+            msg = (
+                f"{call} was given a {type(given).__name__}; a transform changes a captured network. "
+                f"Type {call}(paredown.capture(model, example))."
+            )
+            raise RecipeError(msg)
         from paredown.recipe.evidence import Evidence  # noqa: PLC0415 (evidence imports what transforms must not)
 
         return self.apply(network, self.plan(network, evidence or Evidence.empty()))

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from paredown.report import numbers
 from paredown.report.glyphs import family_names, glyph_name
+from paredown.report.told import told
 from paredown.report.words import ROLES
 
 if TYPE_CHECKING:
@@ -49,7 +50,12 @@ def axes(summary: "RunSummary") -> tuple[Axis, ...]:
 def chart(summary: "RunSummary") -> dict[str, Any]:
     """JSON for the script of the page; empty points where no candidate has a score and a cost."""
     shown = axes(summary)
-    points = [_point(summary, c, shown) for c in summary.candidates if c.status == "measured" and _finite(c.score)]
+    full = told(summary)
+    points = [
+        _point(summary, c, shown) if c.id in full else _short(c, shown)
+        for c in summary.candidates
+        if c.status == "measured" and _finite(c.score)
+    ]
     return {
         "axes": [dataclasses.asdict(axis) for axis in shown],
         "score": {
@@ -85,6 +91,23 @@ def _point(summary: "RunSummary", candidate: "CandidateSummary", shown: tuple[Ax
         "about": _about(candidate),
         "rows": _rows(summary, candidate),
     }
+
+
+def _short(candidate: "CandidateSummary", shown: tuple[Axis, ...]) -> dict[str, Any]:
+    """A point that takes its words from its line in the table."""
+    places = {axis.key: [_digits(bars[0])] for axis in shown if (bars := _bars(candidate, axis)) is not None}
+    score = _triple(candidate.score, 1.0)[0]
+    return {
+        "id": candidate.id,
+        "glyph": glyph_name(candidate.families, candidate.role),
+        "x": places,
+        "y": [_digits(score)],
+    }
+
+
+def _digits(value: float | None) -> float | None:
+    """As many digits as a plot of a few hundred pixels can show."""
+    return None if value is None else float(f"{value:.5g}")
 
 
 def _about(candidate: "CandidateSummary") -> str:

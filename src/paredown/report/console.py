@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["terminal"]
 
+_MOST_FAILED = 12
 _STYLES = {"good": "green", "bad": "red", "even": "dim", "open": "yellow"}
 
 
@@ -170,8 +171,10 @@ def _failures(summary: "RunSummary", console: "Console") -> None:
     failed = [c for c in summary.candidates if c.status == "failed"]
     if failed:
         _heading(console, f"Failed ({len(failed)})")
-    for c in failed:
+    for c in failed[:_MOST_FAILED]:
         console.print(Text.assemble(("✗ ", "red"), (c.label, "bold"), f": {c.failure}"))
+    if len(failed) > _MOST_FAILED:
+        console.print(Text(f"  and {len(failed) - _MOST_FAILED} more, each with its reason on the page", style="dim"))
 
 
 def _findings(summary: "RunSummary", console: "Console") -> None:

@@ -16,6 +16,7 @@ from paredown.report.ledger import entry
 from paredown.report.plain import finite
 from paredown.report.rounding import rounding
 from paredown.report.table import table
+from paredown.report.told import told
 from paredown.report.words import GLOSSARY, SEVERITIES, mark
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def html(summary: "RunSummary") -> str:
         summary: of a run in any state; what was not measured is left out or shown as a dash.
 
     """
-    environment = _environment()
+    environment, full = _environment(), told(summary)
     page = environment.get_template("page.html.j2").render(
         run=summary,
         style=_asset("page.css"),
@@ -77,7 +78,7 @@ def html(summary: "RunSummary") -> str:
         findings=_findings(summary),
         glossary=GLOSSARY,
         method=_method(summary),
-        labels={candidate.label: candidate.id for candidate in reversed(summary.candidates)},
+        labels={candidate.label: candidate.id for candidate in reversed(summary.candidates) if candidate.id in full},
     )
     return page + "\n"
 
@@ -93,6 +94,7 @@ def _environment() -> "Environment":
         lstrip_blocks=True,
     )
     environment.filters["code"] = _code
+    environment.policies["json.dumps_kwargs"] = {"sort_keys": True, "separators": (",", ":")}
     return environment
 
 
@@ -179,7 +181,8 @@ def _bar(limit: "LimitSummary") -> tuple[float, float, float, float, float] | No
 
 def _ledgers(summary: "RunSummary") -> list[Any]:
     original = original_of(summary)
-    return [entry(summary, candidate, original) for candidate in summary.candidates]
+    full = told(summary)
+    return [entry(summary, candidate, original) for candidate in summary.candidates if candidate.id in full]
 
 
 def _selected(summary: "RunSummary") -> str:

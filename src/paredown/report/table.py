@@ -9,6 +9,7 @@ from paredown.measure.interval import Interval
 from paredown.report import numbers
 from paredown.report.chart import change_unit, changed
 from paredown.report.glyphs import glyph_name
+from paredown.report.told import notable, told
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,6 +27,7 @@ class TableRow:
     label: str
     glyph: str
     notable: bool
+    told: bool  # its steps are told below
     best: bool
     status: str
     failure: str
@@ -56,12 +58,14 @@ def table(summary: "RunSummary") -> Table:
     """All candidates, the notable ones first; quantities that nobody has are left out."""
     columns = [column for column in _columns(summary) if any(_known(column.value(c)) for c in summary.candidates)]
     decimals = [_decimals([column.value(c) for c in summary.candidates]) for column in columns]
+    full = told(summary)
     rows = [
         TableRow(
             c.id,
             c.label,
             glyph_name(c.families, c.role),
-            c.role in ("original", "control", "arm") or c.best or c.frontier,
+            notable(c),
+            c.id in full,
             c.best,
             c.status,
             c.failure,

@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING
 
 from paredown import codec
 from paredown.errors import LedgerError, ParityError
-from paredown.graph.network import Network
-from paredown.recipe.order import RecipeStep
 from paredown.run.ledger import Blobs, TrialRecord
 from paredown.run.ledger.trouble import explained
 from paredown.targets import Artifact, Target
@@ -17,6 +15,8 @@ from paredown.trust import copy_whole
 from paredown.verdict import Measured
 
 if TYPE_CHECKING:
+    from paredown.graph.network import Network
+    from paredown.recipe.order import RecipeStep
     from paredown.run.results import TrialResult
 
 __all__ = ["Candidate"]
@@ -43,7 +43,7 @@ class Candidate:
     _certify: Callable[[str, Path], None] = dataclasses.field(repr=False)
 
     @property
-    def steps(self) -> tuple[RecipeStep, ...]:
+    def steps(self) -> "tuple[RecipeStep, ...]":
         """The recipe."""
         steps: tuple[RecipeStep, ...] = codec.decode(self._record.recipe)
         return steps
@@ -61,8 +61,10 @@ class Candidate:
         return Artifact(path, self.target, result.sha256, result.lowering)
 
     @property
-    def network(self) -> Network:
+    def network(self) -> "Network":
         """The trainable network the file was lowered from."""
+        from paredown.graph.network import Network  # noqa: PLC0415 (torch is heavy, and a page does without)
+
         result: TrialResult = self._record.result
         return Network.load(Blobs(self._directory).open(result.network))
 

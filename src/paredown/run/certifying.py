@@ -6,17 +6,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from paredown import codec
+from paredown.errors import CertificateError
 from paredown.run import entries
 from paredown.run.ledger import Blobs, Ledger, TrialRecord
 from paredown.run.reading import Record
 from paredown.targets import Artifact
 from paredown.verdict import Certificate, certify
-from paredown.verdict.certificate import Data
+from paredown.verdict.certificate import Data, file_sha256
 
 if TYPE_CHECKING:
     from paredown.run.results import TrialResult
 
-__all__ = ["certificate"]
+__all__ = ["certificate", "has_certificate"]
 
 
 def certificate(record: Record, trial: TrialRecord, file: Path) -> Certificate:
@@ -60,3 +61,11 @@ def certificate(record: Record, trial: TrialRecord, file: Path) -> Certificate:
         margins=record.comparison.margins if record.comparison else None,
         file=file,
     )
+
+
+def has_certificate(file: Path, sha256: str) -> bool:
+    """Whether a file lies there with its certificate, and both are about the very bytes that were measured."""
+    try:
+        return sha256 == file_sha256(file) == Certificate.read(file).sha256
+    except CertificateError:
+        return False

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from paredown.recipe.order import RecipeStep
 
-__all__ = ["FAMILIES", "NOTHING", "ORIGINAL", "families", "label", "step_family", "title"]
+__all__ = ["FAMILIES", "NOTHING", "ORIGINAL", "families", "label", "step_family", "stored_families", "title"]
 
 FAMILIES = ("prune", "quantize", "distill", "regularize", "architecture")
 
@@ -26,6 +26,25 @@ def step_family(step: "RecipeStep") -> str:
 def families(steps: Sequence["RecipeStep"]) -> tuple[str, ...]:
     """Families in the order in which they are first applied; plain training is none of them."""
     return tuple(dict.fromkeys(name for step in steps for name in step.families))
+
+
+def stored_families(recipe: Any) -> tuple[str, ...]:
+    """The same of an encoded recipe, without the techniques themselves: they import torch, and a page does without.
+
+    Args:
+        recipe: as `TrialRecord` holds it, `paredown.codec.encode` of the steps.
+
+    """
+    names = [_home(part) for step in _items(recipe) for part in (_items(step["using"]) if "using" in step else [step])]
+    return tuple(dict.fromkeys(names))
+
+
+def _items(stored: Any) -> list[Any]:
+    return list(stored["tuple"] if isinstance(stored, dict) else stored)
+
+
+def _home(step: Any) -> str:
+    return _package(str(step["type"]).partition(":")[0])
 
 
 def label(steps: Sequence["RecipeStep"]) -> str:
@@ -65,5 +84,9 @@ def _typed(value: Any) -> str:
 
 def _room(thing: Any) -> str:
     """The package below ``paredown`` that a class lives in; the last part of the module for users' own."""
-    parts = type(thing).__module__.split(".")
+    return _package(type(thing).__module__)
+
+
+def _package(module: str) -> str:
+    parts = module.split(".")
     return parts[1] if parts[0] == "paredown" and len(parts) > 1 else parts[-1]

@@ -3,9 +3,8 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from paredown import codec
 from paredown.measure.latency import Latency
-from paredown.run.labels import FAMILIES, ORIGINAL, families
+from paredown.run.labels import FAMILIES, ORIGINAL, stored_families
 from paredown.run.ledger import Note, Skipped, TrialRecord
 from paredown.run.reading import Record
 from paredown.run.summary import CandidateSummary, FindingSummary, LimitSummary, PairSummary, RunSummary
@@ -144,7 +143,7 @@ def _families(record: Record, trial: TrialRecord) -> tuple[str, ...]:
     if trial.role in {ORIGINAL, "control"}:
         return ()
     arm = next((name for name, key in record.arms.items() if key == trial.id), "")
-    return (arm,) if arm in FAMILIES else families(codec.decode(trial.recipe))
+    return (arm,) if arm in FAMILIES else stored_families(trial.recipe)
 
 
 def _skipped(record: Record) -> tuple[CandidateSummary, ...]:

@@ -20,8 +20,9 @@ from paredown.run.summary import RunSummary
 from paredown.search import entries
 from paredown.search.baseline import measure_pace
 from paredown.search.compress import end, session, space_of
+from paredown.search.given import Given
 from paredown.search.run import Run
-from paredown.targets import Artifact, OnnxRuntime, Target
+from paredown.targets import Artifact, Target
 from paredown.verdict import Measured
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ class Applied:
 
 def apply(  # noqa: PLR0913 (one call, everything about it in sight)
     task: "Task",
-    steps: Sequence[RecipeStep],
+    steps: RecipeStep | Sequence[RecipeStep],
     *,
     target: Target | None = None,
     out: str | Path | None = None,
@@ -94,7 +95,7 @@ def apply(  # noqa: PLR0913 (one call, everything about it in sight)
 
     Args:
         task: model, data, loss, score.
-        steps: transforms and trainings, in this order.
+        steps: transforms and trainings, in this order; or a single one.
         target: runtime; ONNX Runtime with one thread by default.
         out: run directory; a temporary one, kept as long as the result, by default.
         seed: of everything random but the trainings, which have their own.
@@ -107,11 +108,12 @@ def apply(  # noqa: PLR0913 (one call, everything about it in sight)
         MeasureError: the runtime crashed or hung; its process was killed.
 
     """
-    recipe = tuple(steps)
+    chosen = Given("apply", task, target).check()
+    recipe = order.recipe(steps)
     order.check(recipe)
     task.check()
     encoded = encode(recipe)
-    settings = Settings("apply", None, target or OnnxRuntime(), _MEASURING, seed, FAMILIES, recipes={"recipe": encoded})
+    settings = Settings("apply", None, chosen, _MEASURING, seed, FAMILIES, recipes={"recipe": encoded})
     scratch = tempfile.mkdtemp(prefix="paredown-") if out is None else None
     directory = Path(scratch or out or ".")
     with contextlib.ExitStack() as failing:

@@ -22,10 +22,11 @@ from paredown.search import entries
 from paredown.search.arms import ArmPlan, arms
 from paredown.search.baseline import measure_pace
 from paredown.search.compress import Session, end, family_names, informed, session, space_of
+from paredown.search.given import Given
 from paredown.search.plan import Pace, epochs_in, reserve
 from paredown.search.probing import Prober
 from paredown.search.run import Run
-from paredown.targets import OnnxRuntime, Target
+from paredown.targets import Target
 
 if TYPE_CHECKING:
     from paredown.task import Task
@@ -74,6 +75,7 @@ def compare(  # noqa: PLR0913 (one call, everything about it in sight)
         RecipeError: steps that cannot follow one another.
 
     """
+    chosen = Given("compare", task, target).check_with(budget, optional=True)
     families, recipes = _sorted(sides or FAMILIES)
     if len(families) + len(recipes) < 2:
         msg = "A comparison takes two or more sides. Type paredown.compare(task, paredown.prune, paredown.quantize)."
@@ -85,9 +87,7 @@ def compare(  # noqa: PLR0913 (one call, everything about it in sight)
         order.check(recipe)
     task.check()
     encoded = {name: encode(recipe) for name, recipe in recipes.items()}
-    settings = Settings(
-        "compare", budget, target or OnnxRuntime(), duration(time), seed, families, recipes=encoded, seeds=seeds
-    )
+    settings = Settings("compare", budget, chosen, duration(time), seed, families, recipes=encoded, seeds=seeds)
     with session(task, settings, out, progress) as held:
         if not held.finished:
             _carry_out(held, recipes)
@@ -103,6 +103,8 @@ def _sorted(sides: Iterable[Any]) -> tuple[tuple[str, ...], dict[str, tuple[Reci
             families.append(side)
         elif isinstance(side, Mapping):
             recipes |= {name: tuple(recipe) for name, recipe in side.items()}
+        elif isinstance(side, (Transform, Train)):
+            _take((side,), families, recipes)
         elif not isinstance(side, Iterable):
             msg = f"{side!r} is neither a family nor a recipe. Type paredown.compare(task, prune, [prune.Channels()])."
             raise InputError(msg)

@@ -19,6 +19,7 @@ from paredown.search import entries
 from paredown.search.baseline import measure_pace
 from paredown.search.ending import Ending, shortlist
 from paredown.search.explaining import explain
+from paredown.search.given import Given
 from paredown.search.interrupts import terminable
 from paredown.search.plan import Pace, reserve
 from paredown.search.probing import Prober
@@ -26,7 +27,7 @@ from paredown.search.rounding import look_inside
 from paredown.search.run import Run
 from paredown.search.searching import Searching
 from paredown.search.space import Space
-from paredown.targets import OnnxRuntime, Target
+from paredown.targets import Target
 from paredown.trial.bench import Bench, captured
 from paredown.trial.clock import Clock
 from paredown.trial.trials import Trials
@@ -72,7 +73,7 @@ def compress(  # noqa: PLR0913 (one call, everything about it in sight)
     time: str = "30 min",
     out: str | Path | None = None,
     seed: int = 0,
-    families: Iterable[ModuleType | str] = FAMILIES,
+    families: Iterable[ModuleType | str] | ModuleType | str = FAMILIES,
     progress: Progress | None = None,
 ) -> Run:
     """Find the smallest and fastest file within a budget, and compare the five families on the way.
@@ -97,8 +98,8 @@ def compress(  # noqa: PLR0913 (one call, everything about it in sight)
         LoweringError: the target cannot take the original.
 
     """
-    target = target or OnnxRuntime()
-    settings = Settings("compress", budget, target, duration(time), seed, family_names(families))
+    chosen = Given("compress", task, target).check_with(budget)
+    settings = Settings("compress", budget, chosen, duration(time), seed, family_names(families))
     check_inputs(task, budget)
     with session(task, settings, out, progress) as held:
         if not held.finished:
@@ -125,14 +126,15 @@ def check_inputs(task: "Task", budget: Budget) -> None:
         raise InputError(msg)
 
 
-def family_names(families: Iterable[ModuleType | str]) -> tuple[str, ...]:
-    """Names of families given as modules, in the usual order.
+def family_names(families: Iterable[ModuleType | str] | ModuleType | str) -> tuple[str, ...]:
+    """Names of families given as modules (one, or several), in the usual order.
 
     Raises:
         InputError: something is no family, or there is none.
 
     """
-    given = [thing if isinstance(thing, str) else getattr(thing, "__name__", repr(thing)) for thing in families]
+    several = (families,) if isinstance(families, (str, ModuleType)) else tuple(families)
+    given = [thing if isinstance(thing, str) else getattr(thing, "__name__", repr(thing)) for thing in several]
     names = [name.rpartition(".")[2] for name in given]
     strange = [name for name in names if name not in FAMILIES]
     if strange or not names:

@@ -14,11 +14,12 @@ from paredown.run.settings import Settings
 from paredown.search.arms import arms
 from paredown.search.baseline import measure_pace
 from paredown.search.compress import FILES, check_inputs, family_names, informed, session, space_of
+from paredown.search.given import Given
 from paredown.search.plan import Allocation, Pace, allocate, epochs_in, reserve, rungs
 from paredown.search.probing import Prober
 from paredown.search.proposals import Proposer
 from paredown.search.space import Sketch, Space
-from paredown.targets import OnnxRuntime, Target
+from paredown.targets import Target
 from paredown.trial.bench import Bench
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def dry_run(  # noqa: PLR0913 (one call, everything about it in sight)
     target: Target | None = None,
     time: str = "30 min",
     seed: int = 0,
-    families: Iterable[ModuleType | str] = FAMILIES,
+    families: Iterable[ModuleType | str] | ModuleType | str = FAMILIES,
     progress: Progress | None = None,
 ) -> DryRun:
     """Say what `compress` would try, how long that takes and how much disk it needs.
@@ -99,7 +100,8 @@ def dry_run(  # noqa: PLR0913 (one call, everything about it in sight)
         InputError: task, budget, time or families cannot work.
 
     """
-    settings = Settings("compress", budget, target or OnnxRuntime(), duration(time), seed, family_names(families))
+    chosen = Given("dry_run", task, target).check_with(budget)
+    settings = Settings("compress", budget, chosen, duration(time), seed, family_names(families))
     check_inputs(task, budget)
     with tempfile.TemporaryDirectory(prefix="paredown-") as scratch:
         with session(task, settings, scratch, progress) as held:

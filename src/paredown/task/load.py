@@ -1,5 +1,6 @@
 """Finding the task that ``module:name`` points at."""
 
+import ast
 import difflib
 import importlib
 import inspect
@@ -8,8 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from paredown.errors import TaskError
+from paredown.task.instead import model_file
 
 __all__ = ["find", "takes_arguments"]
+
+_OFFERED = 5
+_TIMED = (".onnx", ".pt2")
 
 
 def find(reference: str, kind: type) -> Any:
@@ -29,13 +34,7 @@ def find(reference: str, kind: type) -> Any:
         if error.name is None or not (module == error.name or module.startswith(f"{error.name}.")):
             msg = f"{reference!r}: importing {module} failed, because there is no module {error.name!r}. Install it."
             raise TaskError(msg) from error
-        near = difflib.get_close_matches(module, _modules(), n=3, cutoff=0.5)
-        hint = (
-            f" Did you mean {' or '.join(near)}?"
-            if near
-            else f" It is looked for in {here} and among what is installed."
-        )
-        msg = f"{reference!r}: there is no module {module!r}.{hint}"
+        msg = f"{reference!r}: there is no module {module!r}. {_elsewhere(module, name, here)}"
         raise TaskError(msg) from error
     found = thing
     for part in name.split("."):
@@ -47,6 +46,19 @@ def find(reference: str, kind: type) -> Any:
             raise TaskError(msg)
         found = getattr(found, part)
     return found
+
+
+def _elsewhere(module: str, name: str, here: str) -> str:
+    """Where the module may be instead: in a folder below, or under a name like it."""
+    file = f"{module.replace('.', '/')}.py"
+    below = [path.relative_to(here) for depth in ("*", "*/*") for path in Path(here).glob(f"{depth}/{file}")]
+    if below:
+        place = below[0]
+        return f"There is {place}. Type {'.'.join(place.with_suffix('').parts)}:{name}."
+    near = difflib.get_close_matches(module, _modules(), n=3, cutoff=0.5)
+    if near:
+        return f"Did you mean {' or '.join(near)}?"
+    return f"It is looked for in {here} and among what is installed. Type the command where {file} lies."
 
 
 def _modules() -> list[str]:
@@ -72,8 +84,44 @@ def takes_arguments(function: Any) -> bool:
 
 def _parts(reference: str) -> tuple[str, str]:
     module, _, name = reference.partition(":")
-    if not module or not name or module.endswith(".py") or reference.endswith(".py"):
-        path = module.removesuffix(".py").replace("/", ".").strip(".")
-        msg = f"{reference!r} does not point at a task. Type module:name, for example {path or 'app'}:{name or 'task'}."
+    if module and name and not module.endswith(".py") and "/" not in module and not reference.endswith(".py"):
+        return module, name
+    if holds := model_file(reference):
+        timed = f" To time it as it is, type paredown bench {reference}." if reference.endswith(_TIMED) else ""
+        msg = (
+            f"{reference!r} is a model's file, and a task is model, data, loss and score in Python. {holds} Write "
+            f"`task = paredown.Task(model, paredown.Data(train, judge=test), loss, score)` into app.py and type app:task."
+            f"{timed}"
+        )
         raise TaskError(msg)
-    return module, name
+    msg = f"{reference!r} does not point at a task. {_typed(module, name)}"
+    raise TaskError(msg)
+
+
+def _typed(module: str, name: str) -> str:
+    """What to type for a file, or for a module without a name in it."""
+    path = Path(module if module.endswith(".py") else f"{module.replace('.', '/') or 'app'}.py")
+    offered = _defined(path)
+    chosen = name or next((known for known in ("task", *offered) if known in offered), "task")
+    parts = [part for part in path.with_suffix("").parts if part != "."]
+    example = f"{'.'.join(parts)}:{chosen}"
+    if path.is_absolute() or ".." in parts:
+        return f"Type module:name where the file lies: cd {path.parent} and {path.stem}:{chosen}."
+    holds = f" {path} has {', '.join(offered)}." if offered and not name else ""
+    return f"Type module:name, for example {example}.{holds}"
+
+
+def _defined(path: Path) -> list[str]:
+    """Names in a file that may be tasks: functions without arguments, and what calls make. The file is not run."""
+    try:
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, SyntaxError):
+        return []
+    names: list[str] = []
+    for node in tree.body:
+        match node:
+            case ast.FunctionDef(name=name, args=args) if len(args.args) == len(args.defaults):
+                names.append(name)
+            case ast.Assign(targets=[ast.Name(id=name)], value=ast.Call()):
+                names.append(name)
+    return [name for name in names if not name.startswith("_")][:_OFFERED]

@@ -12,6 +12,7 @@ from paredown.data import Data
 from paredown.errors import DataError, TaskError
 from paredown.scores import Score
 from paredown.task.inputs import arguments
+from paredown.task.instead import described
 from paredown.task.load import find, takes_arguments
 from paredown.task.outputs import Logits, Objective
 from paredown.task.trial import kinds, trial
@@ -102,6 +103,10 @@ class Task:
             TaskError: no such module or name (close ones are listed), or it is no task.
 
         """
+        given: object = reference
+        if not isinstance(given, str):
+            msg = f"Task.load was given {described(given)}; it takes the words module:name. Type Task.load('app:task')."
+            raise TaskError(msg)
         thing = find(reference, Task)
         if callable(thing) and not isinstance(thing, (Task, type)):
             try:

@@ -12,6 +12,7 @@ from paredown.errors import DataError, TaskError
 from paredown.scores import Score
 from paredown.task.copying import detached_copy
 from paredown.task.inputs import arguments, tensor_items
+from paredown.task.instead import described, of_module
 from paredown.task.outputs import Objective, contents
 
 if TYPE_CHECKING:
@@ -27,12 +28,13 @@ def kinds(task: "Task") -> list[str]:
     found = []
     model, data, loss, logits = (vars(task)[name] for name in ("model", "data", "loss", "logits"))
     if not isinstance(model, nn.Module):
-        found.append(f"model is a {type(model).__name__}; it has to be a torch.nn.Module.")
+        remedy = of_module(model, "Type model={model}")
+        found.append(f"model is {described(model)}; it has to be a torch.nn.Module. {remedy}")
     if not isinstance(data, Data):
         found.append(f"data is a {type(data).__name__}. Type data=paredown.Data(train, judge=test).")
     if not callable(loss) or isinstance(loss, type):
-        hint = f" Type loss={loss.__name__}()." if isinstance(loss, type) else ""
-        found.append(f"loss is {loss!r}; it has to be a function (outputs, target) -> scalar.{hint}")
+        hint = f"Type loss={loss.__name__}()." if isinstance(loss, type) else _loss_by_name(loss)
+        found.append(f"loss is {loss!r}; it has to be a function (outputs, target) -> scalar. {hint}")
     for name, score in {"score": task.score, **task.guards}.items():
         if not isinstance(score, Score) or isinstance(score, type):
             found.append(
@@ -42,6 +44,11 @@ def kinds(task: "Task") -> list[str]:
     if not (logits is None or callable(logits) or isinstance(logits, (str, int))):
         found.append(f"logits={logits!r} has to be a name, a position or a function.")
     return found
+
+
+def _loss_by_name(given: Any) -> str:
+    name = given if isinstance(given, str) and hasattr(nn.functional, given) else "cross_entropy"
+    return f"Type loss=torch.nn.functional.{name}."
 
 
 def trial(task: "Task") -> list[str]:

@@ -1,6 +1,9 @@
 """Which files are beaten by no other in everything that was measured."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
 
 from paredown.verdict.measured import Measured
 
@@ -31,12 +34,10 @@ def frontier(files: Sequence[Measured], quantities: Sequence[str] = ("latency", 
     """
     points = {measured.label: costs(measured) for measured in files}
     known = {label: cost for label, cost in points.items() if all(name in cost for name in quantities)}
-    return tuple(
-        label
-        for label, cost in known.items()
-        if not any(_beats(other, cost, quantities) for name, other in known.items() if name != label)
-    )
+    table = np.array([[cost[name] for name in quantities] for cost in known.values()])
+    return tuple(label for label, row in zip(known, table, strict=True) if not _beaten(row, table))
 
 
-def _beats(one: Mapping[str, float], two: Mapping[str, float], quantities: Sequence[str]) -> bool:
-    return all(one[name] <= two[name] for name in quantities) and any(one[name] < two[name] for name in quantities)
+def _beaten(row: NDArray[np.float64], by: NDArray[np.float64]) -> bool:
+    """Whether one of these is nowhere more and somewhere less."""
+    return bool(((by <= row).all(axis=1) & (by < row).any(axis=1)).any())

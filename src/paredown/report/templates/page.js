@@ -6,16 +6,33 @@
   const { chart, selected } = JSON.parse($("#data").textContent);
   $$(".controls, .pick").forEach((element) => (element.hidden = false));
 
+  // Points that are told in few words take theirs from their line in the table.
+  const lines = new Map($$("#all tbody tr").map((row) => [row.dataset.id, row]));
+  const heads = $$("#all thead th").map((head) => head.textContent.trim().toLowerCase());
+  for (const p of chart.points) {
+    if (p.rows) continue;
+    const cells = [...lines.get(p.id).cells].map((cell) => cell.textContent.trim());
+    Object.assign(p, { label: cells[0], about: "", kind: "", families: p.glyph.split("-") });
+    p.rows = cells.map((cell, i) => [heads[i], cell]).slice(1).filter(([, cell]) => cell !== "–");
+    for (const place of [p.y, ...Object.values(p.x)]) place.push(null, null);
+  }
+
   // ---------------------------------------------------------------- the ledger
   let chosen = selected;
   const choose = (id, jump) => {
     chosen = id;
-    $$("[data-entry]").forEach((e) => e.classList.toggle("chosen", e.dataset.entry === id));
+    const told = $$("[data-entry]").some((e) => e.dataset.entry === id);
+    if (told) $$("[data-entry]").forEach((e) => e.classList.toggle("chosen", e.dataset.entry === id));
     $$("#all tbody tr").forEach((e) => e.classList.toggle("chosen", e.dataset.id === id));
     $$("#chart .pt").forEach((e) => e.classList.toggle("chosen", e.dataset.id === id));
     const pick = $("#pick");
-    if (pick) pick.value = id;
-    if (jump) $("#ledger").scrollIntoView();
+    if (pick && told) pick.value = id;
+    if (!told && lines.has(id)) showLine(id, jump);
+    else if (jump) $("#ledger").scrollIntoView();
+  };
+  const showLine = (id, jump) => {
+    if (lines.get(id).classList.contains("minor") && !$("#all").classList.contains("full")) $("#more").click();
+    if (jump) lines.get(id).scrollIntoView({ block: "center" });
   };
   document.addEventListener("click", (event) => {
     const link = event.target.closest("[data-open]");

@@ -16,6 +16,7 @@ from paredown.run.ledger import diary, schema
 from paredown.run.ledger.blobs import Blobs
 from paredown.run.ledger.database import connect
 from paredown.run.ledger.diary import Event, Note
+from paredown.run.ledger.late import Late
 from paredown.run.ledger.lock import DirectoryLock
 from paredown.run.ledger.schema import Table
 from paredown.run.ledger.trouble import explained
@@ -206,7 +207,7 @@ class Ledger:
                 label=row[3],
                 recipe=json.loads(row[4]),
                 state=row[5],
-                result=_load(row[6]) if row[6] else None,
+                result=_result(row[6]) if row[6] else None,
                 failure=row[7],
                 seconds=row[8],
                 blobs=tuple(json.loads(row[9])),
@@ -273,3 +274,19 @@ def _dump(value: Any) -> str:
 
 def _load(text: str) -> Any:
     return decode(json.loads(text))
+
+
+def _result(text: str) -> Any:
+    """A trial's result; the plans in it are read when they are looked at."""
+    stored = json.loads(text)
+    match stored:
+        case {"steps": {"tuple": list(steps)}}:
+            for step in steps:
+                _put_off(step)
+    return decode(stored)
+
+
+def _put_off(step: JSON) -> None:
+    match step:
+        case {"plan": {"dict": dict(plan)}} if plan:
+            step["plan"] = Late(step["plan"])

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from paredown.errors import InputError, LoweringError
 from paredown.targets import parity
 from paredown.targets.floats import float_advice, refuse_bfloat16
+from paredown.targets.given import lowered
 from paredown.targets.target import Artifact, Lowering, Port, Session, Target, write_atomically
 
 if TYPE_CHECKING:
@@ -120,6 +121,7 @@ class OnnxRuntime(Target):
     def lower(self, network: "Network", path: str | os.PathLike[str]) -> Artifact:
         """Write an ``.onnx`` file; see `Target.lower`."""
         _require("onnx", "onnxscript", "onnxruntime")
+        network = lowered(network)
         from paredown.targets.onnx.model import onnx_model  # noqa: PLC0415 (targets import without torch)
         from paredown.targets.onnxruntime.look import look  # noqa: PLC0415 (targets import without torch)
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from paredown.errors import LoweringError
 from paredown.targets import parity
 from paredown.targets.floats import refuse_bfloat16
+from paredown.targets.given import lowered
 from paredown.targets.target import Artifact, Lowering, Port, Session, Target, write_atomically
 from paredown.trust import Programs
 
@@ -60,6 +61,7 @@ class Torch(Target):
 
     def lower(self, network: "Network", path: str | os.PathLike[str]) -> Artifact:
         """Write a ``.pt2`` file; see `Target.lower`."""
+        network = lowered(network)
         refuse_bfloat16(network, self.name, inside=False)
         network = network.copy().cpu().eval()
         if self.compiled:
