@@ -19,14 +19,14 @@ from numpy.typing import NDArray
 
 from paredown.errors import CertificateError
 from paredown.measure.energy import Energy
-from paredown.measure.interval import Interval
 from paredown.measure.latency import Latency
 from paredown.measure.memory import Memory
 from paredown.measure.processor import Processor
 from paredown.measure.quality import Quality
 from paredown.measure.size import Size
 from paredown.trust import write_whole
-from paredown.verdict.arrays import pack, unpack
+from paredown.verdict.arrays import pack
+from paredown.verdict.typed import typed
 
 __all__ = ["SCHEMA", "Certificate", "Data", "Original", "Probe", "certificate_path", "file_sha256"]
 
@@ -148,18 +148,14 @@ class Certificate:
             )
             raise CertificateError(msg)
         body = {key: value for key, value in data.items() if key != "content_sha256"}
-        if data.get("content_sha256") != _digest(body):
-            msg = (
-                "The certificate does not have the content that its own hash promises: it was changed after it was "
-                "written. Take it from where the file was certified."
-            )
-            raise CertificateError(msg)
-        del body["schema"]
         try:
-            return cls(**{name: _typed(name, value) for name, value in body.items()})
-        except (KeyError, TypeError, ValueError) as error:
+            _check_content(body, data.get("content_sha256"))
+            del body["schema"]
+            read: Certificate = typed(cls, body)
+        except (ValueError, RecursionError) as error:
             msg = f"The certificate cannot be read ({error}). Take it from where the file was certified."
             raise CertificateError(msg) from error
+        return read
 
     def write(self, file: str | os.PathLike[str]) -> Path:
         """Put the certificate beside its file, atomically; returns its path.
@@ -197,7 +193,7 @@ class Certificate:
         except FileNotFoundError as error:
             msg = f"There is no certificate for {os.fspath(file)!r} ({path.name} is missing). Save the file with `best.save(path)`."
             raise CertificateError(msg) from error
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             msg = f"{path} cannot be read ({error}). Take it from where the file was certified."
             raise CertificateError(msg) from error
         if not isinstance(data, dict):
@@ -232,6 +228,15 @@ def file_sha256(file: str | os.PathLike[str]) -> str:
         raise CertificateError(msg) from error
 
 
+def _check_content(body: Mapping[str, Any], promised: Any) -> None:
+    if promised != _digest(body):
+        msg = (
+            "The certificate does not have the content that its own hash promises: it was changed after it was "
+            "written. Take it from where the file was certified."
+        )
+        raise CertificateError(msg)
+
+
 def _digest(body: Mapping[str, Any]) -> str:
     text = json.dumps(body, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()
@@ -249,37 +254,3 @@ def _plain(thing: Any) -> Any:
     if isinstance(thing, float) and not math.isfinite(thing):
         return str(thing)  # JSON has no infinity; float("inf") reads it back
     return thing
-
-
-_KINDS: Mapping[str, Any] = MappingProxyType(
-    {
-        "processor": Processor,
-        "size": Size,
-        "latency": Latency,
-        "memory": Memory,
-        "energy": Energy,
-        "quality": Quality,
-        "original": Original,
-        "data": Data,
-    }
-)
-
-
-def _typed(name: str, value: Any) -> Any:
-    if value is None:
-        return None
-    if name == "probe":
-        arrays = {key: tuple(unpack(part) for part in value[key]) for key in ("inputs", "outputs")}
-        return Probe(**arrays, floor_db=float(value["floor_db"]))
-    if name in _KINDS:
-        return _KINDS[name](**{key: _inner(part) for key, part in value.items()})
-    return tuple(value) if name == "plans" else value
-
-
-def _inner(value: Any) -> Any:
-    if isinstance(value, dict) and {"estimate", "low", "high"} <= set(value):
-        bounds = {key: float(value[key]) for key in ("estimate", "low", "high", "confidence")}
-        return Interval(**bounds, kind=str(value["kind"]))
-    if isinstance(value, list):
-        return tuple(_inner(part) for part in value)
-    return value
