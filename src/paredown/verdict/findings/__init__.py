@@ -1,48 +1,29 @@
-"""Findings explain surprises: one per file, with a code and a page. Adding one takes its file, a line here, a test, a page."""
+"""Findings explain surprises: one per file, with a code and a page.
 
+Adding one takes its file ``pd<code>_<word>.py`` here, its page ``docs/findings/pd<code>.md``, and its test. The file is found
+by its name, and what it looks at by the type that its ``check`` takes.
+"""
+
+import functools
+import importlib
+import pkgutil
 from collections.abc import Callable
+from typing import Any, get_type_hints
 
-from paredown.verdict.findings import (
-    pd101_channels,
-    pd102_int8,
-    pd103_fixed_cost,
-    pd104_select_judge,
-    pd105_opened_before,
-    pd106_few_examples,
-    pd107_energy,
-    pd108_undecided,
-    pd109_in_process,
-    pd110_noise,
-    pd111_assumed,
-    pd112_sparse,
-    pd113_sums,
-)
 from paredown.verdict.findings.context import FileContext, RunContext, channels_of
 from paredown.verdict.findings.finding import Finding, Severity
 
 __all__ = ["FileContext", "Finding", "RunContext", "Severity", "channels_of", "check"]
 
-_OF_FILES: tuple[Callable[[FileContext], Finding], ...] = (
-    pd101_channels.check,
-    pd102_int8.check,
-    pd103_fixed_cost.check,
-    pd106_few_examples.check,
-    pd107_energy.check,
-    pd108_undecided.check,
-    pd110_noise.check,
-    pd112_sparse.check,
-    pd113_sums.check,
-)
-_OF_RUNS: tuple[Callable[[RunContext], Finding], ...] = (
-    pd104_select_judge.check,
-    pd105_opened_before.check,
-    pd109_in_process.check,
-    pd111_assumed.check,
-)
+
+@functools.cache
+def _checks() -> tuple[tuple[Callable[[Any], Finding], type], ...]:
+    """Every check, in the order of their codes, and the type of what it looks at."""
+    names = sorted(info.name for info in pkgutil.iter_modules(__path__, f"{__name__}.") if ".pd" in info.name)
+    checks: list[Callable[[Any], Finding]] = [importlib.import_module(name).check for name in names]
+    return tuple((check, get_type_hints(check)["context"]) for check in checks)
 
 
 def check(context: FileContext | RunContext) -> list[Finding]:
     """Every finding about a file or a run, including those that passed or did not apply."""
-    if isinstance(context, FileContext):
-        return [of_file(context) for of_file in _OF_FILES]
-    return [of_run(context) for of_run in _OF_RUNS]
+    return [check(context) for check, looked_at in _checks() if isinstance(context, looked_at)]
