@@ -3,7 +3,7 @@
 import pytest
 
 from paredown import codec, targets
-from paredown.cli import demo
+from paredown.cli import demo, exits, searches
 from paredown.verdict import Certificate
 
 
@@ -75,3 +75,11 @@ def test_the_demo_network_learns():
     assert float((model(images).argmax(1) == labels).float().mean()) > 0.8
     assert all(weight.is_contiguous() for weight in model.parameters())
     assert not model.training
+
+
+def test_a_demonstration_that_ran_has_succeeded_whatever_its_verdict(paredown, monkeypatch):
+    monkeypatch.setattr("paredown.task.Task.load", lambda reference: reference)
+    monkeypatch.setattr(searches, "compress_task", lambda *_: exits.NOT_MET)
+    code, text, _ = paredown("demo")
+    assert code == exits.OK
+    assert "s in all." in text

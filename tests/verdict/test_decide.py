@@ -137,6 +137,30 @@ def test_advice_when_the_first_limit_itself_binds():
     assert found.advice == "With latency <= 0.9 ms instead of 0.8 ms, 'other' would do."
 
 
+def test_advice_offers_nothing_that_the_chosen_file_does_better_itself():
+    slower = file("regularize", 0.73)
+    found = held(file("int8", 0.45), [slower], latency="20%", drop="5 pt")
+    assert found.binding == "latency"
+    assert found.advice == "With latency <= 0.9 ms instead of 0.4 ms, 'int8' would do."
+    met = held(file("int8", 0.45), [slower], latency="50%", drop="5 pt")
+    assert met.binding == "latency"
+    assert met.advice == "No other file that was tried would profit from a wider latency."
+
+
+def test_advice_passes_over_a_chosen_file_that_misses_more_than_what_binds():
+    original = file("original", size=10_000)
+    chosen, other = file("chosen", 0.45, size=9_000), file("other", 0.6, size=1000)
+    budget = Budget(latency="20%", size="50%")
+    found = decide(budget, chosen, original, score=scores.accuracy, frontier=[other])
+    assert found.binding == "latency"
+    assert found.advice == "With latency <= 1.2 ms instead of 0.4 ms, 'other' would do."
+
+
+def test_the_chosen_file_is_offered_without_comparing_it_with_itself():
+    found = held(file("bold", 0.4, hits(wrong=200)), latency="50%", drop="1 pt")
+    assert found.advice == "With drop <= 10 pt instead of 1 pt, 'bold' would do."
+
+
 def test_no_advice_where_nothing_would_be_gained():
     found = held(file("best", 0.4), [file("worse", 0.9, hits(wrong=101), size=9000)], latency="50%", size="50%")
     assert found.advice == "No other file that was tried would profit from a wider latency."

@@ -188,7 +188,8 @@ def decide(  # noqa: PLR0913 (one call, everything about it in sight)
     outcomes = {limit.outcome for limit in limits}
     met = False if Outcome.MISSES in outcomes else None if Outcome.CANNOT_TELL in outcomes else True
     binding = min(limits, key=lambda limit: (_URGENCY.index(limit.outcome), limit.room))
-    advice = _advice(rules, limits, binding, [other for other in frontier if other.label != measured.label])
+    others = [other for other in frontier if other.label != measured.label]
+    advice = _advice(rules, measured, binding, others)
     return Verdict(measured.label, limits, met, binding.quantity, advice)
 
 
@@ -256,28 +257,58 @@ def _score(limit: Limit, own: Quality | None, score: "Score") -> _Case:
     return _Case(limit, "score", bound, value, bounds, score.unit, not score.higher_is_better, abs(bound))
 
 
-def _advice(rules: _Rules, limits: Sequence[LimitVerdict], binding: LimitVerdict, others: Sequence[Measured]) -> str:
-    """The least relaxation of the binding limit that lets another file in which is better in what was named first."""
-    first = limits[0]
-    found = []
-    for other in others:
-        verdicts = [case.verdict() for case in rules.cases(other)]
-        own = next(verdict for verdict in verdicts if verdict.quantity == binding.quantity)
-        rest = [verdict for verdict in verdicts if verdict.quantity != binding.quantity]
-        if own.value is None or own.room >= 0 or any(not verdict.room >= 0 for verdict in rest):
-            continue
-        gain = verdicts[0].room - first.room
-        if binding.quantity != first.quantity and gain <= 0 and binding.outcome is not Outcome.MISSES:
-            continue
-        found.append((own.room, other.label, own.value.estimate, verdicts[0]))
-    if not found:
+@dataclasses.dataclass(frozen=True)
+class _Offer:
+    """A file that would meet the budget if the binding limit were wider: how far outside it lies, and its first limit."""
+
+    label: str
+    own: LimitVerdict
+    head: LimitVerdict
+
+
+def _advice(rules: _Rules, measured: Measured, binding: LimitVerdict, others: Sequence[Measured]) -> str:
+    """The least relaxation of the binding limit that lets a file in: the chosen one, or one that is better than it."""
+    chosen = [case.verdict() for case in rules.cases(measured)]
+    own = next(verdict for verdict in chosen if verdict.quantity == binding.quantity)
+    offers = [offer for other in others if (offer := _offer(rules, other, binding)) and _better(offer, own, chosen)]
+    itself = _offer(rules, measured, binding) if binding.outcome is Outcome.MISSES else None
+    if itself is not None:
+        offers.append(itself)
+    if not offers:
         return f"No other file that was tried would profit from a wider {binding.quantity}." if others else ""
-    _, label, value, head = max(found, key=lambda item: (item[0], item[1]))
+    best = max(offers, key=lambda offer: (offer.own.room, offer.label))
+    return _offered(best, binding, chosen[0])
+
+
+def _offer(rules: _Rules, file: Measured, binding: LimitVerdict) -> _Offer | None:
+    """None where the file lies inside the binding limit, or outside another."""
+    verdicts = [case.verdict() for case in rules.cases(file)]
+    own = next(verdict for verdict in verdicts if verdict.quantity == binding.quantity)
+    rest = [verdict for verdict in verdicts if verdict.quantity != binding.quantity]
+    outside = own.value is None or own.room >= 0 or any(not verdict.room >= 0 for verdict in rest)
+    return None if outside else _Offer(file.label, own, verdicts[0])
+
+
+def _better(offer: _Offer, own: LimitVerdict, chosen: Sequence[LimitVerdict]) -> bool:
+    """Whether an offer is worth a wider limit to somebody who has the chosen file already.
+
+    It has to be better in what was named first; or, where the chosen file misses the limit as well, nearer to it. A
+    chosen file outside of other limits too is no file to compare with.
+    """
+    if offer.head.room > chosen[0].room:
+        return True
+    fits = all(verdict.room >= 0 for verdict in chosen if verdict.quantity != own.quantity)
+    return own.outcome is Outcome.MISSES and (not fits or offer.own.room > own.room)
+
+
+def _offered(offer: _Offer, binding: LimitVerdict, first: LimitVerdict) -> str:
+    value, head = offer.own.value, offer.head
     text = (
-        f"With {binding.quantity} {'<=' if binding.at_most else '>='} {amount(value, binding.unit)} instead of "
-        f"{amount(binding.bound, binding.unit)}, {label!r} would do"
+        f"With {binding.quantity} {'<=' if binding.at_most else '>='} "
+        f"{amount(value.estimate, binding.unit) if value else ''} instead of {amount(binding.bound, binding.unit)}, "
+        f"{offer.label!r} would do"
     )
-    if head.quantity == binding.quantity or head.value is None or first.value is None:
+    if head.quantity == binding.quantity or head == first or head.value is None or first.value is None:
         return f"{text}."
     return (
         f"{text}: {head.quantity} {amount(head.value.estimate, head.unit)} "
