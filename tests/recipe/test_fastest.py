@@ -6,8 +6,8 @@ from torch import nn
 
 from paredown import capture, distill
 from paredown.errors import RecipeError
-from paredown.recipe import Train
-from paredown.recipe.fastest import Trial, compiling_pays, fastest_precision
+from paredown.recipe import Train, fastest, loop
+from paredown.recipe.fastest import Trial, bfloat16_here, compiling_pays, fastest_precision
 
 
 @pytest.mark.parametrize(
@@ -16,9 +16,44 @@ from paredown.recipe.fastest import Trial, compiling_pays, fastest_precision
 def test_bfloat16_has_to_save_a_fifth(monkeypatch, network, evidence, half, found):
     took = {"32-true": 1.0, "bf16-mixed": half}
     monkeypatch.setattr(Train, "seconds_per_step", lambda self, *_, **__: took[self.precision])
+    monkeypatch.setattr(fastest, "bfloat16_here", lambda device: True)
     given = Train(epochs=3, precision="bf16-mixed")
     assert fastest_precision(given, Trial(network, evidence)) == found
     assert given.fastest(network, evidence) == Train(epochs=3, precision=found[0])
+
+
+def test_bfloat16_is_not_tried_where_the_processor_has_none(monkeypatch, network, evidence):
+    tried = []
+    monkeypatch.setattr(Train, "seconds_per_step", lambda self, *_, **__: tried.append(self.precision) or 1.0)
+    monkeypatch.setattr(fastest.platform, "machine", lambda: "x86_64")
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
+    assert fastest_precision(Train(device="cpu"), Trial(network, evidence)) == ("32-true", 1.0)
+    assert tried == ["32-true"]
+    assert not bfloat16_here(torch.device("cpu"))
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: True)
+    assert bfloat16_here(torch.device("cpu"))
+
+
+def test_what_is_known_of_float32_is_not_timed_again(monkeypatch, network, evidence):
+    tried = []
+    monkeypatch.setattr(Train, "seconds_per_step", lambda self, *_, **__: tried.append(self.precision) or 1.0)
+    monkeypatch.setattr(fastest, "bfloat16_here", lambda device: True)
+    assert fastest_precision(Train(), Trial(network, evidence), 2.0) == ("bf16-mixed", 1.0)
+    assert tried == ["bf16-mixed"]
+
+
+def test_timing_ends_when_its_time_is_up(network, evidence):
+    made = []
+    real = loop.Loop._step
+    patch = pytest.MonkeyPatch()
+    patch.setattr(loop.Loop, "_step", lambda self, at, *rest: made.append(at.number) or real(self, at, *rest))
+    assert Train(batch_size=8).seconds_per_step(network, evidence, 5, within=0.0) > 0
+    assert made == [0, 1]  # one to get started, one to be timed
+    made.clear()
+    Train(batch_size=8).seconds_per_step(network, evidence, 3)
+    patch.undo()
+    assert made == [0, 1, 2, 3]
 
 
 def test_both_are_timed_on_copies(network, evidence):

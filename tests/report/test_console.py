@@ -68,3 +68,14 @@ def test_the_worst_rounded_values_are_told_with_a_reason():
     assert "outliers: the largest value is 38 times what 99.9 % keep below" in text
     assert "relu_1 " not in text.partition("Rounding")[2].partition("Findings")[0]
     assert "Rounding" not in printed(dataclasses.replace(run, rounding=None), 160)
+
+
+def test_the_terminal_says_what_was_trained_too_little_and_what_the_time_went_into():
+    run = summaries.rich()
+    first = next(c for c in run.candidates if c.role == "arm" and c.status == "measured")
+    noted = dataclasses.replace(first, note="trained 0.2 epochs (78 steps), not enough to judge")
+    candidates = tuple(noted if c is first else c for c in run.candidates)
+    text = printed(dataclasses.replace(run, candidates=candidates, purposes={"training": run.time_used_s / 4}))
+    assert "Time went into other 75 %, training 25 %" in text
+    assert f"{first.label}: trained 0.2 epochs (78 steps), not enough to judge" in text
+    assert "Trained too little" not in printed(run)

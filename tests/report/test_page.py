@@ -5,6 +5,7 @@ from html.parser import HTMLParser
 import pytest
 
 from paredown import report
+from paredown.report.compared import forest
 from paredown.run.summary import FindingSummary
 
 from . import summaries
@@ -150,3 +151,32 @@ def test_rounding_is_shown_with_the_worst_first_and_all_in_order():
     odd = dataclasses.replace(run.rounding, first_in_file="relu_3", first="")
     _, text = read(report.html(dataclasses.replace(run, rounding=odd)))
     assert "No value falls below 20 dB. The file first differs from the network at stages.0.3: relu_3." in text
+
+
+def words_of(summary):
+    reader = Reader()
+    reader.feed(report.html(summary))
+    return " ".join(reader.words)
+
+
+def test_the_page_says_what_the_time_went_into():
+    run = dataclasses.replace(
+        summaries.rich(), time_used_s=200.0, purposes={"training": 100.0, "lowering": 40.0, "capture": 0.1}
+    )
+    words = words_of(run)
+    assert "training 50 %, other 30 %, lowering 20 %" in words
+    assert "Time went into" in words
+    assert "Time went into" not in words_of(summaries.rich())
+
+
+def test_what_was_trained_too_little_is_said_to_be_so_and_not_compared():
+    note = "trained 0.2 epochs (78 steps), not enough to judge"
+    run = summaries.rich()
+    arm = next(c for c in run.candidates if c.role == "arm" and c.status == "measured" and not c.best)
+    candidates = tuple(dataclasses.replace(c, note=note) if c is arm else c for c in run.candidates)
+    noted = dataclasses.replace(run, command="compress", candidates=candidates)
+    assert arm.id in [row.id for row in forest(run).rows]
+    assert arm.id not in [row.id for row in forest(noted).rows]
+    assert words_of(noted).count(note) == 2  # in the table, and beside what was done to it
+    asked = dataclasses.replace(noted, command="compare")
+    assert arm.id in [row.id for row in forest(asked).rows]

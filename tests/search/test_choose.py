@@ -1,5 +1,7 @@
 """The choice: feasible beyond doubt first, then smallest in what was named first."""
 
+import dataclasses
+
 import pytest
 
 from paredown.budget import Budget
@@ -101,3 +103,28 @@ def test_quality_that_is_kept_beyond_doubt_is_comfortable_however_little_room_th
     assert promote([sure, hopeful], BUDGET, 2) == ("hopeful", "sure")
     unknown = standing("unknown", 0.1, 0.0, latency=0.4, drop=float("-inf"))
     assert promote([hopeful, unknown], BUDGET, 2) == ("hopeful", "unknown")
+
+
+def of_shape(key, shape, epochs, ms, lost, **rooms):
+    return dataclasses.replace(standing(key, ms, lost, **rooms), shape=shape, epochs=epochs)
+
+
+def test_of_equal_shapes_the_one_trained_longer_not_the_one_that_noise_timed_faster():
+    short = of_shape("short", "A", 1.0, 0.30, 0.7, latency=0.4, drop=0.3)
+    long = of_shape("long", "A", 9.0, 0.33, 0.2, latency=0.34, drop=0.8)
+    assert best([short, long], BUDGET) == "long"
+    other = of_shape("other", "B", 1.0, 0.29, 0.7, latency=0.42, drop=0.3)
+    assert best([short, long, other], BUDGET) == "other"
+
+
+def test_noise_decides_no_limit_between_files_of_equal_shape():
+    sure = of_shape("sure by noise", "A", 1.0, 0.40, 0.7, latency=0.2, drop=0.3)
+    unsure = of_shape("unsure by noise", "A", 9.0, 0.47, 0.2, latency=0.06, drop=0.8)
+    middle = of_shape("middle", "A", 3.0, 0.42, 0.4, latency=0.16, drop=0.6)
+    assert best([sure, unsure, middle], BUDGET) == "unsure by noise"
+
+
+def test_shapes_that_are_not_known_are_not_equal():
+    first = of_shape("first", "", 1.0, 0.3, 0.7, latency=0.4, drop=0.3)
+    second = of_shape("second", "", 9.0, 0.4, 0.2, latency=0.2, drop=0.8)
+    assert best([first, second], BUDGET) == "first"

@@ -1,10 +1,13 @@
 """How time is divided."""
 
+import dataclasses
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from paredown import quantize  # noqa: F401 (sketches need the families)
+from paredown.run.enough import needed
 from paredown.search.plan import Allocation, Pace, allocate, epochs_in, reserve, rungs
 from paredown.search.space import Move, Sketch
 
@@ -14,14 +17,15 @@ CIFAR = Pace(step=0.25, teacher=0.08, steps=390, overhead=6.0, process=1.0, pred
 
 
 def spent(allocation: Allocation) -> float:
-    race = allocation.rung * allocation.candidates if allocation.candidates > 1 else 0.0
+    race = 0.0 if allocation.short else allocation.rung * allocation.candidates
     return allocation.arm * len(allocation.arms) + race + allocation.last
 
 
 def test_forty_minutes_on_cifar_give_one_combination_most_of_the_training():
     allocation = allocate(2000.0, CIFAR, ARMS)
     cut = Sketch((Move.PRUNE, Move.TRAIN, Move.INT8), macs=0.5)
-    assert allocation.arms == ARMS
+    assert allocation.arms == ARMS[:3]  # as many as can be trained for long enough to be judged
+    assert allocation.arm > 3 * CIFAR.epoch(cut)
     assert allocation.candidates >= 3
     assert allocation.last > 0.45 * 2000
     assert allocation.last / CIFAR.epoch(cut) > 5
@@ -38,11 +42,35 @@ def test_a_short_run_still_tries_every_family_and_a_combination():
     assert allocation.last > 10
 
 
-def test_hardly_any_time_is_one_combination():
-    allocation = allocate(1.0, CIFAR, ARMS)
-    assert allocation.arms == ()
-    assert allocation.candidates == 1
-    assert allocation.last >= 0
+@pytest.mark.parametrize("left", [1.0, 100.0, 9.5 * CIFAR.epoch(Sketch((Move.TRAIN,)))])
+def test_in_a_short_run_one_candidate_gets_everything(left):
+    allocation = allocate(left, CIFAR, ARMS)
+    assert (allocation.arms, allocation.candidates, allocation.short) == ((), 1, True)
+    assert allocation.rung == allocation.last == max(0.0, left - CIFAR.overhead)
+    assert not allocate(1100.0, CIFAR, ARMS).short
+
+
+@pytest.mark.parametrize("left", [1100.0, 2000.0, 10_000.0])
+def test_every_candidate_of_the_first_rung_is_trained_long_enough_to_be_ranked(left):
+    allocation = allocate(left, CIFAR, ARMS)
+    least = min(100, 0.25 * CIFAR.steps) * (CIFAR.step + CIFAR.teacher)
+    assert allocation.rung >= least
+    assert not allocation.arms or allocation.arm >= 0.7 * needed(CIFAR.steps) * CIFAR.step
+
+
+def test_scoring_on_select_is_part_of_a_training_and_not_of_its_steps():
+    slow = dataclasses.replace(DEMO, evaluate=2.0)
+    sketch = Sketch((Move.TRAIN,))
+    assert slow.step_of(sketch) == DEMO.step_of(sketch)
+    assert slow.training(sketch, 3) == pytest.approx(DEMO.training(sketch, 3) + 4 * 2.0)
+    assert slow.training(sketch, 3, 2.0) == pytest.approx(2 * DEMO.training(sketch, 3) + 4 * 2.0)
+
+
+def test_range_tests_step_in_float32_and_on_the_cut_network():
+    both = dataclasses.replace(DEMO, full=0.03)
+    assert both.range_test(30) == pytest.approx(3 * DEMO.range_test(30))
+    cut = Sketch((Move.PRUNE, Move.TRAIN), macs=0.5)
+    assert both.range_test(30, cut) == pytest.approx(0.65 * both.range_test(30))
 
 
 @given(st.floats(0, 1e5), st.sampled_from([DEMO, CIFAR]), st.integers(0, 6))

@@ -1,5 +1,6 @@
 """Proposals: promising ones first, the same for the same seed and results, different afterwards."""
 
+from paredown import prune
 from paredown.search.proposals import Proposer, trial_seed
 from paredown.search.space import Move, Space
 
@@ -32,14 +33,21 @@ def test_the_same_seed_and_results_give_the_same_proposals():
     first, again, other = asked(1, 14), asked(1, 14), asked(2, 14)
     assert first == again
     assert first != other
-    assert first[:3] == other[:3]  # the given ones
+    assert first[:6] == other[:6]  # the given ones
 
 
-def test_the_first_proposal_prunes_trains_and_quantizes():
-    first = asked(0, 1)[0]
-    assert first.order == (Move.PRUNE, Move.TRAIN, Move.INT8)
-    assert first.distilled
-    assert first.macs == share(first, 0.93)
+def test_the_first_proposals_prune_by_norm_train_plainly_and_with_a_teacher_and_quantize():
+    first, second = asked(0, 2)
+    assert first.order == second.order == (Move.PRUNE, Move.TRAIN, Move.INT8)
+    assert first.importance == second.importance == prune.L2()
+    assert (first.using, second.distilled) == ((), True)
+    assert first.macs == second.macs == share(first, 0.93)
+
+
+def test_without_a_teacher_the_first_proposals_are_plain():
+    found = asked(0, 6, Space(families=frozenset({"prune", "quantize"})))
+    assert len(set(found)) == 6
+    assert not any(sketch.distilled for sketch in found)
 
 
 def test_blocks_go_as_a_whole_so_both_neighbours_of_the_limit_come_early():

@@ -50,6 +50,8 @@ class TrainResult:
         seconds: the whole training, evaluations and range test included.
         steps: optimizer steps made.
         stopped: ``end``, ``patience`` or ``deadline``.
+        stepping: seconds of these steps alone.
+        testing: seconds of the range test; 0 where the learning rate was given.
 
     """
 
@@ -59,6 +61,8 @@ class TrainResult:
     seconds: float
     steps: int
     stopped: str
+    stepping: float = 0.0
+    testing: float = 0.0
 
     @property
     def stopped_early(self) -> bool:
@@ -126,14 +130,17 @@ class Loop:
             return TrainResult(self._job.network.copy().eval(), (), 0.0, 0.0, 0, "deadline")
         with isolated(derive(self._settings.seed, "train")), torch.enable_grad():
             self._prepare()  # first: what does not fit is told before the search for a learning rate
+            began = time.monotonic()
             self._lr = self._learning_rate()
+            testing = time.monotonic() - began
             pace.resume()
             steps, stopped, history, best = self._train(pace)
             self._give_back(best)
-        return TrainResult(self._network, tuple(history), self._lr, pace.seconds(), steps, stopped)
+        network, seconds, stepping = self._network, pace.seconds(), pace.stepping()
+        return TrainResult(network, tuple(history), self._lr, seconds, steps, stopped, stepping, testing)
 
-    def pace(self, steps: int) -> float:
-        """Median seconds of a step, from a few steps on a scratch copy."""
+    def pace(self, steps: int, within: float = math.inf) -> float:
+        """Median seconds of a step, from a few steps on a scratch copy; no further ones after `within` seconds."""
         with isolated(derive(self._settings.seed, "pace")), torch.enable_grad():
             self._prepare()
             clock, meter, step = Pace(steps + 1, None), Meter(1, finite=False), 0
@@ -141,7 +148,9 @@ class Loop:
                 for given in islice(self._batches(step), steps + 1 - step):
                     self._step(_Moment(step, 0.0, step / (steps + 1), steps - step), given, meter)
                     clock.tick()
-                    step += 1
+                    step = step + 1 if clock.seconds() < within or not step else steps + 1
+                    if step > steps:
+                        break
         return clock.seconds_per_step()
 
     def _learning_rate(self) -> float:

@@ -24,6 +24,7 @@ class Pace:
         self._deadline = deadline
         self._began = self._last = time.monotonic()
         self._recent: deque[float] = deque(maxlen=9)
+        self._stepping = 0.0
         self._reserve = 0.0
         self._turn = (0, 0.0)  # since this step, at this share of the schedule, what is left of it leads to `steps`
 
@@ -31,6 +32,7 @@ class Pace:
         """One step has ended."""
         now = time.monotonic()
         self._recent.append(now - self._last)
+        self._stepping += now - self._last
         self._last = now
 
     def resume(self) -> None:
@@ -44,6 +46,10 @@ class Pace:
     def seconds_per_step(self) -> float:
         """Median of the recent steps; 0 before the first."""
         return statistics.median(self._recent) if self._recent else 0.0
+
+    def stepping(self) -> float:
+        """Seconds inside of steps, what happened between them left out."""
+        return self._stepping
 
     def seconds(self) -> float:
         """Since the training began."""

@@ -39,6 +39,9 @@ class StepRecord:
             their search was cut short.
         lr: highest learning rate of a training; 0 for transforms.
         cached: taken from the cache, not carried out again.
+        made: optimizer steps of a training.
+        stepping: seconds of these steps alone.
+        testing: seconds of its range test.
 
     """
 
@@ -52,6 +55,9 @@ class StepRecord:
     stopped: str = ""
     lr: float = 0.0
     cached: bool = False
+    made: int = 0
+    stepping: float = 0.0
+    testing: float = 0.0
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values; the inverse of `from_json`."""
@@ -154,6 +160,9 @@ def _carry_out(step: RecipeStep, job: Job) -> tuple[Network, StepRecord]:
         after=nothing,
         stopped=trained.stopped if trained else "" if plan is None or plan.complete else "deadline",
         lr=trained.lr if trained else 0.0,
+        made=trained.steps if trained else 0,
+        stepping=trained.stepping if trained else 0.0,
+        testing=trained.testing if trained else 0.0,
     )
 
 

@@ -210,7 +210,13 @@ class Train:
         return Loop(self, Job(network, evidence, original or network, progress or Silent(), deadline)).run()
 
     def seconds_per_step(
-        self, network: Network, evidence: "Evidence", steps: int = 5, *, original: Network | None = None
+        self,
+        network: Network,
+        evidence: "Evidence",
+        steps: int = 5,
+        *,
+        original: Network | None = None,
+        within: float = math.inf,
     ) -> float:
         """Measured seconds of one optimizer step of this training, from a few steps on a scratch copy (median).
 
@@ -219,19 +225,20 @@ class Train:
             evidence: data and loss.
             steps: to time, beside the first.
             original: see `fit`; with `distill.Original()` among the ingredients it takes part in every step.
+            within: seconds after which no further step is timed; one is timed however long it takes.
 
         """
         from paredown.recipe.loop import Job, Loop  # noqa: PLC0415 (the loop needs these settings)
 
-        return Loop(self, Job(network, evidence, original or network)).pace(steps)
+        return Loop(self, Job(network, evidence, original or network)).pace(steps, within)
 
     def fastest(
         self, network: Network, evidence: "Evidence", steps: int = 5, *, original: Network | None = None
     ) -> "Train":
         """These settings in the precision, and compiled or not, that take the least time on this machine.
 
-        All are timed for `steps` steps on scratch copies. bfloat16 is taken where it saves a fifth of a step: where the
-        processor has no such instructions, it can take ten times as long. Compiling is tried where the training takes
+        All are timed for `steps` steps on scratch copies. bfloat16 is taken where it saves a fifth of a step, and not
+        tried where the processor has no such instructions: it can take ten times as long there. Compiling is tried where the training takes
         longer than ten minutes, and taken where it saves a tenth, its own minutes included. Arguments are those of
         `seconds_per_step`.
         """

@@ -82,8 +82,12 @@ class Matrix:
 
 
 def contenders(summary: "RunSummary") -> tuple["CandidateSummary", ...]:
-    """The compared arms and the best file; where nothing was compared, the measured frontier."""
-    measured = [c for c in summary.candidates if c.status == "measured" and c.role != "original"]
+    """The compared arms and the best file; where nothing was compared, the measured frontier.
+
+    What a search trained too little to judge its technique is left out.
+    """
+    told = [c for c in summary.candidates if c.status == "measured" and c.role != "original"]
+    measured = [c for c in told if c.best or not c.note or summary.command != "compress"]
     chosen = sorted((c for c in measured if c.role in ("arm", "control") or c.best), key=_rank)
     if not any(c.role == "arm" for c in chosen):
         chosen = [c for c in measured if c.frontier or c.best or c.role == "control"]

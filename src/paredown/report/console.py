@@ -6,7 +6,7 @@ from paredown.report import numbers
 from paredown.report.chart import change
 from paredown.report.compared import contenders, matrices
 from paredown.report.figures import figures, headline
-from paredown.report.page import limit_rows
+from paredown.report.page import limit_rows, spending
 from paredown.report.rounding import rounding
 from paredown.report.words import mark
 
@@ -38,6 +38,8 @@ def terminal(summary: "RunSummary", console: "Console") -> None:
     console.print(Text(headline(summary), style=style))
     context = [summary.title, summary.target, summary.processor, numbers.duration(summary.time_used_s)]
     console.print(Text(" · ".join(word for word in context if word), style="dim"))
+    if spent := spending(summary):
+        console.print(Text(f"Time went into {spent}", style="dim"))
     shown = figures(summary)
     if shown:
         console.print()
@@ -49,6 +51,7 @@ def terminal(summary: "RunSummary", console: "Console") -> None:
     _pairs(summary, console)
     _frontier(summary, console)
     _rounding(summary, console)
+    _unripe(summary, console)
     _failures(summary, console)
     _findings(summary, console)
     console.print()
@@ -163,6 +166,16 @@ def _rounding(summary: "RunSummary", console: "Console") -> None:
     for row in view.worst:
         table.add_row(Text(row.name), row.snr, row.own, row.file, Text(row.reason))
     console.print(table)
+
+
+def _unripe(summary: "RunSummary", console: "Console") -> None:
+    from rich.text import Text  # noqa: PLC0415 (the CLI starts without it)
+
+    noted = [c for c in summary.candidates if c.note]
+    if noted:
+        _heading(console, "Trained too little to judge")
+    for c in noted:
+        console.print(Text.assemble((c.label, "bold"), f": {c.note}"))
 
 
 def _failures(summary: "RunSummary", console: "Console") -> None:

@@ -58,6 +58,7 @@ class Entry:
     status: str
     tags: tuple[str, ...]
     failure: str
+    note: str
     facts: tuple[tuple[str, numbers.Shown], ...]
     steps: tuple[Step, ...]
     file: str
@@ -81,6 +82,7 @@ def entry(summary: "RunSummary", candidate: "CandidateSummary", original: "Candi
         status=candidate.status,
         tags=tuple(word for word, holds in tags if holds),
         failure=candidate.failure,
+        note=candidate.note,
         facts=tuple((name, value) for name, value in _facts(summary, candidate) if value.value != numbers.MISSING),
         steps=tuple(_step(step, original) for step in candidate.steps),
         file=candidate.file,

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from paredown.run.summary import FindingSummary, LimitSummary, RunSummary
 
-__all__ = ["LimitRow", "html", "limit_rows"]
+__all__ = ["LimitRow", "html", "limit_rows", "spending"]
 
 _TEMPLATES = "templates"
 _BACKTICKS = re.compile(r"`([^`]+)`")
@@ -226,10 +226,23 @@ def _method(summary: "RunSummary") -> list[tuple[str, str]]:
         ("Judge opened", times),
         ("Margins", margins),
         ("Time", f"{numbers.duration(summary.time_used_s)}{limit}"),
+        ("Time went into", spending(summary)),
         ("Seed", str(summary.seed)),
         ("Versions", ", ".join(f"{name} {version}" for name, version in summary.versions.items())),
     ]
     return [(name, text) for name, text in rows if text]
+
+
+def spending(summary: "RunSummary") -> str:
+    """What the seconds were spent on, the largest part first; empty where nobody counted."""
+    spent = {name: seconds for name, seconds in summary.purposes.items() if seconds > 0}
+    whole = max(summary.time_used_s, sum(spent.values()))
+    if not spent or not whole > 0:
+        return ""
+    rest = whole - sum(spent.values())
+    shares = sorted((spent | ({"other": rest} if rest > 0 else {})).items(), key=lambda item: -item[1])
+    told = [(name, round(100 * seconds / whole)) for name, seconds in shares]
+    return ", ".join(f"{name} {share} %" for name, share in told if share > 0)
 
 
 def _margin(name: str, value: float, summary: "RunSummary") -> str:

@@ -31,6 +31,7 @@ class TableRow:
     best: bool
     status: str
     failure: str
+    note: str
     cells: tuple[tuple[str, str], ...]
     sort: tuple[float | None, ...]
 
@@ -69,6 +70,7 @@ def table(summary: "RunSummary") -> Table:
             c.best,
             c.status,
             c.failure,
+            c.note,
             tuple(_cell(column, column.value(c), places) for column, places in zip(columns, decimals, strict=True)),
             tuple(_order(column, column.value(c)) for column in columns),
         )

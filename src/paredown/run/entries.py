@@ -26,6 +26,7 @@ __all__ = [
     "MILLISECONDS",
     "PROBE",
     "ROUNDING",
+    "SECONDS_BY_PURPOSE",
     "SECONDS_USED",
     "SHORTLIST",
     "STATUS",
@@ -38,6 +39,9 @@ STATUS = Setting("status", str)
 
 SECONDS_USED = Setting("seconds_used", float)
 """By all processes of the run so far."""
+
+SECONDS_BY_PURPOSE = Setting[dict[str, float]]("seconds_by_purpose", dict)
+"""On what these were spent (`paredown.run.account`)."""
 
 PROBE = Setting("probe", str)
 """Blob of the inputs that certificates are checked with."""

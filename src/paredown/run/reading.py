@@ -26,6 +26,7 @@ class Record:
         about: circumstances.
         status: ``finished``, ``interrupted`` or ``running``.
         seconds: used so far.
+        purposes: seconds by what they were spent on; empty for runs of version 0.1, which did not count them.
         trials: in the order of being started; the original is the first.
         chosen: None until the search is over.
         finals: full measurements by trial.
@@ -44,6 +45,7 @@ class Record:
     about: About
     status: str
     seconds: float
+    purposes: Mapping[str, float]
     trials: tuple[TrialRecord, ...]
     chosen: Chosen | None
     finals: Mapping[str, Measured]
@@ -83,6 +85,7 @@ def read(directory: str | Path) -> Record:
             about=about,
             status=entries.STATUS.read(ledger) or "interrupted",
             seconds=entries.SECONDS_USED.read(ledger) or 0.0,
+            purposes=entries.SECONDS_BY_PURPOSE.read(ledger) or {},
             trials=trials,
             chosen=entries.CHOSEN.read(ledger),
             finals={key: value for key, value in finals.items() if value is not None},

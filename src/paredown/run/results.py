@@ -38,6 +38,9 @@ class TrialResult:
         latency: measured with an interval while searching; None where the time did not allow it.
         lowering: what became of the quantized operators.
         trained: seconds of training in all its steps.
+        stepping: seconds of these inside of optimizer steps.
+        made: optimizer steps that these seconds went to; trainings shared with an earlier recipe are not counted.
+        layout: fingerprint of operators and shapes: files with the same one are equally fast.
         channels: outputs per layer, by the user's module path.
         sparsity: share of the parameters that are zeros of sparse weights.
 
@@ -56,6 +59,9 @@ class TrialResult:
     latency: Latency | None = None
     lowering: Lowering = dataclasses.field(default_factory=Lowering)
     trained: float = 0.0
+    stepping: float = 0.0
+    made: int = 0
+    layout: str = ""
     channels: Mapping[str, int] = dataclasses.field(default_factory=_none)
     sparsity: float = 0.0
 

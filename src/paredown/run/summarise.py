@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from paredown.measure.latency import Latency
+from paredown.run.enough import short_of
 from paredown.run.labels import FAMILIES, ORIGINAL, stored_families
 from paredown.run.ledger import Note, Skipped, TrialRecord
 from paredown.run.reading import Record
@@ -49,6 +50,7 @@ def summarise(record: Record) -> RunSummary:
         openings=record.openings,
         versions=about.versions,
         rounding=record.rounding,
+        purposes=record.purposes,
     )
 
 
@@ -120,7 +122,14 @@ def _candidate(
         frontier=leading,
         best=record.chosen is not None and record.chosen.best == trial.id,
         seconds=trial.seconds,
+        note=_note(record, trial),
     )
+
+
+def _note(record: Record, trial: TrialRecord) -> str:
+    """An arm or control that was trained too little says nothing about its technique; a given recipe is as it is."""
+    technique = trial.id in record.arms.values() and trial.role in {"arm", "control"}
+    return short_of(trial.result) if technique else ""
 
 
 def _times(latency: Latency | None) -> dict[str, Any]:

@@ -76,6 +76,7 @@ class CandidateSummary:
     frontier: bool = False
     best: bool = False
     seconds: float = 0.0  # what the trial took
+    note: str = ""  # why it says nothing about its technique, where it does not
 
 
 @dataclasses.dataclass(frozen=True)
@@ -174,6 +175,7 @@ class RunSummary:
     openings: int = 0  # how often this judge data has been opened, this run included
     versions: Mapping[str, str] = dataclasses.field(default_factory=_empty)
     rounding: RoundingSummary | None = None  # where the best file is quantized
+    purposes: Mapping[str, float] = dataclasses.field(default_factory=_empty)  # seconds by what they were spent on
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values."""

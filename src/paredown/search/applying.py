@@ -11,18 +11,21 @@ from typing import TYPE_CHECKING
 from paredown.codec import encode
 from paredown.graph.network import Network
 from paredown.recipe import order
+from paredown.recipe.engine import pick_device
+from paredown.recipe.fastest import Trial
 from paredown.recipe.order import RecipeStep
 from paredown.recipe.progress import Progress
+from paredown.recipe.train import Train
 from paredown.run.candidate import Candidate
 from paredown.run.labels import FAMILIES
 from paredown.run.settings import Settings
 from paredown.run.summary import RunSummary
 from paredown.search import entries
-from paredown.search.baseline import measure_pace
-from paredown.search.compress import end, session, space_of
+from paredown.search.compress import Session, end, pace_of, session, space_of
 from paredown.search.given import Given
 from paredown.search.run import Run
 from paredown.targets import Artifact, Target
+from paredown.trial.threads import fastest_threads
 from paredown.verdict import Measured
 
 if TYPE_CHECKING:
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Applied", "apply"]
 
+_TIMING = 2.0  # seconds of training steps, to choose the number of threads
 _MEASURING = 180.0  # seconds for measuring; the steps take what they take
 
 
@@ -129,7 +133,17 @@ def _carry_out(
 ) -> None:
     with session(task, settings, directory, progress) as held:
         original = held.trials.original()
+        held.bench.threads = _threads(held, recipe)
         held.trials.run("trial", recipe, forgive=False)
         held.bench.clock.restart()
-        pace = entries.PACE.once(held.ledger, lambda: measure_pace(held.bench, space_of(held), original))
-        end(held, pace)
+        end(held, pace_of(held, space_of(held), original))
+
+
+def _threads(held: Session, recipe: Sequence[RecipeStep]) -> int | None:
+    """With how many threads a training such as the recipe's first is faster; None where there is nothing to choose."""
+    first = next((step for step in recipe if isinstance(step, Train)), None)
+    if first is None or first.devices > 1 or pick_device(first.device).type != "cpu":
+        return None
+    plain = Train(batch_size=first.batch_size, precision=first.precision, device="cpu", seed=first.seed)
+    trial = Trial(held.bench.network, held.bench.evidence, within=_TIMING)
+    return entries.THREADS.once(held.ledger, lambda: fastest_threads(lambda: trial.seconds(plain))[0] or 0) or None

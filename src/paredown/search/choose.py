@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from paredown.budget import Budget
 from paredown.verdict.decide import LimitVerdict, Outcome
 
-__all__ = ["Feasible", "Standing", "best", "excess", "feasible", "promote", "wish"]
+__all__ = ["Feasible", "Standing", "best", "excess", "feasible", "longest", "promote", "wish"]
 
 _HOPE = {"drop": 0.5, "score": 0.01}
 """How far outside a limit on quality (as a share of it) a network may lie that has only begun to recover."""
@@ -26,12 +26,16 @@ class Standing:
         key: who it is.
         limits: decided by one-sided 95 % bounds, in the order of the budget.
         values: estimates by quantity; ``drop``, ``size`` and, where it was measured, ``latency`` are always there.
+        shape: fingerprint of its operators and shapes; empty where it is not known. Files of one shape are equally fast.
+        epochs: it was trained for.
 
     """
 
     key: str
     limits: tuple[LimitVerdict, ...]
     values: Mapping[str, float]
+    shape: str = ""
+    epochs: float = 0.0
 
 
 class Feasible(enum.IntEnum):
@@ -73,15 +77,17 @@ def wish(budget: Budget) -> str:
 def best(standings: Sequence[Standing], budget: Budget) -> str | None:
     """Key of the file to ship, None where there is none at all.
 
-    Among those that meet the budget beyond doubt: the smallest in what `wish` names; of equal ones (the same shape,
-    trained for longer) the one that loses least. Where none is beyond doubt: the
-    one with the most room by estimate; where none meets it even by estimate: the one that misses by least.
+    Among those that meet the budget beyond doubt: the smallest in what `wish` names; of equal ones the one that loses
+    least. Where none is beyond doubt: the one with the most room by estimate; where none meets it even by estimate: the
+    one that misses by least. Files of one shape are equally fast, whatever their measurements say: all are taken to be
+    as fast as the middle one, and the one that was trained longest is the one that counts.
     """
     if not standings:
         return None
+    standings = _equally_fast(standings)
     levels = {standing.key: feasible(standing) for standing in standings}
     level = max(levels.values())
-    pool = [standing for standing in standings if levels[standing.key] is level]
+    pool = longest([standing for standing in standings if levels[standing.key] is level])
     wanted = wish(budget)
 
     def rank(standing: Standing) -> tuple[float, float, float, str]:
@@ -94,6 +100,31 @@ def best(standings: Sequence[Standing], budget: Budget) -> str | None:
         return (missed, _value(standing, wanted), _value(standing, "drop"), standing.key)
 
     return min(pool, key=rank).key
+
+
+def _equally_fast(standings: Sequence[Standing]) -> list[Standing]:
+    """All files of one shape with the latency of the middle one: what lies between them is noise."""
+    return [_with_latency_of(standing, _middle(standing, standings)) for standing in standings]
+
+
+def _middle(standing: Standing, standings: Sequence[Standing]) -> Standing:
+    alike = [other for other in standings if standing.shape and other.shape == standing.shape] or [standing]
+    return sorted(alike, key=lambda other: (_value(other, "latency"), other.key))[(len(alike) - 1) // 2]
+
+
+def _with_latency_of(standing: Standing, other: Standing) -> Standing:
+    theirs = {limit.quantity: limit for limit in other.limits if limit.quantity == "latency"}
+    limits = tuple(theirs.get(limit.quantity, limit) for limit in standing.limits)
+    known = {"latency": other.values["latency"]} if "latency" in other.values else {}
+    return dataclasses.replace(standing, limits=limits, values={**standing.values, **known})
+
+
+def longest(standings: Sequence[Standing]) -> list[Standing]:
+    """Of every shape the files that were trained longest."""
+    most: dict[str, float] = {}
+    for standing in standings:
+        most[standing.shape] = max(most.get(standing.shape, 0.0), standing.epochs)
+    return [standing for standing in standings if not standing.shape or standing.epochs >= most[standing.shape]]
 
 
 def promote(standings: Sequence[Standing], budget: Budget, count: int) -> tuple[str, ...]:

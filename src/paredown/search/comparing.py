@@ -10,7 +10,6 @@ from paredown.budget import Budget, duration
 from paredown.codec import encode
 from paredown.errors import InputError
 from paredown.recipe import order
-from paredown.recipe.optimizers import Auto
 from paredown.recipe.order import RecipeStep
 from paredown.recipe.progress import Progress
 from paredown.recipe.train import Train
@@ -20,12 +19,14 @@ from paredown.run.labels import FAMILIES, label
 from paredown.run.settings import Settings
 from paredown.search import entries
 from paredown.search.arms import ArmPlan, arms
-from paredown.search.baseline import measure_pace
-from paredown.search.compress import Session, end, family_names, informed, session, space_of
+from paredown.search.compress import Session, end, family_names, informed, pace_of, session, space_of
 from paredown.search.given import Given
-from paredown.search.plan import Pace, epochs_in, reserve
+from paredown.search.plan import Pace, reserve
 from paredown.search.probing import Prober
+from paredown.search.rates import Rates
 from paredown.search.run import Run
+from paredown.search.space import Sketch, Space
+from paredown.search.training import Training
 from paredown.targets import Target
 
 if TYPE_CHECKING:
@@ -129,14 +130,14 @@ def _carry_out(held: Session, recipes: Mapping[str, tuple[RecipeStep, ...]]) -> 
     original = held.trials.original()
     held.trials.nothing()
     space = space_of(held)
-    pace = entries.PACE.once(held.ledger, lambda: measure_pace(held.bench, space, original))
+    pace = pace_of(held, space, original)
     space = informed(space, held, pace)
     prober = Prober(held.trials, space, held.settings.budget or _GENERAL, original)
     plans = [plan for plan in arms(space, prober) if plan.name in held.settings.families]
     trained = max(1, sum(plan.sketch.trains for plan in plans)) * held.settings.seeds
     files = len(plans) * held.settings.seeds + 2
     seconds = entries.SECONDS_PER_ARM.once(held.ledger, lambda: _each(held, pace, files, trained))
-    sides = {plan.label: ("arm", space.recipe(_trained(plan, pace, seconds))) for plan in plans}
+    sides = {plan.label: ("arm", space.recipe(_trained(held, plan, pace, space, seconds))) for plan in plans}
     named = {plan.label: plan.name for plan in plans}
     sides |= {name: ("arm", recipe) for name, recipe in recipes.items()}
     groups: dict[str, str] = {}
@@ -156,15 +157,21 @@ def _carry_out(held: Session, recipes: Mapping[str, tuple[RecipeStep, ...]]) -> 
 def _each(held: Session, pace: Pace, files: int, trained: int) -> float:
     """Seconds for every training, so that time is left to measure all files often enough for an answer."""
     left = held.bench.clock.left()
-    each = pace.overhead + pace.range_test(Auto().steps)
-    training = left - reserve(left, pace, files, held.bench.task.data.judge.count) - trained * each
+    training = left - reserve(left, pace, files, held.bench.task.data.judge.count) - trained * pace.overhead
     return max(0.0, training) / trained / _MARGIN
 
 
-def _trained(plan: ArmPlan, pace: Pace, seconds: float) -> Any:
-    if not plan.sketch.trains:
-        return plan.sketch
-    return dataclasses.replace(plan.sketch, epochs=(epochs_in(seconds, pace.epoch(plan.sketch), pace.steps),))
+def _trained(held: Session, plan: ArmPlan, pace: Pace, space: Space, seconds: float) -> Sketch:
+    """The arm with the epochs that so many seconds make; the search for its learning rate is part of them."""
+    sketch = plan.sketch
+    if not sketch.trains:
+        return sketch
+
+    def planned() -> Training:
+        return Rates(held.bench, pace).plan(sketch, space.before(sketch), seconds)
+
+    training = entries.TRAINING.of(plan.name).once(held.ledger, planned)
+    return sketch.trained(training.epochs, training.rate)
 
 
 def _seeded(recipe: tuple[RecipeStep, ...], shift: int) -> tuple[RecipeStep, ...]:

@@ -12,8 +12,11 @@ from paredown.budget import Budget, duration
 from paredown.errors import InputError
 from paredown.recipe.progress import Progress
 from paredown.run import entries as run
+from paredown.run.account import Account, Purpose
+from paredown.run.enough import short_of
 from paredown.run.labels import FAMILIES
-from paredown.run.ledger import Ended, Ledger
+from paredown.run.ledger import Ended, Ledger, TrialRecord
+from paredown.run.results import TrialResult
 from paredown.run.settings import About, Settings, begin, known_settings, stored
 from paredown.search import entries
 from paredown.search.baseline import measure_pace
@@ -44,6 +47,7 @@ __all__ = [
     "family_names",
     "informed",
     "new_directory",
+    "pace_of",
     "session",
     "space_of",
 ]
@@ -163,8 +167,9 @@ def session(task: "Task", settings: Settings, out: str | Path | None, progress: 
     """
     settings = dataclasses.replace(settings, reference=task.reference)
     settings.target.version()
-    start = time.monotonic()
-    network = captured(task)
+    start, account = time.monotonic(), Account()
+    with account.spent(Purpose.CAPTURE):
+        network = captured(task)
     directory = Path(out) if out is not None else new_directory(task.name or type(task.model).__name__)
     with terminable(), Ledger(directory) as ledger:
         before = known_settings(ledger)
@@ -172,9 +177,19 @@ def session(task: "Task", settings: Settings, out: str | Path | None, progress: 
         settings, about = stored(ledger)
         finished = before is not None and run.STATUS.read(ledger) == "finished" and settings.seconds <= before.seconds
         run.STATUS.write(ledger, "running")
+        account.include(run.SECONDS_BY_PURPOSE.read(ledger) or {})
         clock = Clock(settings.seconds, (run.SECONDS_USED.read(ledger) or 0.0) + time.monotonic() - start)
         try:
-            bench = Bench(task, settings.target, ledger, clock, seed=settings.seed, progress=progress, network=network)
+            bench = Bench(
+                task,
+                settings.target,
+                ledger,
+                clock,
+                seed=settings.seed,
+                progress=progress,
+                network=network,
+                account=account,
+            )
             trials = Trials(bench, thorough=settings.seconds >= _LONG)
             yield Session(ledger, settings, about, bench, trials, finished)
         except BaseException as error:
@@ -182,7 +197,9 @@ def session(task: "Task", settings: Settings, out: str | Path | None, progress: 
             ledger.event(Ended(f"{type(error).__name__}: {error}"))
             raise
         finally:
-            run.SECONDS_USED.write(ledger, clock.used())
+            with ledger.together():
+                run.SECONDS_USED.write(ledger, clock.used())
+                run.SECONDS_BY_PURPOSE.write(ledger, account.seconds)
         run.STATUS.write(ledger, "finished")
 
 
@@ -204,7 +221,7 @@ def _search(held: Session) -> None:
     bench.progress.begin("the original")
     original = held.trials.original()
     space = space_of(held)
-    pace = entries.PACE.once(ledger, lambda: measure_pace(bench, space, original))
+    pace = pace_of(held, space, original)
     space = informed(space, held, pace)
     held.trials.nothing()
     if budget is not None:
@@ -213,6 +230,13 @@ def _search(held: Session) -> None:
         prober = Prober(held.trials, space, budget, original)
         Searching(held.trials, space, prober, budget, original, pace, keep).run()
     end(held, pace)
+
+
+def pace_of(held: Session, space: Space, original: TrialResult) -> Pace:
+    """How long things take on this machine; trainings use the threads that were measured to be fast from now on."""
+    pace = entries.PACE.once(held.ledger, lambda: measure_pace(held.bench, space, original))
+    held.bench.threads = pace.threads
+    return pace
 
 
 def informed(space: Space, held: Session, pace: Pace) -> Space:
@@ -241,16 +265,29 @@ def end(held: Session, pace: Pace, most: int = FILES, least: int = _LEAST_FILES)
     bench, ledger = held.bench, held.ledger
     first, *others = ledger.trials()
     judge = bench.task.data.judge.count
+    unripe = _unripe(held, others)
 
     def choose() -> tuple[str, ...]:
         each = pace.ending(1, judge, 3) - pace.ending(0, judge, 3)
         affordable = int(bench.clock.left() / max(each, 1e-6)) - 1
-        return shortlist(others, first, held.settings.budget, bench.task.score, max(least, min(most, affordable)))
+        count = max(least, min(most, affordable))
+        return shortlist(others, first, held.settings.budget, bench.task.score, count, unripe=unripe)
 
     files = run.SHORTLIST.once(ledger, choose)
-    ending = Ending(bench, held.settings.budget, pace, held.about.run)
+    ending = Ending(bench, held.settings.budget, pace, held.about.run, unripe)
     chosen, finals = ending.carry_out(files)
     best = ledger.trial(chosen.best)
     if best is not None:
         look_inside(bench, best)
     run.FINDINGS.write(ledger, [*explain(ledger, held.settings, held.about, chosen, finals)])
+
+
+def _unripe(held: Session, records: Iterable[TrialRecord]) -> frozenset[str]:
+    """Arms and controls of a search that were trained too little to speak for their technique, by trial.
+
+    Whoever asks for a comparison is shown it all the same.
+    """
+    if held.settings.command != "compress":
+        return frozenset()
+    measured = (record for record in records if record.state == "measured" and record.role in {"arm", "control"})
+    return frozenset(record.id for record in measured if short_of(record.result))

@@ -12,8 +12,7 @@ from paredown.recipe.progress import Progress
 from paredown.run.labels import FAMILIES, label
 from paredown.run.settings import Settings
 from paredown.search.arms import arms
-from paredown.search.baseline import measure_pace
-from paredown.search.compress import FILES, check_inputs, family_names, informed, session, space_of
+from paredown.search.compress import FILES, check_inputs, family_names, informed, pace_of, session, space_of
 from paredown.search.given import Given
 from paredown.search.plan import Allocation, Pace, allocate, epochs_in, reserve, rungs
 from paredown.search.probing import Prober
@@ -107,7 +106,7 @@ def dry_run(  # noqa: PLR0913 (one call, everything about it in sight)
         with session(task, settings, scratch, progress) as held:
             original = held.trials.original()
             space = space_of(held)
-            pace = measure_pace(held.bench, space, original)
+            pace = pace_of(held, space, original)
             space = informed(space, held, pace)
             prober = Prober(held.trials, space, budget, original)
             planned = _planned(held.bench, space, prober, pace, settings)
@@ -147,7 +146,8 @@ def _race(space: Space, prober: Prober, pace: Pace, allocation: Allocation, seed
         sketches.append(proposal.sketch)
         found.append(_one(space, pace, proposal.sketch, "trial", allocation.rung))
         proposer.fail(proposal.number)
-    for count, seconds in rungs(len(sketches), allocation.rung, allocation.last)[1:]:
+    ladder = () if allocation.short else rungs(len(sketches), allocation.rung, allocation.last)[1:]
+    for count, seconds in ladder:
         found += [
             _one(space, pace, sketch, "trial", seconds, f"{label(space.recipe(sketch))}, trained on")
             for sketch in sketches[:count]
@@ -156,7 +156,7 @@ def _race(space: Space, prober: Prober, pace: Pace, allocation: Allocation, seed
 
 
 def _one(space: Space, pace: Pace, sketch: Sketch, role: str, seconds: float, name: str = "") -> Planned:  # noqa: PLR0913, PLR0917
-    epochs = epochs_in(seconds, pace.epoch(sketch), pace.steps) if sketch.trains else 0.0
-    return Planned(
-        name or label(space.recipe(sketch)), role, pace.overhead + epochs * pace.epoch(sketch) * sketch.trains, epochs
-    )
+    training = max(0.0, seconds - pace.scoring(sketch))
+    epochs = epochs_in(training, pace.epoch(sketch), pace.steps) if sketch.trains else 0.0
+    taken = pace.training(sketch, epochs) if sketch.trains else 0.0
+    return Planned(name or label(space.recipe(sketch)), role, pace.overhead + taken, epochs)

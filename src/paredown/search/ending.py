@@ -1,7 +1,7 @@
 """The end of a run: a short list is measured fully, the best is chosen on select, and all are judged once, together."""
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TypeVar
 
 from paredown import codec
@@ -11,17 +11,18 @@ from paredown.measure.energy import energy
 from paredown.measure.latency import Latency
 from paredown.measure.memory import memory
 from paredown.run import entries
+from paredown.run.account import Purpose
 from paredown.run.chosen import Chosen
 from paredown.run.labels import NOTHING, ORIGINAL
 from paredown.run.ledger import Measurement, Note, TrialRecord
 from paredown.run.results import TrialResult
 from paredown.scores import Score
-from paredown.search.choose import best
+from paredown.search.choose import Standing, best, excess, longest
 from paredown.search.plan import Pace
 from paredown.search.standings import standing_of
 from paredown.targets import Artifact
 from paredown.trial.bench import Bench
-from paredown.verdict import Arm, Measured, compare, decide, frontier
+from paredown.verdict import Arm, Measured, Outcome, compare, decide, frontier
 
 __all__ = ["Ending", "shortlist"]
 
@@ -29,12 +30,24 @@ T = TypeVar("T")
 
 _PAIRS = ((5, 16), (4, 8), (3, 5), (2, 3))  # least and most rounds, by the time there is
 _PROMISING = 3
+_NEAR = 0.15  # a quick look at a latency may be so wrong
+_FAR = 0.5  # a limit that is missed by more is out of sight of any advice
 
 
-def shortlist(
-    records: Sequence[TrialRecord], original: TrialRecord, budget: Budget | None, score: Score, most: int
+def shortlist(  # noqa: PLR0913 (one call, everything about it in sight)
+    records: Sequence[TrialRecord],
+    original: TrialRecord,
+    budget: Budget | None,
+    score: Score,
+    most: int,
+    *,
+    unripe: Collection[str] = (),
 ) -> tuple[str, ...]:
     """Trials that are measured fully: the most promising, the arms, the frontier, the controls; in this order.
+
+    Where there is a budget, files that are out of the race are left out: those that miss it for sure beside one that may
+    meet it, frontier or not, shorter trainings of a shape that is measured already, and arms that were not trained
+    for long enough to be compared.
 
     Args:
         records: all trials.
@@ -42,23 +55,45 @@ def shortlist(
         budget: None where nothing is limited.
         score: the task's.
         most: files besides the original that there is time for; promising ones and arms come first.
+        unripe: trials that were not trained for long enough to be compared.
 
     """
     ready = [record for record in records if record.state == "measured" and record.id != original.id]
     tried = [record for record in ready if record.label != NOTHING]
-    wanted: list[str] = []
-    if budget is not None and tried:
-        standings = [standing_of(record, original.result, budget, score) for record in tried]
-        for _ in range(min(_PROMISING, len(standings))):
-            key = best(standings, budget)
-            wanted += [key] if key else []
-            standings = [standing for standing in standings if standing.key != key]
-    wanted += [record.id for record in ready if record.role == "arm"]
-    wanted += [record.id for record in ready if record.label == NOTHING]
+    compared = [record for record in ready if record.id not in unripe]
+    standings = [standing_of(record, original.result, budget, score) for record in tried] if budget else []
+    near = {standing.key for standing in longest(standings) if sum(excess(limit) for limit in standing.limits) <= _FAR}
     by_label = {record.label: record.id for record in tried}
-    wanted += [by_label[label] for label in frontier([_quick(record) for record in tried], ("drop", "size"))]
-    wanted += [record.id for record in ready if record.role == "control"]
+    leading = [by_label[label] for label in frontier([_quick(record) for record in tried], ("drop", "size"))]
+    wanted = _promising(standings, budget) if budget else []
+    wanted += [record.id for record in compared if record.role == "arm"]
+    wanted += [record.id for record in ready if record.label == NOTHING]
+    wanted += [key for key in leading if budget is None or key in near]
+    wanted += [record.id for record in compared if record.role == "control" and (budget is None or _drawn(record))]
     return (original.id, *tuple(dict.fromkeys(wanted))[: max(1, most)])
+
+
+def _drawn(record: TrialRecord) -> bool:
+    """The control that arms are compared with; the others only tell of the search."""
+    return record.label.startswith("random")
+
+
+def _promising(standings: Sequence[Standing], budget: Budget) -> list[str]:
+    """The best and those that may turn out to be better, best first; of every shape the one that `best` prefers."""
+    found: list[Standing] = []
+    left = list(standings)
+    while left and len(found) < _PROMISING:
+        key = best(left, budget)
+        chosen = next(standing for standing in left if standing.key == key)
+        left = [other for other in left if other.key != key and not (chosen.shape and other.shape == chosen.shape)]
+        if not found or _lost(found[0]) or not _lost(chosen):
+            found.append(chosen)
+    return [standing.key for standing in found]
+
+
+def _lost(standing: Standing) -> bool:
+    """It misses a limit beyond doubt, or by more than a quick look may be wrong."""
+    return any(limit.outcome is Outcome.MISSES or excess(limit) > _NEAR for limit in standing.limits)
 
 
 def _quick(record: TrialRecord) -> Measured:
@@ -74,10 +109,12 @@ class Ending:
         budget: None where nothing is limited.
         pace: how long things take.
         run: identity of the run, so that going on after a crash is the same opening of judge.
+        unripe: trials that were not trained for long enough to be compared.
 
     """
 
-    def __init__(self, bench: Bench, budget: Budget | None, pace: Pace, run: str) -> None:
+    def __init__(self, bench: Bench, budget: Budget | None, pace: Pace, run: str, unripe: Collection[str] = ()) -> None:
+        self._unripe = unripe
         self._bench = bench
         self._ledger = bench.ledger
         self._budget = budget
@@ -170,6 +207,10 @@ class Ending:
         """Memory and energy: of every file where the budget limits them, else of the best and the original."""
         limited = {limit.quantity for limit in self._budget.limits} if self._budget else set()
         self._bench.progress.begin("measuring memory and energy")
+        with self._bench.account.spent(Purpose.MEASURING):
+            self._measure_footprints(records, chosen, limited)
+
+    def _measure_footprints(self, records: Mapping[str, TrialRecord], chosen: Chosen, limited: Collection[str]) -> None:
         for key, record in records.items():
             chief = key in {chosen.best, chosen.files[0]}
             artifact = self._artifact(record)
@@ -205,7 +246,7 @@ class Ending:
         for done, record in enumerate(missing):
             self._bench.progress.update(record.label, done, len(missing))
             try:
-                rows = self._bench.store_rows(self._bench.predict(self._artifact(record), split))
+                rows = self._bench.store_rows(self._bench.predict(self._artifact(record), split, Purpose.JUDGING))
             except MeasureError as error:
                 self._ledger.event(Note(f"{record.label}: not judged: {error}"))
             else:
@@ -249,7 +290,8 @@ class Ending:
         sides: dict[str, Arm] = {}
         groups = entries.GROUPS.read(self._ledger) or {}
         for key, record in records.items():
-            if key not in wanted and record.role != "arm" and self._budget is not None:
+            arm = record.role == "arm" and key not in self._unripe
+            if key not in wanted and not arm and self._budget is not None:
                 continue
             stored = entries.JUDGED.of(key).read(self._ledger)
             rows = (self._bench.rows(stored[""]),) if stored else ()
@@ -259,7 +301,8 @@ class Ending:
             sides[name] = Arm(name, (*side.files, finals[key]), (*side.rows, *rows), fixed=untrained)
         if len(sides) > 1:
             score = self._bench.task.score
-            comparison = compare(list(sides.values()), score=score, seed=self._bench.seed)
+            with self._bench.account.spent(Purpose.DECIDING):
+                comparison = compare(list(sides.values()), score=score, seed=self._bench.seed)
             entries.COMPARISON.write(self._ledger, comparison)
 
     def _artifact(self, record: TrialRecord) -> Artifact:

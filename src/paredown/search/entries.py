@@ -3,19 +3,22 @@
 from paredown.run.ledger import Decision, Measurement
 from paredown.run.results import Shape
 from paredown.search.plan import Allocation, Pace
+from paredown.search.training import Curve, Training
 
 __all__ = [
     "ALLOCATION",
     "DEPTHS",
-    "EPOCHS",
     "EVALUATIONS",
     "EXTRA",
     "LEAST_SHARE",
     "PACE",
+    "RANGE_TEST",
     "RESERVE",
     "SECONDS_PER_ARM",
     "SHAPE",
     "SHAPES",
+    "THREADS",
+    "TRAINING",
 ]
 
 PACE = Decision("pace", Pace)
@@ -34,8 +37,14 @@ SHAPES = Decision("shapes", int)
 
 ALLOCATION = Decision("allocation", Allocation)
 
-EPOCHS = Decision[float]("epochs", (int, float))
-"""Of one training: ``EPOCHS.of("proposal 3")``; 0 where there is no time for it."""
+TRAINING = Decision("training", Training)
+"""How long and at which rate: ``TRAINING.of("proposal 3")``; no epochs where there is no time for it."""
+
+RANGE_TEST = Decision("range test", Curve)
+"""Of one network, by the transforms that make it."""
+
+THREADS = Decision("threads", int)
+"""Of the trainings of a single recipe; 0 where there is nothing to choose."""
 
 EXTRA = Decision("extra", bool)
 """Whether there is time for one more: ``EXTRA.of(number)``."""

@@ -4,14 +4,23 @@ import dataclasses
 import math
 
 from paredown.recipe.train import Precision
-from paredown.search.space import Sketch
+from paredown.run.enough import needed
+from paredown.search.space import Move, Sketch
 
 __all__ = ["Allocation", "Pace", "allocate", "epochs_in", "reserve", "rungs"]
 
 _ARMS, _RUNGS = 0.20, 0.15  # of the training time; the rest belongs to the one that is promoted last
+_MOST_ARMS = 1 / 3  # where arms need it to be judged at all
+_CUT = 0.7  # seconds of a step of an arm, as a share of the original's
+_SHORT = 10.0  # epochs in all below which a single candidate gets all of them
 _LEAST_STEPS = 4
+_RUNG_STEPS, _RUNG_EPOCHS = 100, 0.25  # of a candidate of the first rung, at the least
+_MOST_CANDIDATES = 12
 _MOST_EPOCHS = 60.0
 _THOROUGH, _MOST = 0.25, 0.40  # of the time may be kept back for the end
+_AWARE = 2.1  # a step through fake-quantize nodes (STACK measurements: 1.9 to 2.3 times)
+
+_WHOLE = Sketch((Move.TRAIN,))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,6 +35,9 @@ class Pace:
         process: one fresh process for a quick look at a latency.
         predict: predicting one example with the original's file.
         precision: of trainings: the one that was measured to be fast on this machine.
+        evaluate: scoring the original on `select`, as trainings do after every epoch.
+        full: one training step in float32, as range tests make them; 0 where it is `step`.
+        threads: of trainings, as measured to be fast; None takes all.
 
     """
 
@@ -36,19 +48,38 @@ class Pace:
     process: float
     predict: float
     precision: Precision = "32-true"
+    evaluate: float = 0.0
+    full: float = 0.0
+    threads: int | None = None
 
-    def epoch(self, sketch: Sketch) -> float:
-        """Seconds of an epoch of a sketch's longest training.
+    def step_of(self, sketch: Sketch) -> float:
+        """Seconds of a step of a sketch's longest training.
 
-        A cut network saves less than its multiplications: batch norm, data and the optimizer's step stay. Training
-        through fake-quantize nodes takes about twice as long (STACK measurements: 1.9 to 2.3 times).
+        A cut network saves less than its multiplications: batch norm, data and the optimizer's step stay.
         """
-        step = self.step * (0.3 + 0.7 * sketch.macs) * (2.1 if sketch.aware else 1.0)
-        return self.steps * (step + (self.teacher if sketch.distilled else 0.0))
+        return self.step * _size(sketch) + (self.teacher if sketch.distilled else 0.0)
 
-    def range_test(self, steps: int) -> float:
+    def scoring(self, sketch: Sketch) -> float:
+        """Seconds of scoring the network of a sketch on `select`."""
+        return self.evaluate * _size(sketch)
+
+    def epoch(self, sketch: Sketch, slowness: float = 1.0) -> float:
+        """Seconds of an epoch of a sketch's longest training, with the scoring after it.
+
+        Args:
+            sketch: what is trained.
+            slowness: how many times as long as measured a step has turned out to take.
+
+        """
+        return self.steps * self.step_of(sketch) * slowness + self.scoring(sketch)
+
+    def training(self, sketch: Sketch, epochs: float, slowness: float = 1.0) -> float:
+        """Seconds of a training: its epochs, and scoring where it ends between two of them."""
+        return epochs * self.epoch(sketch, slowness) + self.scoring(sketch)
+
+    def range_test(self, steps: int, sketch: Sketch = _WHOLE) -> float:
         """Seconds of looking for a learning rate in so many steps: each is a training step and a further forward pass."""
-        return steps * self.step * 4 / 3
+        return steps * (self.full or self.step) * 4 / 3 * _size(sketch)
 
     def ending(self, files: int, judge: int, rounds: int) -> float:
         """Seconds for measuring so many files fully in so many rounds, and predicting `judge` examples with each."""
@@ -56,9 +87,13 @@ class Pace:
         return files * (rounds * full + judge * self.predict + 0.5 * self.process) + 1.0
 
 
+def _size(sketch: Sketch) -> float:
+    return (0.3 + 0.7 * sketch.macs) * (_AWARE if sketch.aware else 1.0)
+
+
 @dataclasses.dataclass(frozen=True)
 class Allocation:
-    """Seconds of training for each part of a run.
+    """Seconds of training for each part of a run, with scoring and looking for a learning rate.
 
     Attributes:
         arms: names of the arms and controls that are trained, in order.
@@ -66,6 +101,8 @@ class Allocation:
         rung: for each candidate of the first rung.
         candidates: how many start in the first rung.
         last: for the one that is promoted last.
+        short: so few epochs fit that the first candidate gets all of them, and nothing else is trained.
+        epochs: of the original that would fit into all of the time.
 
     """
 
@@ -74,10 +111,15 @@ class Allocation:
     rung: float
     candidates: int
     last: float
+    short: bool = False
+    epochs: float = 0.0
 
 
 def allocate(left: float, pace: Pace, arms: tuple[str, ...]) -> Allocation:
     """Divide the seconds that are left (the reserve already kept back).
+
+    Where about ten epochs fit, or fewer, one candidate gets them all: of several, none could be judged. In longer runs as
+    many arms are trained as can be trained for long enough to be judged, in a third of the time at the most.
 
     Args:
         left: seconds for arms and search together.
@@ -85,21 +127,24 @@ def allocate(left: float, pace: Pace, arms: tuple[str, ...]) -> Allocation:
         arms: trained arms and controls, most important first; those that find no time are left out from the end.
 
     """
-    least = max(pace.overhead, 1e-3) + _LEAST_STEPS * (pace.step + pace.teacher)
-    # One combination always gets its part, however little that is.
-    affordable = max(0, math.floor(0.75 * left / least))
-    chosen = arms[: min(len(arms), affordable)]
-    spare = affordable - len(chosen)
-    training = max(0.0, left - (len(chosen) + 1) * pace.overhead)
-    # A candidate is worth starting when it trains at least as long as its overhead takes, and a twelfth of an epoch.
-    worth = max(pace.overhead, pace.steps * (pace.step + pace.teacher) / 12)
-    candidates = max(1, min(12, spare + 1, int(_RUNGS * training / worth))) if left > 2 * least else 1
+    fitting = left / max(pace.epoch(_WHOLE), 1e-9)
+    if fitting < _SHORT:
+        everything = max(0.0, left - pace.overhead)
+        return Allocation((), 0.0, everything, 1, everything, short=True, epochs=fitting)
+    need = _CUT * (needed(pace.steps) * pace.step + pace.evaluate * needed(pace.steps) / pace.steps)
+    count = min(len(arms), int(_MOST_ARMS * left / (need + pace.overhead)))
+    training = max(0.0, left - (count + 1) * pace.overhead)
+    arm = max(need, _ARMS * training / count) if count else 0.0
+    # A candidate is worth starting when it trains at least as long as its overhead takes, and long enough to rank it.
+    taught = pace.step + pace.teacher
+    worth = max(pace.overhead, _RUNG_STEPS * taught, _RUNG_EPOCHS * pace.steps * taught) + pace.evaluate
+    candidates = max(1, min(_MOST_CANDIDATES, int(_RUNGS * training / worth)))
     training = max(0.0, training - (candidates - 1) * pace.overhead)
-    arm = _ARMS * training / len(chosen) if chosen else 0.0
-    # No arm needs more than the combination it is compared with.
     rung = _RUNGS * training / candidates
-    last = training - arm * len(chosen) - (rung * candidates if candidates > 1 else 0.0)
-    return Allocation(chosen, arm, rung if candidates > 1 else last / 3, candidates, last)
+    last = max(0.0, training - arm * count - (rung * candidates if candidates > 1 else 0.0))
+    if candidates == 1:
+        rung, last = last / 3, last * 2 / 3
+    return Allocation(arms[:count], arm, rung, candidates, last, epochs=fitting)
 
 
 def epochs_in(seconds: float, epoch: float, steps: int) -> float:

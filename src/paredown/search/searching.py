@@ -10,11 +10,13 @@ from paredown.run.results import TrialResult
 from paredown.search import entries
 from paredown.search.arms import ArmPlan, arms
 from paredown.search.choose import Feasible, Standing, excess, feasible, promote, wish
-from paredown.search.plan import Allocation, Pace, allocate, epochs_in, rungs
+from paredown.search.plan import Allocation, Pace, allocate, rungs
 from paredown.search.probing import Prober
 from paredown.search.proposals import Proposer
+from paredown.search.rates import Rates
 from paredown.search.space import Move, Sketch, Space
 from paredown.search.standings import standing_of
+from paredown.search.training import Training
 from paredown.trial.trials import Trials
 
 __all__ = ["Searching"]
@@ -25,7 +27,10 @@ _PROBING = 0.15  # share of the time that may go into untrained shapes
 _LEADING = ((Move.PRUNE, Move.INT8), (Move.SHALLOW, Move.INT8))
 _EXTRAS = 40
 _PARTS = 6  # trainings one after the other that one candidate gets
-_WORTH = 0.3  # of the training wanted has to be possible, or it is left
+_TRANSFORMS = 0.5  # seconds that a trial's transforms may take before its trainings have less
+_ALL = 0.95  # of the time that is left is all of it
+_LEAST_STEPS = 20  # of a training that there is little time left for
+_UNKNOWN = 1.1  # how much longer a step takes than those that were timed, as long as no training has told
 
 
 @dataclasses.dataclass
@@ -35,6 +40,14 @@ class _Entrant:
     number: int
     sketch: Sketch
     record: TrialRecord | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class _Trained:
+    """A sketch with the epochs it got, and what came out."""
+
+    sketch: Sketch
+    record: TrialRecord
 
 
 @dataclasses.dataclass
@@ -63,6 +76,7 @@ class Searching:
     def __post_init__(self) -> None:
         self._slow: list[float] = []
         self._shapes_left = 0
+        self._rates = Rates(self.trials.bench, self.pace)
 
     def run(self) -> None:
         """Probe shapes, carry out the arms, race the combinations, use what time is left."""
@@ -128,42 +142,53 @@ class Searching:
         *,
         label: str = "",
         forced: bool = False,
-    ) -> TrialRecord | None:
+    ) -> _Trained | None:
         """Carry a sketch out whose last training takes about so many seconds; None where there is no time for it.
+
+        Where less time is left, the training is shorter.
 
         Args:
             name: under which the decision is kept.
             role: ``arm``, ``control`` or ``trial``.
-            sketch: its last training's epochs are set here.
-            seconds: of training wanted.
+            sketch: the epochs and the learning rate of its last training are set here.
+            seconds: of training wanted, scoring and the search for a learning rate included.
             keep: seconds that have to be left afterwards.
             label: where the steps do not say it.
             forced: carry it out for a few steps even if there is no time.
 
         """
-        epoch = self.pace.epoch(sketch) * self._slowness()
-
-        def epochs() -> float:
-            time = min(seconds, self.left() - keep - self.pace.overhead)
-            if time < _WORTH * seconds and not forced:
-                return 0.0
-            return epochs_in(max(0.0, time), epoch, self.pace.steps)
-
-        chosen = entries.EPOCHS.of(name).once(self.trials.ledger, epochs)
-        if chosen <= 0:
+        plan = entries.TRAINING.of(name).once(
+            self.trials.ledger, lambda: self._plan(sketch, seconds, keep, forced=forced)
+        )
+        if plan.epochs <= 0:
             self.trials.ledger.event(Skipped(name, "no time left for it", named=role != "trial"))
             return None
-        sketch = dataclasses.replace(sketch, epochs=(*sketch.epochs[:-1], chosen))
-        allowed = _OVERSHOOT * max(seconds, chosen * epoch) + self.pace.overhead
-        record = self.trials.run(role, self.space.recipe(sketch), seconds=allowed, name=label)
-        if record.state == "measured" and record.result.trained > 0:
-            new = chosen * (1 + self.space.side * (len([m for m in sketch.order if m is Move.TRAIN]) - 1))
-            self._slow.append(record.result.trained / max(1e-9, new * self.pace.epoch(sketch)))
-        return record
+        sketch = sketch.trained(plan.epochs, plan.rate)
+        allowed = plan.seconds if plan.rest else _OVERSHOOT * max(seconds - plan.test, plan.seconds)
+        record = self.trials.run(role, self.space.recipe(sketch), seconds=allowed + _TRANSFORMS, name=label)
+        self._learn(sketch, record)
+        return _Trained(sketch, record)
+
+    def _plan(self, sketch: Sketch, seconds: float, keep: float, *, forced: bool) -> Training:
+        """What there is time for: as much as is wanted or left, and nothing where a trial's overhead would be most of it."""
+        available = self.left() - keep - self.pace.overhead
+        time = min(seconds, available)
+        least = max(self.pace.overhead, _LEAST_STEPS * self.pace.step_of(sketch)) + self.pace.scoring(sketch)
+        if time < min(least, seconds) and not forced:
+            return Training()
+        rest = keep == 0 and available > 0 and seconds >= _ALL * available
+        return self._rates.plan(sketch, self.space.before(sketch), max(0.0, time), self._slowness(), rest=rest)
+
+    def _learn(self, sketch: Sketch, record: TrialRecord) -> None:
+        """How long steps really took: from trainings of one network alone, without what is spent between their steps."""
+        if record.state != "measured" or sketch.order.count(Move.TRAIN) > 1 or not record.result.made:
+            return
+        expected = record.result.made * self.pace.step_of(sketch)
+        self._slow.append(record.result.stepping / max(1e-9, expected))
 
     def _slowness(self) -> float:
-        """How much longer trainings take than was measured on a few steps (evaluation, range test, data)."""
-        return min(4.0, max(0.5, statistics.median(self._slow))) if self._slow else 1.2
+        """How many times as long a step takes as was measured on a few of them."""
+        return min(4.0, max(0.5, statistics.median(self._slow))) if self._slow else _UNKNOWN
 
     def _arm(self, plan: ArmPlan, allocation: Allocation) -> None:
         ledger = self.trials.ledger
@@ -172,9 +197,10 @@ class Searching:
             record = self.trials.run(plan.role, self.space.recipe(plan.sketch), name=plan.label)
         elif plan.name in allocation.arms:
             keep = 0.7 * allocation.last
-            record = self.train(plan.name, plan.role, plan.sketch, allocation.arm, keep, label=plan.label)
+            trained = self.train(plan.name, plan.role, plan.sketch, allocation.arm, keep, label=plan.label)
+            record = trained.record if trained else None
         else:
-            ledger.event(Skipped(plan.name, "no time left for it"))
+            ledger.event(Skipped(plan.name, _too_short(allocation)))
         if record is not None:
             run.ARMS.write(ledger, {**(run.ARMS.read(ledger) or {}), plan.name: record.id})
 
@@ -210,11 +236,16 @@ class _Race:
         self._entrants: dict[str, _Entrant] = {}
 
     def open(self) -> None:
-        """The first combination: however little time there is, one is tried."""
+        """The first combination: however little time there is, one is tried. In a short run it gets all there is."""
         self._enter(self._allocation.rung, keep=0.0, forced=True)
 
     def run(self) -> None:
-        """First rung, promotions, and new proposals as long as there is time."""
+        """First rung and promotions, but in a short run; and new proposals as long as there is time."""
+        if not self._allocation.short:
+            self._climb()
+        self._spend()
+
+    def _climb(self) -> None:
         allocation = self._allocation
         while len(self._entrants) < allocation.candidates:
             if not self._enter(allocation.rung, keep=0.8 * allocation.last):
@@ -223,7 +254,6 @@ class _Race:
         leading = list(self._entrants.values())
         for rung, (count, seconds) in enumerate(ladder[1:]):
             leading = self._promoted(leading, count, seconds, f"rung {rung + 2}")
-        self._spend()
 
     def _enter(self, seconds: float, keep: float, *, forced: bool = False) -> bool:
         """Train one new proposal for a first, short time; False where there are no more or there is no time."""
@@ -238,15 +268,14 @@ class _Race:
                 self._proposer.tell(proposal.number, self._worst(), cost, over)
                 continue
             name = f"proposal {proposal.number}"
-            record = search.train(name, "trial", proposal.sketch, seconds, keep, forced=forced)
-            if record is None:
+            trained = search.train(name, "trial", proposal.sketch, seconds, keep, forced=forced)
+            if trained is None:
                 return False
+            record = trained.record
             self._told(proposal.number, record)
             if record.state != "measured":
                 continue
-            epochs = entries.EPOCHS.of(name).read(search.trials.ledger) or 1.0
-            sketch = dataclasses.replace(proposal.sketch, epochs=(epochs,))
-            self._entrants[record.id] = _Entrant(proposal.number, sketch, record)
+            self._entrants[record.id] = _Entrant(proposal.number, trained.sketch, record)
             return True
         return False
 
@@ -276,13 +305,12 @@ class _Race:
             entrant = by_id[key]
             if not entrant.sketch.trains:
                 continue
-            record = search.train(f"{name} place {place}", "trial", entrant.sketch.longer(1.0), seconds, keep=0.0)
-            if record is None:
+            trained = search.train(f"{name} place {place}", "trial", entrant.sketch.longer(), seconds, keep=0.0)
+            if trained is None:
                 break
-            if record.state == "measured":
-                epochs = entries.EPOCHS.of(f"{name} place {place}").read(search.trials.ledger) or 1.0
-                grown = _Entrant(entrant.number, entrant.sketch.longer(epochs), record)
-                self._entrants[record.id] = grown
+            if trained.record.state == "measured":
+                grown = _Entrant(entrant.number, trained.sketch, trained.record)
+                self._entrants[trained.record.id] = grown
                 later.append(grown)
         return later
 
@@ -304,3 +332,11 @@ class _Race:
                     return
             elif not self._enter(each, keep=0.0):
                 return
+
+
+def _too_short(allocation: Allocation) -> str:
+    """Why an arm was not trained."""
+    fit = f"about {allocation.epochs:.0f} epochs fit into this time"
+    if allocation.short:
+        return f"{fit}, and one candidate gets them all"
+    return f"{fit}, too few to train one more technique for long enough to judge it"

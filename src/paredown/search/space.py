@@ -5,17 +5,16 @@ A `Sketch` says in few words what a recipe does; `Space.recipe` writes it out as
 
 import dataclasses
 import enum
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any
 
 from paredown import architecture, distill, prune, quantize, regularize
 from paredown.recipe.ingredient import Ingredient
+from paredown.recipe.optimizers import AdamW, Auto
 from paredown.recipe.order import RecipeStep
 from paredown.recipe.train import Precision, Train
 from paredown.recipe.transform import Transform
 from paredown.run.labels import FAMILIES
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 __all__ = ["ORDERS", "Move", "Order", "Sketch", "Space"]
 
@@ -76,6 +75,7 @@ class Sketch:
         importance: how `Move.PRUNE` ranks channels; None takes the default.
         using: ingredients of every training.
         epochs: trainings one after the other in the place of the longest; a promoted recipe gets one more.
+        rates: highest learning rate of each of them; those that have none look for theirs with a range test.
 
     """
 
@@ -84,6 +84,7 @@ class Sketch:
     importance: Any = None
     using: tuple[Ingredient, ...] = ()
     epochs: tuple[float, ...] = (1.0,)
+    rates: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "macs", round(self.macs, 3) if self.kind else 1.0)
@@ -125,12 +126,17 @@ class Sketch:
     def shape(self) -> "Sketch":
         """The same without training: a network of the same shape, whose file is as fast."""
         return dataclasses.replace(
-            self, order=tuple(move for move in self.order if move is not Move.TRAIN), using=(), epochs=()
+            self, order=tuple(move for move in self.order if move is not Move.TRAIN), using=(), epochs=(), rates=()
         )
 
-    def longer(self, epochs: float) -> "Sketch":
+    def longer(self, epochs: float = 1.0) -> "Sketch":
         """The same with one more training behind those it has had."""
         return dataclasses.replace(self, epochs=(*self.epochs, epochs))
+
+    def trained(self, epochs: float, rate: float) -> "Sketch":
+        """The same with the epochs and the learning rate of its last training."""
+        before = len(self.epochs) - 1
+        return dataclasses.replace(self, epochs=(*self.epochs[:-1], epochs), rates=(*self.rates[:before], rate))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -198,14 +204,30 @@ class Space:
             if move is Move.TRAIN:
                 main = index == sketch.main
                 parts: Sequence[float] = sketch.epochs if main else (self.side * sketch.epochs[0],)
-                earlier = len(steps)  # another seed for every training of a recipe, so that each has its own order
-                steps += [
-                    Train(epochs=part, using=sketch.using, precision=self.precision, seed=self.seed + earlier + number)
-                    for number, part in enumerate(parts)
-                ]
+                steps += self._trainings(sketch, parts, len(steps))
             else:
                 steps.append(self._transform(move, keep, sketch.importance))
         return tuple(steps)
+
+    def before(self, sketch: Sketch) -> tuple[RecipeStep, ...]:
+        """Transforms that make the network which the longest training of a sketch trains."""
+        moves = tuple(move for move in sketch.order[: sketch.main] if move is not Move.TRAIN)
+        steps = self.recipe(sketch.shape())
+        return steps[: len(moves)]
+
+    def _trainings(self, sketch: Sketch, parts: Sequence[float], earlier: int) -> list[RecipeStep]:
+        """Trainings one after the other, each with a seed of its own, so that each has its own order of the data."""
+        rates: list[float | Auto] = [*sketch.rates[: len(parts)], *([Auto()] * (len(parts) - len(sketch.rates)))]
+        return [
+            Train(
+                epochs=part,
+                using=sketch.using,
+                optimizer=AdamW(lr=rate),
+                precision=self.precision,
+                seed=self.seed + earlier + number,
+            )
+            for number, (part, rate) in enumerate(zip(parts, rates, strict=True))
+        ]
 
     def _transform(self, move: Move, keep: float, importance: Any) -> Transform:
         keep = round(keep, 4)

@@ -3,6 +3,7 @@
 import dataclasses
 
 from paredown.budget import Budget
+from paredown.run.enough import epochs_of
 from paredown.run.labels import ORIGINAL
 from paredown.run.ledger import TrialRecord
 from paredown.run.results import TrialResult
@@ -43,7 +44,7 @@ def standing_of(
         limits = tuple(_guessed(limit, result, original) for limit in verdict.limits)
         if result.ms is not None:
             values["latency"] = result.ms
-    return Standing(record.id, limits, values)
+    return Standing(record.id, limits, values, result.layout, epochs_of(result))
 
 
 def _guessed(limit: LimitVerdict, result: TrialResult, original: TrialResult) -> LimitVerdict:

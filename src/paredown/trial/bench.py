@@ -29,7 +29,9 @@ from paredown.recipe.evidence import Evidence
 from paredown.recipe.order import RecipeStep
 from paredown.recipe.progress import Progress, Silent
 from paredown.recipe.run import Outcome, run
+from paredown.recipe.train import Train
 from paredown.run import entries
+from paredown.run.account import Account, Purpose
 from paredown.run.labels import ORIGINAL, step_family, title
 from paredown.run.ledger import Ledger, Note
 from paredown.run.ledger.trouble import explained
@@ -83,9 +85,12 @@ class Bench:
         seed: of everything that draws random numbers.
         progress: told what is being done.
         network: the captured original; captured now where it is not given.
+        account: to go on with; a new one where none is given.
 
     Attributes:
         took: seconds of the latest ``lower``, ``predict``, ``latency`` and ``quick``.
+        account: what the seconds of the run are spent on.
+        threads: of trainings; None takes all that this process may use.
 
     Raises:
         CaptureError: the task's model cannot be captured.
@@ -102,8 +107,11 @@ class Bench:
         seed: int,
         progress: Progress | None = None,
         network: Network | None = None,
+        account: Account | None = None,
     ) -> None:
         self.task = task
+        self.account = account or Account()
+        self.threads: int | None = None
         self.target = target
         self.ledger = ledger
         self.clock = clock
@@ -125,16 +133,38 @@ class Bench:
 
     def make(self, steps: Sequence[RecipeStep], deadline: float | None = None) -> Outcome:
         """Carry a recipe out; steps that were carried out before come from the ledger."""
-        with training_threads():
-            return run(
-                self.network,
-                steps,
-                self.evidence,
-                original=self.network,
-                progress=self.progress,
-                cache=self.steps,
-                deadline=deadline,
-            )
+        began = time.monotonic()
+        with self.account.spent(Purpose.TRANSFORMS), training_threads(self.threads):
+            try:
+                outcome = run(
+                    self.network,
+                    steps,
+                    self.evidence,
+                    original=self.network,
+                    progress=self.progress,
+                    cache=self.steps,
+                    deadline=deadline,
+                )
+            except BaseException:
+                self.account.move(time.monotonic() - began, Purpose.TRANSFORMS, Purpose.FAILED)
+                raise
+        self._put_down(outcome, steps)
+        return outcome
+
+    def _put_down(self, outcome: Outcome, steps: Sequence[RecipeStep]) -> None:
+        """Seconds of trainings, apart from those of the transforms beside them."""
+        for record, step in zip(outcome.steps, steps, strict=True):
+            if isinstance(step, Train) and not record.cached:
+                rest = max(0.0, record.seconds - record.stepping - record.testing)
+                self.account.move(record.stepping, Purpose.TRANSFORMS, Purpose.TRAINING)
+                self.account.move(record.testing, Purpose.TRANSFORMS, Purpose.RANGE_TESTS)
+                self.account.move(rest, Purpose.TRANSFORMS, Purpose.SCORING)
+
+    def write_down(self) -> None:
+        """Keep the seconds used, and on what, in the ledger."""
+        with self.ledger.together():
+            entries.SECONDS_USED.write(self.ledger, self.clock.used())
+            entries.SECONDS_BY_PURPOSE.write(self.ledger, self.account.seconds)
 
     def lower(self, network: Network) -> tuple[str, Artifact]:
         """Lower a network into a blob; its name, and the artifact there.
@@ -145,7 +175,7 @@ class Bench:
 
         """
         aside = self.ledger.blobs.aside(self.target.suffix)
-        with self._timing("lower"), explained(self.ledger.directory, aside):
+        with self._timing("lower", Purpose.LOWERING), explained(self.ledger.directory, aside):
             try:
                 made = self.target.lower(network, aside)
             except LoweringError as error:
@@ -169,7 +199,7 @@ class Bench:
         """The task's score under the empty name, and the guards by theirs."""
         return {"": self.task.score, **self.task.guards}
 
-    def predict(self, artifact: Artifact, split: "Split") -> dict[str, Rows]:
+    def predict(self, artifact: Artifact, split: "Split", purpose: Purpose = Purpose.PREDICTING) -> dict[str, Rows]:
         """Rows of every score, from the file's outputs in a fresh process.
 
         Raises:
@@ -178,7 +208,7 @@ class Bench:
         """
         examples, seconds = self._slowest
         limit = max(_PATIENCE_S, _PATIENCE * seconds * max(1.0, len(split) / examples)) if examples else _UNKNOWN_S
-        with self._timing("predict"):
+        with self._timing("predict", purpose):
             rows = rows_of(artifact, split, self.task, structure=self.network.out_structure.to_json(), limit_s=limit)
         self._slowest = max(self._slowest, (len(split), self.took["predict"]))
         return rows
@@ -204,9 +234,11 @@ class Bench:
 
         """
         found = {}
-        for name, score in self.scores().items():
-            own = self.rows(rows[name])
-            found[name] = quality(own, own if original is None else self.rows(original[name]), score, seed=self.seed)
+        with self.account.spent(Purpose.DECIDING):
+            for name, score in self.scores().items():
+                own = self.rows(rows[name])
+                before = own if original is None else self.rows(original[name])
+                found[name] = quality(own, before, score, seed=self.seed)
         return found.pop(""), found
 
     def latency(self, files: Mapping[str, Artifact], pairs: tuple[int, int], **settings: Any) -> dict[str, Latency]:
@@ -215,7 +247,7 @@ class Bench:
         def tell(text: str, done: int, total: int) -> None:
             self.progress.update(text, done, total)
 
-        with self._timing("latency"):
+        with self._timing("latency", Purpose.MEASURING):
             return latency(
                 files, baseline=ORIGINAL, pairs=pairs, inputs=self.inputs, seed=self.seed, progress=tell, **settings
             )
@@ -227,7 +259,11 @@ class Bench:
         """
         subjects = [Subject.of(file, label=name) for name, file in {ORIGINAL: original, **files}.items()]
         generator = random.Random(self.seed)  # noqa: S311 (the order of processes)
-        with self._timing("quick"), tempfile.TemporaryDirectory(prefix="paredown-") as scratch, exclusive():
+        with (
+            self._timing("quick", Purpose.MEASURING),
+            tempfile.TemporaryDirectory(prefix="paredown-") as scratch,
+            exclusive(),
+        ):
             feed = feed_file(Path(scratch), self.inputs)
             settings = RoundSettings(blocks=6, block_s=0.02, warm_s=0.4, patience_s=0.2, feed=feed, seed=self.seed)
             runs = []
@@ -239,9 +275,10 @@ class Bench:
         return {ORIGINAL: base, **{name: base * math.exp(ratio) for name, ratio in ratios.items()}}
 
     @contextlib.contextmanager
-    def _timing(self, what: str) -> Iterator[None]:
+    def _timing(self, what: str, purpose: Purpose) -> Iterator[None]:
         start = time.monotonic()
-        yield
+        with self.account.spent(purpose):
+            yield
         self.took[what] = time.monotonic() - start
 
     def summaries(self, outcome: Outcome, steps: Sequence[RecipeStep]) -> tuple[StepSummary, ...]:

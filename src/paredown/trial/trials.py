@@ -99,13 +99,19 @@ class Trials:
             deadline = None if seconds is None else time.monotonic() + seconds
             outcome = bench.make(steps, deadline)
             result = self._result(outcome.network, bench.steps.store(outcome.network), bench.summaries(outcome, steps))
-            trained = sum(
-                record.seconds
+            new = [
+                record
                 for record, step in zip(outcome.steps, steps, strict=True)
                 if isinstance(step, Train) and not record.cached
+            ]
+            result = dataclasses.replace(
+                result,
+                trained=sum(record.seconds for record in new),
+                stepping=sum(record.stepping for record in new),
+                made=sum(record.made for record in new),
+                layout=layout(outcome.network),
             )
-            result = dataclasses.replace(result, trained=trained)
-            return self._timed(result, layout(outcome.network)) if timing else result
+            return self._timed(result, result.layout) if timing else result
 
         return self._run(role, name or self._label(steps), steps, make, forgive=forgive)
 
@@ -163,7 +169,7 @@ class Trials:
             blobs = (result.file, result.network, *result.rows.values())
             self.ledger.finish(identity, result, time.monotonic() - start, blobs)
         finally:
-            entries.SECONDS_USED.write(self.ledger, self.bench.clock.used())
+            self.bench.write_down()
         return self._record(identity)
 
     def _failed(self, identity: str, error: Exception, seconds: float) -> None:

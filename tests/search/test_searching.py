@@ -1,0 +1,154 @@
+"""How a search spends its time, on a pretended clock."""
+
+import pytest
+
+from paredown.budget import Budget
+from paredown.recipe import Train
+from paredown.run.ledger import Skipped
+from paredown.search.arms import arms
+from paredown.search.plan import allocate
+from paredown.search.space import Move, Sketch
+from paredown.search.training import FINE_RATE, RATE
+
+from .pretend import PACE, Prober, world
+
+BUDGET = Budget(latency="60%", drop="1 pt")
+CUT = Sketch((Move.PRUNE, Move.TRAIN, Move.INT8), macs=0.465)
+EPOCH = PACE.epoch(CUT)
+
+
+def trainings(steps):
+    return [step for step in steps if isinstance(step, Train)]
+
+
+def skipped(made):
+    return [f"{event.name}: {event.reason}" for event in made.ledger.events() if isinstance(event, Skipped)]
+
+
+def trained(made):
+    return [(role, name, trainings(steps)) for role, name, steps in made.made if trainings(steps)]
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    """Starts a pretended run of so many seconds."""
+    opened = []
+
+    def begin(seconds, **settings):
+        context = world(tmp_path / f"run {len(opened)}", seconds, monkeypatch, **settings)
+        opened.append(context)
+        return context.__enter__()
+
+    yield begin
+    for context in opened:
+        context.__exit__(None, None, None)
+
+
+def test_short_trainings_take_a_fixed_rate_and_no_range_test(run):
+    made = run(1e5)
+    search = made.searching(BUDGET)
+    cut = search.train("one", "trial", CUT, 3 * EPOCH, 0.0)
+    whole = search.train("two", "arm", Sketch((Move.TRAIN,)), 20.0, 0.0)
+    assert made.tests == []
+    assert trainings(made.made[0][2])[0].optimizer.lr == cut.sketch.rates[0] == RATE
+    assert whole.sketch.rates == (FINE_RATE,)
+
+
+def test_a_network_is_tested_once_whatever_is_trained_on_it(run):
+    made = run(1e5)
+    search = made.searching(BUDGET)
+    first = search.train("one", "trial", CUT, 9 * EPOCH, 0.0)
+    assert len(made.tests) == 1
+    search.train("two", "trial", first.sketch.longer(), 12 * EPOCH, 0.0)
+    search.train("three", "trial", CUT, 9.5 * EPOCH, 0.0)
+    assert len(made.tests) == 1
+    search.train("four", "arm", Sketch((Move.TRAIN,)), 9 * PACE.epoch(Sketch((Move.TRAIN,))), 0.0)
+    assert len(made.tests) == 2
+
+
+def test_the_planned_seconds_of_range_tests_are_those_that_are_spent(run):
+    made = run(1e5)
+    search = made.searching(BUDGET)
+    planned = search._rates.seconds(CUT, search.space.before(CUT))
+    seconds = 9 * EPOCH
+    before = made.time
+    done = search.train("one", "trial", CUT, seconds, 0.0)
+    assert made.account.seconds["range tests"] == pytest.approx(planned) == sum(made.tests)
+    assert seconds * 0.88 < made.time - before - PACE.overhead < seconds
+    assert done.sketch.epochs[0] < seconds / EPOCH - planned / EPOCH
+    assert search._rates.seconds(CUT, search.space.before(CUT)) == 0.0
+
+
+def test_a_fixed_cost_does_not_shrink_later_trainings(run):
+    made = run(1e5, fixed=60.0)
+    search = made.searching(BUDGET)
+    search.train("one", "trial", CUT, 1.0 * EPOCH, 0.0)
+    later = search.train("two", "trial", Sketch((Move.PRUNE, Move.TRAIN), macs=0.465), 5 * EPOCH, 0.0)
+    assert later.sketch.epochs[0] >= 4.0  # of 5; taken for slow steps, the fixed cost would leave 1.2
+
+
+def test_steps_that_really_are_slow_do(run):
+    made = run(1e5, slow=3.0)
+    search = made.searching(BUDGET)
+    search.train("one", "trial", CUT, 2.0 * EPOCH, 0.0)
+    later = search.train("two", "trial", Sketch((Move.PRUNE, Move.TRAIN), macs=0.465), 6 * EPOCH, 0.0)
+    assert 1.5 < later.sketch.epochs[0] < 2.5
+
+
+def test_a_training_that_finds_less_time_than_planned_is_shortened_not_skipped(run):
+    made = run(100.0)
+    search = made.searching(BUDGET)
+    made.time = 60.0  # 40 seconds are left of the 181 that were planned
+    done = search.train("last rung", "trial", CUT, 181.0, 0.0)
+    assert done is not None
+    assert 98.0 < made.time <= 101.0
+
+
+def test_what_would_be_overhead_for_the_most_part_is_left(run):
+    made = run(100.0)
+    search = made.searching(BUDGET)
+    made.time = 97.0
+    assert search.train("late", "trial", CUT, 50.0, 0.0) is None
+    assert "late: no time left for it" in skipped(made)
+    assert search.train("first", "trial", CUT, 50.0, 0.0, forced=True) is not None
+
+
+def test_a_short_run_rounds_to_8_bits_and_trains_one_candidate_with_all_the_rest(run):
+    seconds = 8 * PACE.epoch(Sketch((Move.TRAIN,)))
+    made = run(seconds)
+    made.searching(BUDGET).run()
+    assert [name for _, name, steps in made.made if not trainings(steps)] == ["int8"]
+    ((role, _, (training,)),) = trained(made)
+    assert role == "trial"
+    assert training.using == ()
+    recipe = [type(step).__name__ for step in made.made[-1][2]]
+    assert recipe == ["Channels", "Train", "Int8"]
+    assert 0.97 * seconds < made.time < 1.01 * seconds
+    assert training.epochs > (seconds - 10) / EPOCH
+    told = skipped(made)
+    assert "prune: about 8 epochs fit into this time, and one candidate gets them all" in told
+
+
+def test_a_longer_run_trains_arms_and_several_candidates_and_one_the_longest(run):
+    seconds = 100 * PACE.epoch(Sketch((Move.TRAIN,)))
+    made = run(seconds)
+    made.searching(BUDGET).run()
+    roles = [role for role, _, _ in trained(made)]
+    assert roles.count("arm") == 4
+    assert roles.count("trial") > 3
+    assert made.time < 1.05 * seconds
+    longest = max(sum(step.epochs for step in steps) for _, _, steps in trained(made))
+    assert longest > 30
+    assert sum(made.tests) < 0.05 * seconds
+
+
+def test_time_for_some_arms_goes_to_the_first_of_them(run):
+    made = run(12 * PACE.epoch(Sketch((Move.TRAIN,))))
+    search = made.searching(BUDGET)
+    search.run()
+    wanted = [plan.name for plan in arms(made.space, Prober(made.space)) if plan.sketch.trains]
+    allocation = allocate(made.seconds, PACE, tuple(wanted))
+    assert 0 < len(allocation.arms) < len(wanted)
+    assert [name for role, name, _ in trained(made) if role == "arm"] == ["prune 46%"]
+    told = skipped(made)
+    assert any(text.startswith("regularize: about 12 epochs fit into this time, too few") for text in told)
