@@ -9,6 +9,7 @@ CHAPTERS: Mapping[str, Mapping[str, str]] = {
     "Which technique, and together with which": {
         "cifar10-compress": "ResNet-20, CIFAR-10: `compress` to 40 % of the time",
         "cifar10-compare": "ResNet-20, CIFAR-10: `compare` the five families",
+        "time-share": "",
     },
     "Pruning": {
         "pruning-resnet20-latency": "ResNet-20, half of the multiply-adds: blocks and channels by latency, beside Torch-Pruning",

@@ -21,6 +21,7 @@ from benchmarks.pages import (
     runs,
     shapes,
     step_speed,
+    time_share,
 )
 from benchmarks.training import page as training
 from benchmarks.training import picture
@@ -51,6 +52,7 @@ TOGETHER = {
     "quantization": quantization.section,
     "pruned_checkpoint": checkpoints.section,
     "training": training.section,
+    "time_share": time_share.section,
 }
 """One section for all results that have such a key."""
 

@@ -1,6 +1,6 @@
 """Where the time of runs went: seconds by purpose, the share that became training, and the epochs that came of it.
 
-    python -m benchmarks.time_share RUN [RUN ...] [--name NAME] [--out FILE]
+    python -m benchmarks.time_share RUN [RUN ...] [--name time-share-before] [--out FILE]
 
 ``RUN`` is a run directory, of this version or of 0.1. Runs of 0.1 did not count their seconds: what was inside of
 trainings is known of them, the range tests in these are modelled from the measured pace, and so marked. Prints a table;
@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.record import write
+from paredown.measure.processor import processor
 
 __all__ = ["main", "time_share"]
 
@@ -41,13 +42,14 @@ def time_share(directory: Path) -> dict[str, Any]:
         rows = database.execute(
             "SELECT id, role, label, result, seconds FROM trials WHERE state = 'measured' ORDER BY number"
         ).fetchall()
+        best = (decisions.get("chosen") or {}).get("best", "")
+        final = database.execute("SELECT value FROM measurements WHERE name = ?", (f"final/{best}",)).fetchone()
     trials = [_trial(row) for row in rows]
     used = float(settings["seconds_used"])
     counted = _plain(settings.get("seconds_by_purpose"))
     seconds = counted or _modelled(trials, rows, decisions.get("pace") or {})
     whole = max(used, sum(seconds.values()))
     seconds["other"] = whole - sum(seconds.values())
-    best = (decisions.get("chosen") or {}).get("best", "")
     return {
         "run": directory.name,
         "limit": settings["settings"]["seconds"],
@@ -59,6 +61,16 @@ def time_share(directory: Path) -> dict[str, Any]:
         "trials": trials,
         "longest": max((trial["epochs"] for trial in trials), default=0.0),
         "best": next((trial for trial in trials if trial["id"] == best[:12]), None),
+        "judged": _judged(json.loads(final[0])) if final else None,
+    }
+
+
+def _judged(final: Mapping[str, Any]) -> dict[str, Any]:
+    """Latency against the original and drop of the best file on judge, with their intervals."""
+    drop, ratio = (final["quality"] or {}).get("drop"), (final["latency"] or {}).get("ratio")
+    return {
+        name: found and {bound: found[bound] for bound in ("estimate", "low", "high")}
+        for name, found in (("drop", drop), ("ratio", ratio))
     }
 
 
@@ -134,10 +146,11 @@ def main() -> None:
     shares = [time_share(run) for run in options.runs]
     for share in shares:
         print("\n".join(_lines(share)))
+    result = {"time_share": shares, "name": options.name, "processor": str(processor())}
     if options.out is None:
-        print(write(options.name, {"runs": shares}))
+        print(write(options.name, result))
     else:
-        options.out.write_text(json.dumps({"runs": shares}, indent=1, sort_keys=True) + "\n")
+        options.out.write_text(json.dumps(result, indent=1, sort_keys=True) + "\n")
         print(options.out)
 
 

@@ -7,10 +7,11 @@ import sys
 
 import pytest
 from benchmarks import time_share
+from benchmarks.pages.time_share import section
 
 _TABLES = """
 CREATE TABLE settings (name TEXT, value TEXT); CREATE TABLE decisions (name TEXT, value TEXT);
-CREATE TABLE trials (id TEXT, number INTEGER, role TEXT, label TEXT, recipe TEXT, state TEXT, result TEXT, seconds REAL);
+CREATE TABLE measurements (name TEXT, value TEXT); CREATE TABLE trials (id TEXT, number INTEGER, role TEXT, label TEXT, recipe TEXT, state TEXT, result TEXT, seconds REAL);
 """
 
 
@@ -51,6 +52,11 @@ def write(directory, purposes=None):
         for key, number, role, label, found, seconds in trials:
             row = (key, number, role, label, "[]", "measured", json.dumps(found), seconds)
             database.execute("INSERT INTO trials VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
+        final = {
+            "quality": {"drop": {"estimate": 1.5, "low": 1.2, "high": 1.8}},
+            "latency": {"ratio": {"estimate": 0.5, "low": 0.4, "high": 0.6}},
+        }
+        database.execute("INSERT INTO measurements VALUES (?, ?)", (f"final/{'b' * 64}", json.dumps(final)))
         database.execute("INSERT INTO trials VALUES ('d', 3, 'trial', 'broken', '[]', 'failed', NULL, 9.0)")
         database.commit()
     return directory
@@ -82,9 +88,27 @@ def test_the_command_prints_and_writes(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["time_share", *map(str, runs), "--out", str(out)])
     time_share.main()
     stored = json.loads(out.read_text(encoding="utf-8"))
-    assert [share["run"] for share in stored["runs"]] == ["new", "old"]
+    assert [share["run"] for share in stored["time_share"]] == ["new", "old"]
     printed = capsys.readouterr().out
     assert "new: 100 s of 120; 60 % inside of trainings, 60 % training steps;" in printed
     assert "old: 100 s of 120; 30 % inside of trainings, 24 % training steps (modelled);" in printed
     assert " *trial    prune 50%: 2.5 epochs in 30.0 s" in printed
-    assert stored["runs"][0]["trials"][0]["label"] == "original"
+    assert stored["time_share"][0]["trials"][0]["label"] == "original"
+
+
+def test_runs_before_and_after_stand_side_by_side_on_the_page(tmp_path):
+    counted = {"training": 60.0, "range tests": 5.0, "lowering": 10.0}
+    before, after = (
+        time_share.time_share(write(tmp_path / name, seconds)) for name, seconds in (("a", None), ("b", counted))
+    )
+    results = [
+        {"time_share": [{**share, "run": "speech"}], "name": f"time-share-{name}", "processor": "p", "file": "f"}
+        for name, share in (("before", before), ("after", after))
+    ]
+    page = section(results)
+    drop = "1.50 (1.20 … 1.80)"
+    assert (
+        f"| speech, after | 100 s of 120 | 65 % | 60 % | 10 % | 2.5 epochs | prune 50% (2.5 epochs) | 2.00 × (1.67 … 2.50) | {drop} |"
+        in page
+    )
+    assert "| speech, before | 100 s of 120 | 30 % | ≈ 24 % | – |" in page

@@ -110,7 +110,9 @@ class World:
     def run(self, role, steps, *, seconds=None, name="", timing=True, forgive=True):
         trainings = [step for step in steps if isinstance(step, Train)]
         cut = any(type(step).__name__ in {"Channels", "Slim"} for step in steps)
-        size = 0.3 + 0.7 * (0.465 if cut else 1.0)
+        kinds = [type(step).__name__ for step in steps]
+        aware = "Int8" in kinds[: kinds.index("Train")] if trainings else False
+        size = (0.3 + 0.7 * (0.465 if cut else 1.0)) * (2.1 if aware else 1.0)
         new = trainings[-1:]  # those before it come from the ledger
         made = sum(round(step.epochs * self.pace.steps) for step in new)
         taught = any(thing.taught for step in new for thing in step.using)

@@ -13,7 +13,7 @@ from paredown.run.reading import read
 from paredown.run.summary import RunSummary
 from paredown.search import Ledger, Run, compress
 from paredown.targets import OnnxRuntime
-from paredown.verdict import Certificate, verify
+from paredown.verdict import Certificate, Comparison, Margins, verify
 
 from .toy import examples
 
@@ -140,6 +140,43 @@ def test_families_recipes_and_candidates_can_be_compared(finished):
         run.compare(quantize)
     with pytest.raises(InputError, match=r"was not compared in this run; .*'original'"):
         run.compare(quantize, [prune.Channels(keep=0.123)])
+
+
+def test_a_technique_that_was_trained_too_little_is_refused_with_the_reason(finished, monkeypatch):
+    run, *_ = finished
+    told = Run(run.directory)
+    monkeypatch.setattr(told, "_record", dataclasses.replace(run.record, comparison=Comparison((), "files", Margins())))
+    monkeypatch.setattr(
+        "paredown.search.run.short_of", lambda result: "trained 0.2 epochs (78 steps), not enough to judge"
+    )
+    with pytest.raises(
+        InputError, match=r"quantize was not compared in this run \(trained 0.2 epochs \(78 steps\), not"
+    ):
+        told.compare(quantize, prune)
+
+
+def test_every_second_is_put_down_once(finished):
+    run, *_ = finished
+    spent = run.record.purposes
+    assert {"capture", "timing steps", "training", "lowering", "predicting", "measuring", "judging"} <= set(spent)
+    assert min(spent.values()) >= 0.0
+    assert 0.7 * run.record.seconds < sum(spent.values()) <= run.record.seconds
+    assert run.summary().purposes == spent
+
+
+def test_the_seconds_of_trainings_are_those_of_their_steps(finished):
+    run, *_ = finished
+    trained = [trial.result for trial in run.record.trials if trial.state == "measured" and trial.result.made]
+    stepping = sum(result.stepping for result in trained)
+    assert all(0 < result.stepping < result.trained for result in trained)
+    assert run.record.purposes["training"] == pytest.approx(stepping, rel=0.01)
+
+
+def test_no_training_of_a_search_looks_for_its_rate_alone(finished):
+    run, *_ = finished
+    trainings = [step for candidate in run.candidates for step in candidate.steps if isinstance(step, paredown.Train)]
+    assert trainings
+    assert all(isinstance(training.optimizer.lr, float) for training in trainings)
 
 
 def test_progress_is_time(finished):

@@ -110,3 +110,4 @@ def test_training_through_rounding_and_with_a_teacher_takes_longer():
 def test_what_is_kept_back_for_the_end():
     assert reserve(2400, CIFAR, 12, 10_000) < 0.25 * 2400
     assert reserve(20, DEMO, 12, 600) <= 0.4 * 20
+    assert reserve(900, CIFAR, 12, 10_000) < reserve(1000, CIFAR, 12, 10_000)  # a short run has fewer files to measure

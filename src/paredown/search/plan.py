@@ -7,12 +7,13 @@ from paredown.recipe.train import Precision
 from paredown.run.enough import needed
 from paredown.search.space import Move, Sketch
 
-__all__ = ["Allocation", "Pace", "allocate", "epochs_in", "reserve", "rungs"]
+__all__ = ["Allocation", "Pace", "allocate", "epochs_in", "is_short", "reserve", "rungs"]
 
 _ARMS, _RUNGS = 0.20, 0.15  # of the training time; the rest belongs to the one that is promoted last
 _MOST_ARMS = 1 / 3  # where arms need it to be judged at all
 _CUT = 0.7  # seconds of a step of an arm, as a share of the original's
 _SHORT = 10.0  # epochs in all below which a single candidate gets all of them
+_SHORT_FILES = 5  # to measure then: the original, itself once more, 8 bits, the candidate, and one to spare
 _LEAST_STEPS = 4
 _RUNG_STEPS, _RUNG_EPOCHS = 100, 0.25  # of a candidate of the first rung, at the least
 _MOST_CANDIDATES = 12
@@ -115,6 +116,11 @@ class Allocation:
     epochs: float = 0.0
 
 
+def is_short(left: float, pace: Pace) -> bool:
+    """Whether so few epochs fit into the seconds that are left that one candidate gets them all."""
+    return left < _SHORT * pace.epoch(_WHOLE)
+
+
 def allocate(left: float, pace: Pace, arms: tuple[str, ...]) -> Allocation:
     """Divide the seconds that are left (the reserve already kept back).
 
@@ -128,7 +134,7 @@ def allocate(left: float, pace: Pace, arms: tuple[str, ...]) -> Allocation:
 
     """
     fitting = left / max(pace.epoch(_WHOLE), 1e-9)
-    if fitting < _SHORT:
+    if is_short(left, pace):
         everything = max(0.0, left - pace.overhead)
         return Allocation((), 0.0, everything, 1, everything, short=True, epochs=fitting)
     need = _CUT * (needed(pace.steps) * pace.step + pace.evaluate * needed(pace.steps) / pace.steps)
@@ -172,5 +178,6 @@ def rungs(candidates: int, first: float, last: float) -> tuple[tuple[int, float]
 
 def reserve(left: float, pace: Pace, files: int, judge: int) -> float:
     """Seconds to keep back for the end: thorough where there is time, never most of the run."""
+    files = min(files, _SHORT_FILES) if is_short(left, pace) else files
     thorough, brief = (pace.ending(files, judge, rounds) for rounds in (8, 3))
     return thorough if thorough <= _THOROUGH * left else min(brief, _MOST * left)

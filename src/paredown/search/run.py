@@ -10,6 +10,7 @@ from paredown.errors import InputError
 from paredown.report.page import html
 from paredown.run.candidate import Candidate, missing
 from paredown.run.certifying import certificate
+from paredown.run.enough import short_of
 from paredown.run.ledger import TrialRecord
 from paredown.run.reading import Record, read
 from paredown.run.summarise import summarise
@@ -136,9 +137,15 @@ class Run:
         if not found:
             name = side.__name__ if isinstance(side, ModuleType) else repr(side)
             there = ", ".join(repr(trial.label) for trial in judged) or "nothing"
-            msg = f"{name} was not compared in this run; {there} was. Type paredown.compare(task, ...) for others."
+            msg = f"{name} was not compared in this run{self._why(side)}; {there} was. Type paredown.compare(task, ...) for others."
             raise InputError(msg)
         return found[0]
+
+    def _why(self, side: Any) -> str:
+        """What is known of the arm of a family that was tried and not compared."""
+        key = self._record.arms.get(side.__name__.rpartition(".")[2]) if isinstance(side, ModuleType) else None
+        why = short_of(self._record.trial(key).result) if key is not None else ""
+        return f" ({why})" if why else ""
 
     def _candidate(self, trial: TrialRecord) -> Candidate:
         result: TrialResult = trial.result

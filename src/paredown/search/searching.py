@@ -253,7 +253,8 @@ class _Race:
         ladder = rungs(allocation.candidates, allocation.rung, allocation.last)
         leading = list(self._entrants.values())
         for rung, (count, seconds) in enumerate(ladder[1:]):
-            leading = self._promoted(leading, count, seconds, f"rung {rung + 2}")
+            wanted = self._or_all(seconds) if count == 1 else seconds
+            leading = self._promoted(leading, count, wanted, f"rung {rung + 2}")
 
     def _enter(self, seconds: float, keep: float, *, forced: bool = False) -> bool:
         """Train one new proposal for a first, short time; False where there are no more or there is no time."""
@@ -316,8 +317,7 @@ class _Race:
 
     def _spend(self) -> None:
         """Use what time is left: train the best on where quality is what it lacks, else try something new."""
-        search = self._search
-        each = max(self._allocation.rung, 0.15 * self._allocation.last)
+        search, each = self._search, self._each
         for extra in range(_EXTRAS):
             enough = 2.0 * (each + search.pace.overhead)
             go = entries.EXTRA.of(extra).once(search.trials.ledger, lambda enough=enough: search.left() > enough)  # type: ignore[misc]
@@ -328,10 +328,20 @@ class _Race:
             sure = feasible(next(s for s in standings if s.key == first)) is Feasible.YES
             entrant = self._entrants[first]
             if not sure and len(entrant.sketch.epochs) < _PARTS:
-                if not self._promoted([entrant], 1, each, f"extra {extra}"):
+                if not self._promoted([entrant], 1, self._or_all(each), f"extra {extra}"):
                     return
-            elif not self._enter(each, keep=0.0):
+            elif not self._enter(self._or_all(each), keep=0.0):
                 return
+
+    @property
+    def _each(self) -> float:
+        """Seconds of a training that uses what time is left."""
+        return max(self._allocation.rung, 0.15 * self._allocation.last)
+
+    def _or_all(self, seconds: float) -> float:
+        """Seconds for a training: all that is left, where what it leaves would be too little for another."""
+        left, overhead = self._search.left(), self._search.pace.overhead
+        return left if left - seconds - overhead <= 2.0 * (self._each + overhead) else seconds
 
 
 def _too_short(allocation: Allocation) -> str:
