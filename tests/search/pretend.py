@@ -70,6 +70,7 @@ class World:
         seconds: of the run.
         pace: as it was measured.
         slow: how many times as long a step really takes.
+        level: of the loss in a range test; where it is high, rates that do harm lie high.
         fixed: seconds that every training takes beside steps and scoring.
 
     """
@@ -79,6 +80,7 @@ class World:
     pace: Pace = PACE
     slow: float = 1.0
     fixed: float = 0.0
+    level: float = 2.0
     time: float = 0.0
     tests: list = dataclasses.field(default_factory=list)
     made: list = dataclasses.field(default_factory=list)
@@ -102,10 +104,10 @@ class World:
 
     def tested(self, settings, network, evidence):
         """A range test of the original (no transforms) or of a network cut to a half."""
-        took = 25 * 4 / 3 * self.pace.step * (0.3 + 0.7 * (0.465 if network else 1.0))
+        took = settings.optimizer.lr.steps * 4 / 3 * self.pace.step * (0.3 + 0.7 * (0.465 if network else 1.0))
         self.tests.append(took)
         self.time += took
-        return [1e-4, 1e-3, 1e-2], [-0.1, -1.0, 9.0], 2.0
+        return [1e-4, 1e-3, 1e-2], [-0.1, -1.0, 9.0], self.level
 
     def run(self, role, steps, *, seconds=None, name="", timing=True, forgive=True):
         trainings = [step for step in steps if isinstance(step, Train)]

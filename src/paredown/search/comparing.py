@@ -136,6 +136,7 @@ def _carry_out(held: Session, recipes: Mapping[str, tuple[RecipeStep, ...]]) -> 
     plans = [plan for plan in arms(space, prober) if plan.name in held.settings.families]
     trained = max(1, sum(plan.sketch.trains for plan in plans)) * held.settings.seeds
     files = len(plans) * held.settings.seeds + 2
+    Rates(held.bench, pace).look()
     seconds = entries.SECONDS_PER_ARM.once(held.ledger, lambda: _each(held, pace, files, trained))
     sides = {plan.label: ("arm", space.recipe(_trained(held, plan, pace, space, seconds))) for plan in plans}
     named = {plan.label: plan.name for plan in plans}

@@ -10,7 +10,8 @@ from paredown.search.space import Move, Sketch
 __all__ = ["Allocation", "Pace", "allocate", "epochs_in", "is_short", "reserve", "rungs"]
 
 _ARMS, _RUNGS = 0.20, 0.15  # of the training time; the rest belongs to the one that is promoted last
-_MOST_ARMS = 1 / 3  # where arms need it to be judged at all
+_MOST_ARMS = 1 / 3  # where arms need it to be judged at all,
+_MOST_BESIDE = 0.6  # and with what trials take beside training
 _CUT = 0.7  # seconds of a step of an arm, as a share of the original's
 _SHORT = 10.0  # epochs in all below which a single candidate gets all of them
 _SHORT_FILES = 5  # to measure then: the original, itself once more, 8 bits, the candidate, and one to spare
@@ -138,7 +139,7 @@ def allocate(left: float, pace: Pace, arms: tuple[str, ...]) -> Allocation:
         everything = max(0.0, left - pace.overhead)
         return Allocation((), 0.0, everything, 1, everything, short=True, epochs=fitting)
     need = _CUT * (needed(pace.steps) * pace.step + pace.evaluate * needed(pace.steps) / pace.steps)
-    count = min(len(arms), int(_MOST_ARMS * left / (need + pace.overhead)))
+    count = min(len(arms), int(_MOST_ARMS * left / need), int(_MOST_BESIDE * left / (need + pace.overhead)))
     training = max(0.0, left - (count + 1) * pace.overhead)
     arm = max(need, _ARMS * training / count) if count else 0.0
     # A candidate is worth starting when it trains at least as long as its overhead takes, and long enough to rank it.

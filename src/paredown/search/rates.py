@@ -1,9 +1,10 @@
 """Learning rates of a run's trainings: looked for once for each network, and only where looking pays."""
 
+import math
 from collections.abc import Sequence
 
 from paredown import codec
-from paredown.recipe.optimizers import Auto
+from paredown.recipe.optimizers import AdamW, Auto
 from paredown.recipe.order import RecipeStep
 from paredown.recipe.randomness import derive, isolated
 from paredown.recipe.range_test import curve
@@ -19,7 +20,13 @@ from paredown.trial.threads import training_threads
 
 __all__ = ["Rates"]
 
+_FULL = Auto().steps
 _SHARE = 0.1  # of a training may go into the search for its rate
+_COARSE = 10  # steps of the test of the original, and the share of the run's time that it may take
+_COARSE_SHARE = 0.03
+_AFTER_CUT = (
+    4.0  # a cut network may be trained at so many times the rate that suits the original, which is at a minimum
+)
 _STRETCH = 1.25
 _DIGITS = 3
 
@@ -57,7 +64,7 @@ class Rates:
                 is not left over; a training that has to end early runs through its schedule all the same.
 
         """
-        rate, test = RATE if sketch.kind else FINE_RATE, 0.0
+        rate, test = self._fixed(sketch, self._steps(sketch, seconds, slowness)), 0.0
         if self.worth(self._steps(sketch, seconds - self.seconds(sketch, before), slowness)):
             began = self._bench.clock.used()
             found = self._tested(before)
@@ -67,17 +74,31 @@ class Rates:
         taken = seconds - test if rest else self._pace.training(sketch, epochs, slowness)
         return Training(epochs, float(f"{rate:.{_DIGITS}g}"), taken, test, rest)
 
+    def look(self) -> None:
+        """Test the original coarsely, so that short trainings of networks that bear little are careful.
+
+        Nothing is done where even that would cost more than a part of the run's time; the fixed rates hold then.
+        """
+        if self._pace.range_test(_COARSE) <= _COARSE_SHARE * self._bench.clock.limit:
+            self._tested((), _COARSE)
+
+    def _fixed(self, sketch: Sketch, steps: int) -> float:
+        """The rate of a training that is too short for a range test, scaled from the original's where that is known."""
+        found = _kept((), _COARSE).read(self._bench.ledger)
+        own = math.inf if found is None else found.rate(steps)
+        return min(RATE, _AFTER_CUT * own) if sketch.kind else min(FINE_RATE, own)
+
     def worth(self, steps: int) -> bool:
         """Whether a training of so many steps is long enough for a range test.
 
         The test takes as long as 33 steps. In a shorter training these steps are worth more than a rate that fits.
         """
-        return self._pace.range_test(Auto().steps) <= _SHARE * steps * self._pace.step
+        return self._pace.range_test(_FULL) <= _SHARE * steps * self._pace.step
 
     def seconds(self, sketch: Sketch, before: Sequence[RecipeStep]) -> float:
         """What a test of this network would take now: nothing where it was made before."""
         known = _kept(before).read(self._bench.ledger) is not None
-        return 0.0 if known else self._pace.range_test(Auto().steps, sketch)
+        return 0.0 if known else self._pace.range_test(_FULL, sketch)
 
     def _steps(self, sketch: Sketch, seconds: float, slowness: float) -> int:
         return round(self._epochs(sketch, seconds, slowness) * self._pace.steps)
@@ -86,12 +107,12 @@ class Rates:
         pace = self._pace
         return epochs_in(max(0.0, seconds - pace.scoring(sketch)), pace.epoch(sketch, slowness), pace.steps)
 
-    def _tested(self, before: Sequence[RecipeStep]) -> Curve:
+    def _tested(self, before: Sequence[RecipeStep], steps: int = _FULL) -> Curve:
         """The range test of a network, made now or before; the transforms are those of the recipe, and kept for it."""
-        return _kept(before).once(self._bench.ledger, lambda: self._test(before))
+        return _kept(before, steps).once(self._bench.ledger, lambda: self._test(before, steps))
 
-    def _test(self, before: Sequence[RecipeStep]) -> Curve:
-        bench, settings = self._bench, Train(seed=self._bench.seed)
+    def _test(self, before: Sequence[RecipeStep], steps: int) -> Curve:
+        bench, settings = self._bench, Train(optimizer=AdamW(lr=Auto(steps=steps)), seed=self._bench.seed)
         network = bench.make(before).network
         bench.progress.begin("looking for a learning rate")
         with (
@@ -103,5 +124,5 @@ class Rates:
         return Curve(tuple(rates), tuple(gains), level)
 
 
-def _kept(before: Sequence[RecipeStep]) -> Decision[Curve]:
-    return entries.RANGE_TEST.of(codec.fingerprint(tuple(before))[:16])
+def _kept(before: Sequence[RecipeStep], steps: int = _FULL) -> Decision[Curve]:
+    return entries.RANGE_TEST.of(codec.fingerprint(tuple(before))[:16], steps)

@@ -83,6 +83,7 @@ class Searching:
         self._probe()
         plans = arms(self.space, self.prober)
         trained = tuple(plan.name for plan in plans if plan.sketch.trains)
+        self._rates.look()
         allocation = entries.ALLOCATION.once(self.trials.ledger, lambda: allocate(self.left(), self.pace, trained))
         race = _Race(self, allocation)
         for plan in (plan for plan in plans if not plan.sketch.trains):
@@ -346,7 +347,6 @@ class _Race:
 
 def _too_short(allocation: Allocation) -> str:
     """Why an arm was not trained."""
-    fit = f"about {allocation.epochs:.0f} epochs fit into this time"
     if allocation.short:
-        return f"{fit}, and one candidate gets them all"
-    return f"{fit}, too few to train one more technique for long enough to judge it"
+        return f"about {allocation.epochs:.0f} epochs fit into this time, and one candidate gets them all"
+    return "no time left to train it for long enough to judge it"
