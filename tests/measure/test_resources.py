@@ -7,6 +7,7 @@ import zlib
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 import torch
 from pretend import Pretend, pretend_file
@@ -56,6 +57,34 @@ def test_size_is_counted(tmp_path):
     assert measure.size(tmp_path / "d").bytes == 6000
     with pytest.raises(InputError, match="no such file"):
         measure.size(tmp_path / "none")
+
+
+def with_weights_beside(folder):
+    """A network of 4 kB saved as ONNX saves it above 2 GB: the graph in one file, the weights in another."""
+    weight = onnx.numpy_helper.from_array(np.ones((10, 100), np.float32), "w")
+    ports = [
+        onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [1, n]) for name, n in (("x", 10), ("y", 100))
+    ]
+    graph = onnx.helper.make_graph(
+        [onnx.helper.make_node("MatMul", ["x", "w"], ["y"])], "g", ports[:1], ports[1:], initializer=[weight]
+    )
+    path = folder / "m.onnx"
+    onnx.save_model(
+        onnx.helper.make_model(graph), path, save_as_external_data=True, location="m.onnx.data", size_threshold=0
+    )
+    return path
+
+
+def test_weights_beside_an_onnx_file_count(tmp_path):
+    """A size limit is held against what ships, not against the graph alone."""
+    path = with_weights_beside(tmp_path)
+    beside = tmp_path / "m.onnx.data"
+    assert measure.files_of(path) == (path, beside)
+    assert measure.size(path).bytes == path.stat().st_size + beside.stat().st_size >= 4000
+    assert measure.size(path).compressed_bytes > len(zlib.compress(path.read_bytes()))
+    beside.unlink()
+    with pytest.raises(InputError, match=r"m.onnx reads m.onnx.data, which is not beside it.*into one directory"):
+        measure.size(path)
 
 
 def test_energy_is_measured_or_says_that_it_is_guessed(tmp_path):

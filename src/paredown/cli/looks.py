@@ -35,7 +35,7 @@ def profile(reference: str, place: "Place", *, top: int, as_json: bool) -> int:
     with tempfile.TemporaryDirectory() as folder, progress.shown("measuring the original") as bar:
         artifact = runtime.lower(network, Path(folder) / f"original{runtime.suffix}")
         timed = _latency({"original": artifact}, runtime, bar=bar, pairs=(5, 5), time_limit=60.0)["original"]
-        size = artifact.path.stat().st_size
+        size = artifact.size_bytes
     if as_json:
         found = {
             "total": dataclasses.asdict(whole),

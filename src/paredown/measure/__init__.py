@@ -9,7 +9,7 @@ from paredown.measure.predict import predict
 from paredown.measure.probe import probe
 from paredown.measure.processor import Processor, processor, versions
 from paredown.measure.quality import Quality, quality
-from paredown.measure.size import Size, size
+from paredown.measure.size import Size, files_of, size
 from paredown.measure.streaming import Streaming, streaming
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "Streaming",
     "energy",
     "exclusive",
+    "files_of",
     "latency",
     "memory",
     "predict",

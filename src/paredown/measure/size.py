@@ -1,4 +1,4 @@
-"""Bytes on disk."""
+"""Files of an artifact, and their bytes on disk."""
 
 import dataclasses
 import lzma
@@ -8,16 +8,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from paredown.errors import InputError
+from paredown.measure.subject import target_of
+from paredown.targets.target import files_at
 
 if TYPE_CHECKING:
     from paredown.measure.subject import Measurable
 
-__all__ = ["Size", "size"]
+__all__ = ["Size", "files_of", "size"]
 
 
 @dataclasses.dataclass(frozen=True)
 class Size:
-    """Bytes of a file as it lies on disk, and compressed the way a download or a package would be."""
+    """Bytes of an artifact as it lies on disk, and compressed the way a download or a package would be."""
 
     bytes: int
     zlib_bytes: int
@@ -29,11 +31,16 @@ class Size:
         return min(self.zlib_bytes, self.lzma_bytes)
 
 
-def size(file: "Measurable") -> Size:
-    """Size of a file, or of a directory and all that is in it (external weights beside an ONNX file do not count).
+def files_of(file: "Measurable") -> tuple[Path, ...]:
+    """Every file that has to be there for `file` to run, itself first: what ships, and what its size is.
+
+    Args:
+        file: an artifact, or a path. A directory stands for all files in it; a path with a target's suffix for what that
+            target reads (`Target.files`: weights beside an ONNX file belong to it); any other path for itself.
 
     Raises:
-        InputError: there is no such file.
+        InputError: there is no such file, or one that it reads is missing.
+        LoweringError: it is not what its suffix says.
 
     """
     given: Any = file
@@ -41,8 +48,27 @@ def size(file: "Measurable") -> Size:
     if not path.exists():
         msg = f"The size of {str(path)!r} was asked for but there is no such file. Give the path of a lowered file."
         raise InputError(msg)
-    parts = sorted(part for part in path.rglob("*") if part.is_file()) if path.is_dir() else [path]
-    contents = [part.read_bytes() for part in parts]
+    target = getattr(given, "target", None) or (None if path.is_dir() else target_of(path))
+    files: tuple[Path, ...] = files_at(path) if target is None else target.files(path)
+    missing = [part for part in files if not part.is_file()]
+    if missing:
+        msg = (
+            f"{path.name} reads {missing[0].relative_to(path.parent)}, which is not beside it, so the file is not whole. "
+            "Put all its files into one directory."
+        )
+        raise InputError(msg)
+    return files
+
+
+def size(file: "Measurable") -> Size:
+    """Size of an artifact: of all its files together (see `files_of`).
+
+    Raises:
+        InputError: there is no such file, or one that it reads is missing.
+        LoweringError: it is not what its suffix says.
+
+    """
+    contents = [part.read_bytes() for part in files_of(file)]
     return Size(
         bytes=sum(len(content) for content in contents),
         zlib_bytes=sum(len(zlib.compress(content, 6)) for content in contents),

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     Measurable = Artifact | Path | str
 
-__all__ = ["Subject"]
+__all__ = ["Subject", "target_of"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,14 +61,22 @@ def _checked(target: object) -> Any:
     return checked(target)
 
 
+def target_of(path: Path) -> Any:
+    """The target that writes files with this suffix, with its default settings; None where there is no such."""
+    return next((kind() for kind in _targets() if path.suffix == kind.suffix), None)
+
+
 def _by_suffix(path: Path) -> Any:
+    found = target_of(path)
+    if found is None:
+        suffixes = " or ".join(kind.suffix for kind in _targets())
+        msg = f"No target is known for {path.name!r} (files end with {suffixes}). Name it: `target=targets.OnnxRuntime()`."
+        raise InputError(msg)
+    return found
+
+
+def _targets() -> list[Any]:
     from paredown import targets  # noqa: PLC0415 (only plain paths need to know any target)
 
     public = [getattr(targets, name) for name in targets.__all__]
-    known = [kind for kind in public if hasattr(kind, "suffix") and not inspect.isabstract(kind)]
-    for kind in known:
-        if path.suffix == kind.suffix:
-            return kind()
-    suffixes = " or ".join(kind.suffix for kind in known)
-    msg = f"No target is known for {path.name!r} (files end with {suffixes}). Name it: `target=targets.OnnxRuntime()`."
-    raise InputError(msg)
+    return [kind for kind in public if hasattr(kind, "suffix") and not inspect.isabstract(kind)]

@@ -98,9 +98,14 @@ class Artifact:
     lowering: Lowering = dataclasses.field(default_factory=Lowering)
 
     @property
+    def files(self) -> tuple[Path, ...]:
+        """All files that belong to it; see `Target.files`."""
+        return self.target.files(self.path)
+
+    @property
     def size_bytes(self) -> int:
-        """Bytes on disk."""
-        return self.path.stat().st_size
+        """Bytes on disk of all its files."""
+        return sum(file.stat().st_size for file in self.files)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -188,9 +193,25 @@ class Target(abc.ABC):
         """
         return None
 
+    def files(self, path: str | os.PathLike[str]) -> tuple[Path, ...]:
+        """Every file that has to be there for `path` to run, itself first; what ships, and what size is counted of.
+
+        A directory stands for all files in it. Runtimes whose files read others beside them name those too.
+
+        Raises:
+            LoweringError: the file is missing or is not one of this runtime's.
+
+        """
+        return files_at(Path(path))
+
     @abc.abstractmethod
     def version(self) -> str:
         """Name and version of the runtime, for example ``onnxruntime 1.31.1``."""
+
+
+def files_at(path: Path) -> tuple[Path, ...]:
+    """The file itself, or the files in a directory, sorted."""
+    return tuple(sorted(part for part in path.rglob("*") if part.is_file())) if path.is_dir() else (path,)
 
 
 def write_atomically(path: str | os.PathLike[str], write: Callable[[Path], Lowering], target: Target) -> Artifact:

@@ -160,6 +160,14 @@ class OnnxRuntime(Target):
         self.open(path).close()
         return rounded_values(Path(path), self.open)
 
+    def files(self, path: str | os.PathLike[str]) -> tuple[Path, ...]:
+        """The file and the weights that it keeps beside itself (external data); see `Target.files`."""
+        _require("onnx")
+        from paredown.targets.onnx.external import external_files  # noqa: PLC0415 (targets import without onnx)
+
+        own = Path(path)
+        return (own, *external_files(own))
+
     def version(self) -> str:
         """Name and version of the installed runtime."""
         _require("onnxruntime")
