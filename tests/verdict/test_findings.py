@@ -203,6 +203,15 @@ def test_pd113_sums():
         assert of_file("PD113", **none).severity == "not applicable"
 
 
+def test_pd114_lost():
+    severity, text = told(of_run("PD114", lost=tuple(f"'mean {n}': only updated while training" for n in range(7))))
+    assert severity == "tip"
+    assert text.startswith("'mean 0': only updated while training; 'mean 1'")
+    assert "; and 2 more. Trainings of this run do without" in text
+    assert of_run("PD114", lost=()).severity == "passed"
+    assert of_run("PD114").severity == "not applicable"
+
+
 def test_all_are_given_every_time_and_have_a_page():
     found = check(FileContext(Measured("x"), Measured("original"))) + check(RunContext())
     assert {str(finding.severity) for finding in found} == {"not applicable"}

@@ -14,6 +14,7 @@ import sympy  # type: ignore[import-untyped]
 import torch
 from torch import fx, nn
 
+from paredown.graph.bags import open_bags
 from paredown.graph.inplace import mutated, out_of_place
 from paredown.graph.placement import own_device_and_type
 from paredown.graph.regions import inline_regions
@@ -60,6 +61,7 @@ def normalise(exported: fx.GraphModule, names: tuple[str, ...], prefix: str) -> 
             graph.erase_node(node)
     out_of_place(graph)
     _drop_updates(graph)
+    open_bags(graph)
     _explicit_sizes(graph)
     graph.eliminate_dead_code()
     for node in list(graph.nodes):

@@ -279,7 +279,7 @@ def end(held: Session, pace: Pace, most: int = FILES, least: int = _LEAST_FILES)
     best = ledger.trial(chosen.best)
     if best is not None:
         look_inside(bench, best)
-    run.FINDINGS.write(ledger, [*explain(ledger, held.settings, held.about, chosen, finals)])
+    run.FINDINGS.write(ledger, [*explain(ledger, held.settings, held.about, chosen, finals, held.bench.network.lost)])
 
 
 def _unripe(held: Session, records: Iterable[TrialRecord]) -> frozenset[str]:

@@ -14,10 +14,25 @@ from paredown.verdict.findings import FileContext, Finding, RunContext, Severity
 __all__ = ["explain"]
 
 
-def explain(
-    ledger: Ledger, settings: Settings, about: About, chosen: Chosen, finals: Mapping[str, Measured]
+def explain(  # noqa: PLR0913, PLR0917 (everything that was learned)
+    ledger: Ledger,
+    settings: Settings,
+    about: About,
+    chosen: Chosen,
+    finals: Mapping[str, Measured],
+    lost: tuple[str, ...],
 ) -> list[Finding]:
-    """Findings about the run and the best file, all of them; about the other files those that matter."""
+    """Findings about the run and the best file, all of them; about the other files those that matter.
+
+    Args:
+        ledger: of the run.
+        settings: of the run.
+        about: its circumstances.
+        chosen: its files.
+        finals: their measurements.
+        lost: what capturing the model left out.
+
+    """
     records = {key: record for key in chosen.files if (record := ledger.trial(key)) is not None}
     first = chosen.files[0]
     original: TrialResult = records[first].result
@@ -27,6 +42,7 @@ def explain(
         openings=ledger.openings(about.judge),
         reference=settings.reference,
         assumptions=about.findings,
+        lost=lost,
     )
     found = check(run)
     for key, record in records.items():

@@ -56,6 +56,7 @@ class RunContext:
         openings: how often this judge data has been opened, this run included.
         reference: ``module:name`` of the task; empty where only the user's process knows it, None where no trial ran.
         assumptions: sentences about what was assumed of the data (``task.data.findings``).
+        lost: sentences about what capturing left out (``network.lost``).
 
     """
 
@@ -64,6 +65,7 @@ class RunContext:
     openings: int | None = None
     reference: str | None = None
     assumptions: tuple[str, ...] | None = None
+    lost: tuple[str, ...] | None = None
 
 
 _CARRIERS = ("aten.linear.", "aten.conv", "aten.addmm.", "aten.convolution.")
