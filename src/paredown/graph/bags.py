@@ -24,10 +24,9 @@ def open_bags(graph: fx.Graph) -> None:
 
 
 def _open(graph: fx.Graph, node: fx.Node) -> None:
-    weight, flat, offsets, scaled, mode, sparse, factors, last, padding = [
-        *node.args,
-        *(argument.default_value for argument in _BAG._schema.arguments[len(node.args) :]),
-    ]
+    defaults = (argument.default_value for argument in _BAG._schema.arguments[len(node.args) :])
+    given: list[Any] = [*node.args, *defaults]
+    weight, flat, offsets, scaled, mode, sparse, factors, last, padding = given
     rows, weights = _rows(flat), _rows(factors)
     parts = list(node.users)
     if rows is None or last or padding not in {None, -1} or not _even(offsets, rows):
