@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from paredown.measure import bootstrap, proportions, sequential, student
-from paredown.scores import Auc, SquaredError
+from paredown.scores import AbsoluteError, Auc, SquaredError
 
 RUNS = 2000
 
@@ -24,11 +24,33 @@ def test_students_interval_is_the_textbooks():
     assert student.interval([3.0]).high == math.inf
 
 
+def of(values, looks=(1,)):
+    return student.combined(float(np.mean(values)), [student.Part.of(values)], looks)
+
+
 def test_students_p_value_is_the_textbooks():
     values = [1.0, 2.0, 4.0, 7.0]
-    assert student.p_above(values, 1.0) == pytest.approx(stats.ttest_1samp(values, 1.0, alternative="greater").pvalue)
-    assert student.p_above([2.0, 2.0], 1.0) == 0.0
-    assert student.p_above([2.0, 2.0], 2.0) == 0.5
+    assert of(values).p_above(1.0) == pytest.approx(stats.ttest_1samp(values, 1.0, alternative="greater").pvalue)
+    assert of(values).interval() == student.interval(values)
+    assert [of([2.0, 2.0]).p_above(bound) for bound in (1.0, 2.0, 3.0)] == [0.0, 0.5, 1.0]
+    unknown = student.Estimate(1.0, math.inf, 1.0)
+    assert unknown.p_above(0.0) == 0.5
+    assert unknown.interval().high == math.inf
+
+
+def test_parts_of_a_variance_are_welchs():
+    first, second = np.array([1.0, 2.0, 4.0]), np.array([3.0, 9.0, 4.0, 8.0, 2.0])
+    known = student.combined(second.mean() - first.mean(), [student.Part.of(first), student.Part.of(second)])
+    textbook = stats.ttest_ind(second, first, equal_var=False)
+    assert known.freedom == pytest.approx(textbook.df)
+    assert 2 * known.p_above(0.0) == pytest.approx(textbook.pvalue)
+
+
+def test_a_small_part_known_badly_hardly_counts():
+    """Three seeds beside 5,000 examples leave far more than two degrees of freedom."""
+    known = student.combined(0.0, [student.Part(0.05, 2), student.Part(0.95, 4999)])
+    assert known.freedom == pytest.approx(1 / (0.05**2 / 2 + 0.95**2 / 4999))
+    assert known.freedom > 600
 
 
 def test_prediction_intervals_hold_the_next_value():
@@ -74,6 +96,15 @@ def test_p_values_pay_for_their_looks():
     assert sequential.adjust(level, looks) == pytest.approx(0.05, abs=0.001)
     assert sequential.adjust(1e-9, looks) == pytest.approx(4e-9)
     assert sequential.adjust(0.9, looks) <= 1.0
+
+
+@pytest.mark.parametrize("confidence", [0.9, 0.95, 0.99])
+def test_one_sided_p_values_pay_as_intervals_do(confidence):
+    known = of([0.01, 0.02, 0.04, 0.03, 0.02], (5, 7, 11, 16))
+    shown = known.interval(confidence)
+    assert known.p_above(shown.low) == pytest.approx((1 - confidence) / 2, rel=0.02)
+    assert known.p_above(shown.high) == pytest.approx((1 + confidence) / 2, rel=0.02)
+    assert shown.low < of([0.01, 0.02, 0.04, 0.03, 0.02]).interval(confidence).low
 
 
 def test_wilsons_interval_covers():
@@ -127,15 +158,17 @@ def test_tangos_p_value_is_the_intervals():
     assert proportions.paired_p_above(30, 12, 500, -1.5) == 0.0
 
 
+def resampled(score, rows, times, seed=0):
+    drawn = bootstrap.replicates(score, [rows], times, seed)[0]
+    return bootstrap.Resampled.of(score.reduce(rows), drawn, bootstrap.jackknife(score, [rows])[0])
+
+
 def test_the_bootstrap_covers_a_skewed_mean():
-    score = SquaredError()
     generator = np.random.default_rng(4)
     inside = 0
     for run in range(200):
-        rows = generator.exponential(1.0, (80, 1))
-        drawn = bootstrap.replicates(score, [rows], 600, run)[0]
-        low, high = bootstrap.bca(score.reduce(rows), drawn, bootstrap.jackknife(score, [rows])[0])
-        inside += low <= 1.0 <= high
+        shown = resampled(SquaredError(), generator.exponential(1.0, (80, 1)), 600, run).interval()
+        inside += shown.low <= 1.0 <= shown.high
     assert inside >= 0.89 * 200
 
 
@@ -145,16 +178,79 @@ def test_the_bootstrap_takes_scores_that_are_no_mean():
     rows = np.stack([label + generator.normal(size=120), label], axis=1)
     drawn = bootstrap.replicates(Auc(), [rows, rows], 300)
     assert np.array_equal(drawn[0], drawn[1])
-    value = Auc().reduce(rows)
-    low, high = bootstrap.bca(value, drawn[0], bootstrap.jackknife(Auc(), [rows])[0])
-    assert 60 < low < value < high < 95
+    shown = resampled(Auc(), rows, 300).interval()
+    assert 60 < shown.low < shown.estimate < shown.high < 95
+
+
+def test_the_bootstraps_interval_is_efrons():
+    """Against Efron 1987 with the quantiles of the resamples themselves."""
+    score, rows = SquaredError(), np.random.default_rng(6).exponential(1.0, (60, 1))
+    value, draws = score.reduce(rows), bootstrap.replicates(score, [rows], 4000)[0]
+    left_out = bootstrap.jackknife(score, [rows])[0]
+    known = bootstrap.Resampled.of(value, draws, left_out)
+    bias = stats.norm.ppf(np.mean(draws < value))
+    change = left_out.mean() - left_out
+    acceleration = np.sum(change**3) / (6 * np.sum(change**2) ** 1.5)
+    z = bias + stats.norm.ppf([0.025, 0.975])
+    low, high = np.quantile(draws, stats.norm.cdf(bias + z / (1 - acceleration * z)))
+    assert (known.interval().low, known.interval().high) == pytest.approx((low, high), abs=2e-3)
+
+
+@pytest.mark.parametrize("confidence", [0.8, 0.9, 0.95, 0.99, 0.999, 0.99999])
+def test_the_bootstraps_p_values_are_its_intervals(confidence):
+    """A bound is left out by the interval exactly where the p-value lies below its level, however small that is."""
+    for seed, rows in enumerate(np.random.default_rng(7).exponential(1.0, (5, 60, 1))):
+        known = resampled(SquaredError(), rows, 1000, seed)
+        shown = known.interval(confidence)
+        assert known.p_above(shown.low) == pytest.approx((1 - confidence) / 2, rel=1e-6)
+        assert 1 - known.p_above(shown.high) == pytest.approx((1 - confidence) / 2, rel=1e-6)
+
+
+def test_the_bootstraps_p_values_go_on_beyond_its_resamples():
+    """Six standard errors away a p-value is that of a normal tail, and not one over the number of resamples."""
+    rows = np.random.default_rng(8).normal(6.0, 1.0, (400, 1))
+    known = resampled(AbsoluteError(), rows, 1000)
+    error = rows.std(ddof=1) / 20
+    p = known.p_above(rows.mean() - 6 * error)
+    assert 1e-12 < p < 1e-7
+    assert known.p_above(rows.mean() - 5 * error) > p
 
 
 def test_bootstrap_without_variation_is_a_point_and_without_numbers_unbounded():
-    assert bootstrap.bca(1.0, np.ones(10), np.ones(5)) == (1.0, 1.0)
-    assert bootstrap.bca(1.0, np.full(10, np.nan), np.ones(5)) == (-np.inf, np.inf)
+    point = bootstrap.Resampled.of(1.0, np.ones(10), np.ones(5))
+    assert (point.interval().low, point.interval().high) == (1.0, 1.0)
+    assert [point.p_above(bound) for bound in (0.5, 1.0, 1.5)] == [0.0, 0.5, 1.0]
+    unknown = bootstrap.Resampled.of(1.0, np.full(10, np.nan), np.ones(5))
+    assert (unknown.interval().low, unknown.interval().high) == (-np.inf, np.inf)
+    assert unknown.p_above(0.0) == 0.5
 
 
-def test_bootstrap_p_values_are_never_nothing():
-    assert 0 < bootstrap.p_above(np.ones(99), 0.0) < 0.01
-    assert 0 < 1 - bootstrap.p_above(np.ones(99), 2.0) < 0.01
+def test_strong_acceleration_ends_in_all_or_nothing():
+    """Beyond the pole of BCa's formula nothing is possible, and nothing is certain."""
+    draws = np.random.default_rng(9).normal(size=1000)
+    for sign in (1, -1):
+        known = bootstrap.Resampled(0.0, np.sort(draws), np.linspace(-3, 3, 1000), 0.0, 0.6 * sign)
+        assert known.interval(0.99).high == math.inf if sign > 0 else known.interval(0.99).low == -math.inf
+        assert known.p_above(-50.0 * sign) == float(sign < 0)
+
+
+def test_two_shares_and_their_p_value_agree():
+    for unit in (100.0, -1.0):
+        known = proportions.PairedShares(30, 12, 500, unit)
+        shown = known.interval()
+        assert shown.estimate == pytest.approx(unit * 18 / 500)
+        assert shown.low < shown.estimate < shown.high
+        assert known.p_above(shown.low) == pytest.approx(0.025, abs=1e-3)
+        assert known.p_above(shown.high) == pytest.approx(0.975, abs=1e-3)
+
+
+def test_shares_of_several_files_cover():
+    """Two files a side, few disagreements: the interval of the mean difference covers in 93 % and more."""
+    generator = np.random.default_rng(10)
+    inside = 0
+    for _ in range(RUNS):
+        wrong = generator.random((4, 300)) < np.array([0.01, 0.01, 0.02, 0.02])[:, None]
+        differences = (wrong[:2].mean(0) - wrong[2:].mean(0)).astype(float)
+        shown = proportions.of_several(differences, 100.0).interval()
+        inside += shown.low <= -1.0 <= shown.high
+    assert inside >= 0.93 * RUNS

@@ -100,6 +100,7 @@ def test_the_file_holds_narrow_weights_and_the_kernels_that_read_them(network, e
     assert artifact.lowering.operators["GatherBlockQuantized"] == 1
     assert not artifact.lowering.operators.keys() & {"Gemm", "FusedGemm", "Gather", "DequantizeLinear"}
     assert artifact.lowering.unfused == ()
+    assert "MatMulNBits" not in artifact.lowering.floats
     floats = sum(t.dims[0] for t in onnx.load(artifact.path).graph.initializer if len(t.dims) == 2 and t.data_type == 1)
     assert floats <= 4 * 64 + 3 * 32 + 4 + 20  # rows of scales, no weights
     x = tokens(3, 5)

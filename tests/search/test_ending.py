@@ -13,7 +13,8 @@ from paredown.run.labels import NOTHING
 from paredown.run.ledger import TrialRecord
 from paredown.run.results import TrialResult
 from paredown.run.summary import StepSummary
-from paredown.search.ending import shortlist
+from paredown.search.ending import Chosen, advisable, shortlist
+from paredown.verdict import Measured
 
 BUDGET = Budget(latency="50%", drop="2 pt")
 
@@ -77,3 +78,11 @@ def test_arms_are_compared_if_they_were_trained_for_long_enough():
 def test_the_most_promising_come_first(most):
     found = [record("a", 0.4), record("b", 0.3), dataclasses.replace(record("c", 0.2), state="failed")]
     assert listed(*found, most=most) == ("b", "a")[:most]
+
+
+def test_advice_never_offers_to_do_nothing():
+    """It is the original's own file once more; nor are the original and the best offered."""
+    finals = {
+        key: Measured(label) for key, label in {"o": "original", "b": "small", "n": NOTHING, "p": "prune"}.items()
+    }
+    assert [measured.label for measured in advisable(Chosen("b", tuple(finals)), finals)] == ["prune"]

@@ -8,7 +8,7 @@ from measurements import energy_of, file, hits, latency_of, memory_of
 from paredown import scores
 from paredown.budget import Budget
 from paredown.errors import BudgetError
-from paredown.measure import quality
+from paredown.measure import quality, sequential, student
 from paredown.verdict import Measured, Outcome, decide, frontier
 
 ORIGINAL = file("original", size=10_000, memory=memory_of(8_000_000), energy=energy_of(8.0, estimated=False))
@@ -59,6 +59,19 @@ def test_absolute_limits_are_held_against_the_file_itself():
     assert found.met is True
     assert found.limits[0].value == file("small", 0.4).latency.p50
     assert found.limits[1].bound == pytest.approx(1.8)
+
+
+def test_milliseconds_pay_for_looks_as_ratios_do():
+    """Pairs were added until the ratio was answered, and what was looked at four times has a wider bound."""
+    looks = (5, 7, 11, 16)
+    once, often = (Measured("small", latency_of(0.4, spread=0.05, looks=of)) for of in ((5,), looks))
+    logs = [math.log(sample) for sample in often.latency.samples]
+    paid = math.exp(student.interval(logs, 0.90, level=sequential.level(looks, 0.90)).high)
+    assert often.latency.p50_bounds.high == pytest.approx(paid)
+    between = (once.latency.p50_bounds.high + paid) / 2
+    assert held(once, latency=f"{between} ms").met is True
+    assert held(often, latency=f"{between} ms").met is None
+    assert held(often, latency=f"{1.01 * paid} ms").met is True
 
 
 def test_the_original_is_exactly_itself():

@@ -1,18 +1,22 @@
 """Intervals by resampling examples, for scores of any kind."""
 
-from collections.abc import Callable, Iterator, Sequence
+import dataclasses
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from paredown.measure.interval import Interval
+
 if TYPE_CHECKING:
     from paredown.scores import Score
 
-__all__ = ["bca", "jackknife", "p_above", "replicates"]
+__all__ = ["Resampled", "jackknife", "replicates"]
 
 _PORTION = 4_000_000  # weights held at a time: 32 MB
 _GROUPS = 200
+_TAIL = 0.005
 
 Numbers = NDArray[np.floating[Any]]
 
@@ -57,42 +61,95 @@ def jackknife(score: "Score", files: Sequence[Numbers], seed: int = 0) -> Number
     return np.stack([resampled(score, rows, weights) for rows in files])
 
 
-def bca(estimate: float, draws: Numbers, left_out: Numbers, confidence: float = 0.95) -> tuple[float, float]:
-    """Bias-corrected and accelerated interval (Efron 1987).
+@dataclasses.dataclass(frozen=True)
+class Resampled:
+    """A statistic and how it scatters over resamples; a `paredown.measure.evidence.Evidence`.
 
-    Args:
-        estimate: the statistic of all examples.
-        draws: the statistic of each resample; those that could not be computed (NaN) are left out.
-        left_out: the statistic without each group of examples.
-        confidence: coverage.
+    Intervals are bias-corrected and accelerated (BCa, Efron 1987) and p-values their inversion. Between the resamples of
+    rank 0.5 % and 99.5 % both read the empirical distribution; beyond, where a few thousand resamples say nothing, it
+    goes on as a normal one of the same spread on that side, so that no p-value ends at one over their number.
+
+    Attributes:
+        value: the statistic of all examples.
+        places, scores: the distribution of resamples: values, ascending, and their normal scores.
+        bias: normal score of `value` among the resamples.
+        acceleration: how the spread changes with the statistic.
 
     """
-    from scipy.special import ndtr, ndtri  # noqa: PLC0415 (not needed in the worker)
 
-    known = draws[np.isfinite(draws)]
-    if not len(known):
-        return -np.inf, np.inf
-    if known.max() == known.min():
-        return float(known[0]), float(known[0])
-    below = (np.sum(known < estimate) + 0.5 * np.sum(known == estimate)) / len(known)
-    bias = ndtri(np.clip(below, 1 / (len(known) + 1), 1 - 1 / (len(known) + 1)))
-    change = left_out[np.isfinite(left_out)]
-    change = change.mean() - change
+    value: float
+    places: Numbers
+    scores: Numbers
+    bias: float
+    acceleration: float
+
+    @classmethod
+    def of(cls, value: float, draws: Numbers, left_out: Numbers) -> "Resampled":
+        """Take the statistic of each resample and the statistic without each group of examples.
+
+        Those that could not be computed (NaN) are left out.
+        """
+        places, scores = _distribution(draws[np.isfinite(draws)])
+        bias = float(_along(value, places, scores)) if len(places) > 1 else 0.0
+        return cls(value, places, scores, bias, _acceleration(left_out[np.isfinite(left_out)]))
+
+    def interval(self, confidence: float = 0.95) -> Interval:
+        """BCa interval; a point where all resamples are equal, unbounded where there are none."""
+        from scipy.special import ndtri  # noqa: PLC0415 (not needed in the worker)
+
+        if len(self.places) < 2:
+            edges = [float(self.places[0])] * 2 if len(self.places) else [-np.inf, np.inf]
+        else:
+            edges = [self._edge(self.bias + float(ndtri(share))) for share in _outer(confidence)]
+        return Interval(self.value, edges[0], edges[1], confidence)
+
+    def _edge(self, shifted: float) -> float:
+        slack = 1 - self.acceleration * shifted
+        if slack <= 0:
+            return float(np.copysign(np.inf, shifted))
+        return float(_along(self.bias + shifted / slack, self.scores, self.places))
+
+    def p_above(self, bound: float) -> float:
+        """One-sided p-value against "the statistic is at most `bound`": the level whose BCa bound lies there."""
+        from scipy.special import ndtr  # noqa: PLC0415
+
+        if len(self.places) < 2:
+            return float(0.5 * (1 + np.sign(bound - self.places[0]))) if len(self.places) else 0.5
+        distance = float(_along(bound, self.places, self.scores)) - self.bias
+        slack = 1 + self.acceleration * distance
+        if slack <= 0:
+            return float(distance > 0)
+        return float(ndtr(distance / slack - self.bias))
+
+
+def _outer(confidence: float) -> tuple[float, float]:
+    return (1 - confidence) / 2, (1 + confidence) / 2
+
+
+def _distribution(known: Numbers) -> tuple[Numbers, Numbers]:
+    """Distinct values and the normal scores of their middle ranks, without the few at either end (see `_TAIL`)."""
+    from scipy.special import ndtri  # noqa: PLC0415
+
+    places, counts = np.unique(known, return_counts=True)
+    if len(places) < 2:
+        return places, np.zeros(len(places))
+    ranks = (np.cumsum(counts) - counts / 2) / counts.sum()
+    inner = (ranks >= _TAIL) & (ranks <= 1 - _TAIL)
+    kept = inner if inner.sum() > 2 else np.ones(len(places), dtype=bool)
+    return places[kept], ndtri(ranks[kept])
+
+
+def _along(value: float, there: Numbers, here: Numbers) -> float:
+    """Linear interpolation; beyond the ends along the line from the middle to that end."""
+    if there[0] <= value <= there[-1]:
+        return float(np.interp(value, there, here))
+    end, middle = (0, len(there) // 2) if value < there[0] else (-1, (len(there) - 1) // 2)
+    slope = (here[end] - here[middle]) / (there[end] - there[middle])
+    return float(here[end] + slope * (value - there[end]))
+
+
+def _acceleration(left_out: Numbers) -> float:
+    """From the jackknife (Efron 1987, equation 7.3)."""
+    change = left_out.mean() - left_out if len(left_out) else left_out
     power = float(np.sum(change**2)) ** 1.5
-    acceleration = float(np.sum(change**3)) / (6 * power) if power > 0 else 0.0
-    z = ndtri([(1 - confidence) / 2, (1 + confidence) / 2])
-    shifted = bias + (bias + z) / (1 - acceleration * (bias + z))
-    low, high = np.quantile(known, ndtr(shifted))
-    return float(low), float(high)
-
-
-def p_above(draws: Numbers, bound: float) -> float:
-    """One-sided p-value against "the statistic is at most `bound`": how often a resample is no larger."""
-    known = draws[np.isfinite(draws)]
-    return float((np.sum(known <= bound) + 0.5) / (len(known) + 1))
-
-
-def difference(score: "Score") -> Callable[[Numbers, Numbers], Numbers]:
-    """How the second file is worse than the first, in the score's unit: positive = worse."""
-    sign = 1.0 if score.higher_is_better else -1.0
-    return lambda first, second: sign * (first - second)
+    return float(np.sum(change**3)) / (6 * power) if power > 0 else 0.0

@@ -37,7 +37,8 @@ class Latency:
     """How long one inference takes, in ms, and compared with the baseline.
 
     Attributes:
-        p50, p95, p99: quantiles of one process, with the interval between processes (geometric mean, Student's t).
+        p50, p95, p99: quantiles of one process, with the interval between processes (geometric mean, Student's t). It holds
+            whichever look it was stopped at.
         ratio: this over the baseline, a confidence interval from pairs of processes; decides. It holds whichever look
             it was stopped at. None for the baseline itself.
         ratio_bounds: the same at 90 %, so each end is a one-sided 95 % bound.
@@ -84,6 +85,11 @@ class Latency:
     group: int
     runtime: str
     processor: str
+
+    @property
+    def p50_bounds(self) -> Interval:
+        """The interval of `p50` at 90 %, so each end is a one-sided 95 % bound; for limits in milliseconds."""
+        return _between(self.samples, self.looks, 0.90)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -255,8 +261,14 @@ def _exp(interval: Interval) -> Interval:
     return Interval(math.exp(interval.estimate), low, high, interval.confidence, interval.kind)
 
 
-def _between(values: Sequence[float], kind: str = "confidence") -> Interval:
-    return _exp(student.interval([math.log(value) for value in values], kind=kind))
+def _between(values: Sequence[float], looks: tuple[int, ...], confidence: float = 0.95) -> Interval:
+    """Geometric mean of one number of each process, paid for all looks."""
+    level = sequential.level(looks, confidence)
+    return _exp(student.interval([math.log(value) for value in values], confidence, level=level))
+
+
+def _next(values: Sequence[float]) -> Interval:
+    return _exp(student.interval([math.log(value) for value in values], kind="prediction"))
 
 
 def _summary(
@@ -265,16 +277,17 @@ def _summary(
     name = subject.label
     runs = [round_[name] for round_ in rounds]
     logs = [] if name == baseline else _logs(rounds, name, baseline)
-    p50 = _between([run.p50 for run in runs])
+    samples = tuple(run.p50 for run in runs)
+    p50 = _between(samples, question.looks)
     wide = sequential.level(question.looks, 0.90)
     return Latency(
         p50=p50,
-        p95=_between([run.p95 for run in runs]),
-        p99=_between([run.p99 for run in runs]),
+        p95=_between([run.p95 for run in runs], question.looks),
+        p99=_between([run.p99 for run in runs], question.looks),
         ratio=question.ratio(logs) if logs else None,
         ratio_bounds=_exp(student.interval(logs, 0.90, level=wide)) if logs else None,
         next_run=_exp(student.interval(logs, kind="prediction")) if logs else None,
-        next_p50=_between([run.p50 for run in runs], "prediction"),
+        next_p50=_next(samples),
         throughput=1000 * runs[0].batch / p50.estimate,
         load_ms=float(np.median([run.load_ms for run in runs])),
         first_ms=float(np.median([run.first_ms for run in runs])),
@@ -285,7 +298,7 @@ def _summary(
         taken=sum(run.taken for run in runs),
         noisy=2 * sum(run.noisy for run in runs) >= len(runs),
         answered=question.answered(logs) if logs else True,
-        samples=tuple(run.p50 for run in runs),
+        samples=samples,
         log_ratios=tuple(logs),
         looks=question.looks,
         session=session[0],

@@ -4,9 +4,16 @@ A bootstrap says "no doubt at all" when two files happen to agree on every examp
 all of n examples still leaves room for about 3.8/n.
 """
 
+import dataclasses
 import math
 
-__all__ = ["mcnemar", "paired_difference", "paired_p_above", "wilson"]
+import numpy as np
+from numpy.typing import NDArray
+
+from paredown.measure import student
+from paredown.measure.interval import Interval
+
+__all__ = ["PairedShares", "mcnemar", "of_several", "paired_difference", "paired_p_above", "wilson"]
 
 
 def _z(confidence: float) -> float:
@@ -99,3 +106,54 @@ def paired_difference(only_first: int, only_second: int, count: int, confidence:
         return inner
 
     return edge(-1.0, 1.0), edge(1.0, -1.0)
+
+
+@dataclasses.dataclass(frozen=True)
+class PairedShares:
+    """Two shares of right answers on the same examples, by Tango's score test; a `paredown.measure.evidence.Evidence`.
+
+    The number is `unit` times the share of the first less that of the second.
+
+    Attributes:
+        only_first: examples that only the first has right.
+        only_second: examples that only the second has right.
+        count: all examples.
+        unit: what a share of 1 counts as in the score; below 0 where right answers lower it.
+
+    """
+
+    only_first: int
+    only_second: int
+    count: int
+    unit: float = 1.0
+
+    def interval(self, confidence: float = 0.95) -> Interval:
+        """Two-sided interval (see `paired_difference`)."""
+        low, high = sorted(
+            self.unit * edge for edge in paired_difference(self.only_first, self.only_second, self.count, confidence)
+        )
+        return Interval(self.unit * (self.only_first - self.only_second) / self.count, low, high, confidence)
+
+    def p_above(self, bound: float) -> float:
+        """One-sided p-value against "the difference is at most `bound`"."""
+        p = paired_p_above(self.only_first, self.only_second, self.count, bound / self.unit)
+        return p if self.unit > 0 else 1 - p
+
+
+def of_several(differences: NDArray[np.floating], unit: float = 1.0) -> student.Estimate:
+    """Mean difference of shares where each side is the mean of several files.
+
+    Half an example is added on either side (Agresti and Min 2005), so that files which agree everywhere are not beyond
+    doubt.
+
+    Args:
+        differences: per example, between -1 and 1: the share of the first side's files that have it right less that of
+            the second's.
+        unit: what a share of 1 counts as in the score.
+
+    """
+    count = len(differences) + 2
+    middle = float(np.sum(differences)) / count
+    variance = (float(np.sum(differences**2)) + 1) / count - middle**2
+    error = abs(unit) * math.sqrt(variance / count)
+    return student.Estimate(unit * float(np.mean(differences)), error, count - 1)

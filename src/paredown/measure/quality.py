@@ -13,7 +13,7 @@ from paredown.measure.interval import Interval
 if TYPE_CHECKING:
     from paredown.scores import Score
 
-__all__ = ["Quality", "quality"]
+__all__ = ["Quality", "as_rows", "is_share", "quality"]
 
 Numbers = NDArray[np.floating[Any]]
 
@@ -64,20 +64,26 @@ def quality(  # noqa: PLR0913 (one call, everything about it in sight)
         InputError: no examples, different numbers of examples, or rows that are not finite.
 
     """
-    own, other = _rows(rows, "file"), _rows(original, "original")
+    own, other = as_rows(rows, "file"), as_rows(original, "original")
     if own.shape != other.shape:
         msg = (
             f"The file has rows of shape {list(own.shape)} and the original {list(other.shape)}; they are compared "
             "example by example. Score both on the same split."
         )
         raise InputError(msg)
-    if score.binary and _is_share(score, own) and _is_share(score, other):
+    if is_share(score, own) and is_share(score, other):
         found = _shares(own[:, 0], other[:, 0], score, confidence)
         return _nothing_lost(found) if rows is original else found
     return _resampled((own, other), score, confidence, times, seed)
 
 
-def _rows(rows: Any, whose: str) -> Numbers:
+def as_rows(rows: Any, whose: str) -> Numbers:
+    """Rows of a score as an array ``[n, k]``.
+
+    Raises:
+        InputError: no examples, another shape, or rows that are not finite.
+
+    """
     array = np.asarray(rows.detach().cpu().numpy() if hasattr(rows, "detach") else rows, dtype=float)
     array = array[:, None] if array.ndim == 1 else array
     if array.ndim != 2 or len(array) == 0:
@@ -96,9 +102,9 @@ def _rows(rows: Any, whose: str) -> Numbers:
     return array
 
 
-def _is_share(score: "Score", rows: Numbers) -> bool:
-    """Whether the score is a share of rows times a unit, as accuracy is."""
-    if rows.shape[1] != 1 or not np.isin(rows, (0.0, 1.0)).all():
+def is_share(score: "Score", rows: Numbers) -> bool:
+    """Whether the score is a share of right answers times a unit, as accuracy is."""
+    if not score.binary or rows.shape[1] != 1 or not np.isin(rows, (0.0, 1.0)).all():
         return False
     zero, one = score.reduce(np.zeros((1, 1))), score.reduce(np.ones((1, 1)))
     return bool(np.isclose(score.reduce(rows), zero + (one - zero) * rows.mean(), rtol=1e-6))
@@ -109,21 +115,18 @@ def _shares(own: Numbers, other: Numbers, score: "Score", confidence: float) -> 
     unit = score.reduce(np.ones((1, 1))) - zero
     lost, won = int(np.sum((other == 1) & (own == 0))), int(np.sum((other == 0) & (own == 1)))
     count, hits = len(own), float(own.sum())
-    sign = unit if score.higher_is_better else -unit
 
     def of_score(level: float) -> Interval:
         low, high = proportions.wilson(hits, count, level)
-        return _interval(zero + unit * hits / count, zero + unit * low, zero + unit * high, level)
+        edges = sorted((zero + unit * low, zero + unit * high))
+        return Interval(zero + unit * hits / count, *edges, level)
 
-    def of_drop(level: float) -> Interval:
-        low, high = proportions.paired_difference(lost, won, count, level)
-        return _interval(sign * (lost - won) / count, sign * low, sign * high, level)
-
+    of_drop = proportions.PairedShares(lost, won, count, unit if score.higher_is_better else -unit)
     return Quality(
         score=of_score(confidence),
-        drop=of_drop(confidence),
+        drop=of_drop.interval(confidence),
         score_bounds=of_score(2 * confidence - 1),
-        drop_bounds=of_drop(2 * confidence - 1),
+        drop_bounds=of_drop.interval(2 * confidence - 1),
         n=count,
         method="Wilson's interval for the score, Tango's for the drop, McNemar's exact test",
         discordant=(lost, won),
@@ -139,30 +142,21 @@ def _nothing_lost(found: Quality) -> Quality:
     )
 
 
-def _interval(estimate: float, low: float, high: float, confidence: float) -> Interval:
-    return Interval(estimate, min(low, high), max(low, high), confidence)
-
-
 def _resampled(pair: tuple[Numbers, Numbers], score: "Score", confidence: float, times: int, seed: int) -> Quality:
     own, other = pair
     drawn = bootstrap.replicates(score, [own, other], times, seed)
     left_out = bootstrap.jackknife(score, [own, other], seed)
-    worse = bootstrap.difference(score)
+    sign = 1.0 if score.higher_is_better else -1.0
     value = score.reduce(own)
-    drop = float(worse(np.asarray(score.reduce(other)), np.asarray(value)))
-    drops, drops_left_out = worse(drawn[1], drawn[0]), worse(left_out[1], left_out[0])
-
-    def of_score(level: float) -> Interval:
-        return _interval(value, *bootstrap.bca(value, drawn[0], left_out[0], level), level)
-
-    def of_drop(level: float) -> Interval:
-        return _interval(drop, *bootstrap.bca(drop, drops, drops_left_out, level), level)
-
+    of_score = bootstrap.Resampled.of(value, drawn[0], left_out[0])
+    of_drop = bootstrap.Resampled.of(
+        sign * (score.reduce(other) - value), sign * (drawn[1] - drawn[0]), sign * (left_out[1] - left_out[0])
+    )
     return Quality(
-        score=of_score(confidence),
-        drop=of_drop(confidence),
-        score_bounds=of_score(2 * confidence - 1),
-        drop_bounds=of_drop(2 * confidence - 1),
+        score=of_score.interval(confidence),
+        drop=of_drop.interval(confidence),
+        score_bounds=of_score.interval(2 * confidence - 1),
+        drop_bounds=of_drop.interval(2 * confidence - 1),
         n=len(own),
         method=f"paired bootstrap over examples (BCa, {times} resamples)",
     )

@@ -11,7 +11,7 @@ import itertools
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["adjust", "level", "next_look", "schedule"]
+__all__ = ["adjust", "adjust_one_sided", "level", "next_look", "schedule"]
 
 _RUNS = 40_000
 
@@ -59,6 +59,14 @@ def adjust(p: float, looks: tuple[int, ...]) -> float:
     rank = int(np.searchsorted(smallest, p, side="right"))
     simulated = rank / len(smallest)
     return min(1.0, max(simulated, p) if rank else min(p * len(looks), 1.0))
+
+
+def adjust_one_sided(p: float, looks: tuple[int, ...]) -> float:
+    """The one-sided p-value of one look, paid for all looks, so that it agrees with an interval at `level`."""
+    if len(looks) == 1:
+        return p
+    smaller = adjust(2 * min(p, 1 - p), looks) / 2
+    return smaller if p <= 0.5 else 1 - smaller
 
 
 def next_look(looks: tuple[int, ...], done: int) -> int | None:

@@ -1,13 +1,15 @@
 """Intervals from few independent values: Student's t."""
 
+import dataclasses
 import math
 from collections.abc import Sequence
 
 import numpy as np
 
+from paredown.measure import sequential
 from paredown.measure.interval import Interval
 
-__all__ = ["interval", "p_above", "quantile"]
+__all__ = ["Estimate", "Part", "combined", "interval", "quantile"]
 
 
 def quantile(probability: float, freedom: float) -> float:
@@ -17,24 +19,69 @@ def quantile(probability: float, freedom: float) -> float:
     return float(stdtrit(freedom, probability))
 
 
-def p_above(values: Sequence[float], bound: float, freedom: float | None = None, error: float | None = None) -> float:
-    """One-sided p-value against "the mean is at most `bound`".
+@dataclasses.dataclass(frozen=True)
+class Estimate:
+    """A mean, or a difference of means, whose error follows Student's t; a `paredown.measure.evidence.Evidence`.
 
-    Args:
-        values: independent values.
-        bound: what the mean is compared with.
-        freedom: degrees of freedom, where they are not ``len(values) - 1`` (Welch).
-        error: standard error of the mean, where it is not that of `values`.
+    Attributes:
+        value: the mean.
+        error: its standard error.
+        freedom: degrees of freedom of the error.
+        looks: numbers of values after which one looked whether to stop; interval and p-value pay for all of them.
 
     """
-    from scipy.special import stdtr  # noqa: PLC0415
 
-    numbers = np.asarray(values, dtype=float)
-    spread = float(numbers.std(ddof=1)) / math.sqrt(len(numbers)) if error is None else error
-    distance = float(numbers.mean()) - bound
-    if spread == 0.0:
-        return 0.5 if distance == 0.0 else float(distance < 0.0)
-    return float(stdtr(len(numbers) - 1 if freedom is None else freedom, -distance / spread))
+    value: float
+    error: float
+    freedom: float
+    looks: tuple[int, ...] = (1,)
+
+    def interval(self, confidence: float = 0.95) -> Interval:
+        """Two-sided interval; unbounded where nothing is known of the error."""
+        if math.isinf(self.error):
+            return Interval(self.value, -math.inf, math.inf, confidence)
+        half = quantile(1 - sequential.level(self.looks, confidence) / 2, self.freedom) * self.error
+        return Interval(self.value, self.value - half, self.value + half, confidence)
+
+    def p_above(self, bound: float) -> float:
+        """One-sided p-value against "the mean is at most `bound`"."""
+        from scipy.special import stdtr  # noqa: PLC0415
+
+        distance = self.value - bound
+        if self.error == 0.0 or math.isinf(self.error):
+            return 0.5 if distance == 0.0 or self.error else float(distance < 0.0)
+        return sequential.adjust_one_sided(float(stdtr(self.freedom, -distance / self.error)), self.looks)
+
+
+@dataclasses.dataclass(frozen=True)
+class Part:
+    """One of the independent reasons for which an estimate scatters.
+
+    Attributes:
+        variance: what it adds to the variance of the estimate.
+        freedom: degrees of freedom with which that is known.
+
+    """
+
+    variance: float
+    freedom: float
+
+    @classmethod
+    def of(cls, values: Sequence[float] | np.ndarray) -> "Part":
+        """The scatter of independent values, as it reaches their mean; at least two."""
+        return cls(float(np.var(values, ddof=1)) / len(values), len(values) - 1)
+
+
+def combined(value: float, parts: Sequence[Part], looks: tuple[int, ...] = (1,)) -> Estimate:
+    """An estimate whose variance is a sum of parts, each of which was itself estimated.
+
+    The degrees of freedom are Welch's and Satterthwaite's (Satterthwaite 1946, equation 17): the square of the sum over
+    the sum of each part's square over its own degrees of freedom. A small part known badly hardly counts beside a large one
+    known well.
+    """
+    total = sum(part.variance for part in parts)
+    squares = sum(part.variance**2 / part.freedom for part in parts)
+    return Estimate(value, math.sqrt(total), total**2 / squares if squares > 0 else 1.0, looks)
 
 
 def interval(

@@ -96,6 +96,12 @@ def _lost(standing: Standing) -> bool:
     return any(limit.outcome is Outcome.MISSES or excess(limit) > _NEAR for limit in standing.limits)
 
 
+def advisable(chosen: Chosen, finals: Mapping[str, Measured]) -> list[Measured]:
+    """Files that advice may offer instead of the best; doing nothing is the original once more, and no advice."""
+    known = {chosen.best, chosen.files[0]}
+    return [measured for key, measured in finals.items() if key not in known and measured.label != NOTHING]
+
+
 def _quick(record: TrialRecord) -> Measured:
     result: TrialResult = record.result
     return result.measured(record.label)
@@ -272,8 +278,7 @@ class Ending:
         if self._budget is None:
             return
         original = finals[chosen.files[0]]
-        others = [measured for key, measured in finals.items() if key not in {chosen.best, chosen.files[0]}]
-        task = self._bench.task
+        task, others = self._bench.task, advisable(chosen, finals)
         verdict = decide(
             self._budget, finals[chosen.best], original, score=task.score, guards=task.guards, frontier=others
         )

@@ -71,6 +71,9 @@ class Lowering:
         weight_bits: bits that signed weights take in kernels that add up products with 8-bit activations; None where
             there are no such. A machine whose sums have room for fewer (`Capabilities.int8_sum_bits`) may give other
             answers.
+        floats: those of `operators` that compute in float: neither in 8 bits, nor conversions, nor moving values around;
+            empty where nothing is quantized.
+        conversions: operators that turn float into 8 bits or back.
 
     """
 
@@ -78,6 +81,8 @@ class Lowering:
     quantized: int = 0
     unfused: tuple[str, ...] = ()
     weight_bits: int | None = None
+    floats: Mapping[str, int] = dataclasses.field(default_factory=lambda: MappingProxyType({}))
+    conversions: int = 0
 
 
 @dataclasses.dataclass(frozen=True)

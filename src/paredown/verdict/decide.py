@@ -231,7 +231,7 @@ def _latency(limit: Limit, measured: Measured, original: Measured) -> _Case:
     bound = _bound(limit, before.p50.estimate if before else None, "")
     if own is None:
         return _Case(limit, "latency", bound, None, None, "ms", scale=bound)
-    value, bounds = own.p50, one_sided(own.p50)
+    value, bounds = own.p50, own.p50_bounds
     if limit.relative and before is not None and own.ratio is not None and own.ratio_bounds is not None:
         value, bounds = (_times(ratio, before.p50.estimate) for ratio in (own.ratio, own.ratio_bounds))
     elif limit.relative and before is not None:

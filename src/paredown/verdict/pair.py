@@ -32,7 +32,8 @@ class Margins:
 
     Attributes:
         latency, size, memory: as parts, 0.03 for 3 %.
-        score: in the score's unit; None is 0.5 for scores in per cent and 0.5 % of the first arm's score for others.
+        score: in the score's unit; None is 0.5 for scores in per cent and 0.5 % of the score for others, where that of two
+            arms is the mean of both, whichever is named first.
 
     """
 
@@ -52,6 +53,12 @@ class Margins:
                 f"Margins(score={self.score!r}) was given; it is a positive number of points. Type Margins(score=0.5)."
             )
             raise InputError(msg)
+
+    def of_score(self, unit: str, first: float, second: float) -> float:
+        """Margin between two scores, in their unit."""
+        if self.score is not None or unit == "%":
+            return 0.5 if self.score is None else self.score
+        return 0.005 * (abs(first) + abs(second)) / 2 or 0.005
 
 
 @dataclasses.dataclass(frozen=True)

@@ -183,6 +183,20 @@ def test_what_the_runtime_leaves_is_told_apart(network, tmp_path):
     assert lowering.unfused == (told,)
 
 
+def test_kernels_of_narrow_weights_are_not_called_float(network, tmp_path):
+    """One table says what computes in float, for findings as for the count of quantized nodes."""
+    kinds = ["MatMulNBits", "GatherBlockQuantized", "QLinearConv", "Reshape", "QuantizeLinear", "Erf", "Erf"]
+    nodes = [onnx.helper.make_node(kind, ["x"], [f"y{i}"]) for i, kind in enumerate(kinds)]
+
+    def look(nodes):
+        onnx.save(onnx.helper.make_model(onnx.helper.make_graph(nodes, "g", [], [])), tmp_path / "g.onnx")
+        return onnx_look.look(tmp_path / "g.onnx", network)
+
+    found = look(nodes)
+    assert (found.floats, found.conversions, found.quantized) == ({"Erf": 2}, 1, 3)
+    assert look(nodes[-2:]).floats == {}  # nothing is quantized, so nothing was left in float
+
+
 def test_the_general_exporter_gives_the_same_numbers(rounded, tmp_path, monkeypatch):
     direct, x, (one,) = lowered(rounded, tmp_path / "direct.onnx")
     monkeypatch.setattr(onnx_model, "translate", lambda _: None)

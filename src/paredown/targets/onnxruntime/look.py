@@ -26,6 +26,28 @@ _INTEGER = (
     "MatMulNBits",
     "GatherBlock",
 )
+_CONVERSIONS = frozenset({"QuantizeLinear", "DequantizeLinear"})
+_MOVES = frozenset(
+    {
+        "Concat",
+        "Constant",
+        "Expand",
+        "Flatten",
+        "Gather",
+        "Identity",
+        "MaxPool",
+        "Pad",
+        "ReorderInput",
+        "ReorderOutput",
+        "Reshape",
+        "Shape",
+        "Slice",
+        "Split",
+        "Squeeze",
+        "Transpose",
+        "Unsqueeze",
+    }
+)
 _SUMS = ("QLinearConv", "QLinearMatMul", "QGemm", "MatMulInteger", "ConvInteger", "DynamicQuantizeMatMul", "QAttention")
 _HAS_KERNEL = {
     "Add",
@@ -71,7 +93,19 @@ def look(optimised: Path, network: "Network") -> Lowering:
     ]
     operators = Counter(node.op_type for node in graph.node)
     quantized = sum(count for kind, count in operators.items() if kind.startswith(_INTEGER))
-    return Lowering(dict(sorted(operators.items())), quantized, tuple(unfused), _weight_bits(graph))
+    return Lowering(
+        operators=dict(sorted(operators.items())),
+        quantized=quantized,
+        unfused=tuple(unfused),
+        weight_bits=_weight_bits(graph),
+        floats=_floats(operators) if quantized else {},
+        conversions=sum(operators[kind] for kind in _CONVERSIONS),
+    )
+
+
+def _floats(operators: Mapping[str, int]) -> dict[str, int]:
+    others = {kind for kind in operators if kind not in _MOVES | _CONVERSIONS and not kind.startswith(_INTEGER)}
+    return {kind: operators[kind] for kind in sorted(others)}
 
 
 def _weight_bits(graph: onnx.GraphProto) -> int | None:

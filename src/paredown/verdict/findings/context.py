@@ -30,7 +30,7 @@ class FileContext:
         macs, original_macs: multiplications per example.
         sparsity: share of the parameters that are zeros of sparse weights.
         margins: what counts as a tie.
-        unit: of the score; with ``%`` the margin is half a point where none was given.
+        unit: of the score; see `Margins.of_score`.
 
     """
 
