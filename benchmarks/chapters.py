@@ -30,6 +30,7 @@ CHAPTERS: Mapping[str, Mapping[str, str]] = {
         "step-speed": "",
     },
     "What the processor likes": {"shapes-": "", "blocks": ""},
+    "How sure the numbers are": {"intervals": ""},
 }
 """Beginnings of the names of results by chapter, in order, with a heading where the section's own would not do."""
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import paredown
-from benchmarks import record
+from benchmarks import evidence, record
 from paredown import architecture, distill, measure, prune, quantize, regularize, targets
 from paredown.search import Run
 
@@ -56,7 +56,7 @@ def main() -> None:
     else:
         families = (prune, quantize, distill, regularize, architecture)
         run = paredown.compare(task, *families, target=TARGET, time=options.time, seeds=options.seeds, out=out)
-    summary = run.summary().to_json()
+    summary = {**run.summary().to_json(), "evidence": evidence.of_run(run)}
     if options.what == "compress":
         summary["whole_test_set"] = whole_test_set(run, task, options.data)
     run.report(out / "report.html")

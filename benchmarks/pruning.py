@@ -21,7 +21,7 @@ from safetensors.torch import load_file
 from torch.utils.data import Subset
 
 import paredown
-from benchmarks import networks, record
+from benchmarks import evidence, networks, record
 from benchmarks.peers.torch_pruning import TorchPruning
 from paredown import distill, prune, targets
 from paredown.recipe import Transform
@@ -99,7 +99,7 @@ def main() -> None:
         images = task(options.data, options.depth, options.images)
         run = paredown.compare(images, recipes, target=TARGET, seeds=options.seeds, time="120 min", out=out)
     run.report(out / "report.html")
-    print(record.write(name, run.summary().to_json()))
+    print(record.write(name, {**run.summary().to_json(), "evidence": evidence.of_run(run)}))
 
 
 if __name__ == "__main__":

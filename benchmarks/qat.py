@@ -14,7 +14,7 @@ import dataclasses
 from pathlib import Path
 
 import paredown
-from benchmarks import record
+from benchmarks import evidence, record
 from benchmarks.pruning import task
 from paredown import distill, quantize, targets
 from paredown.recipe import AdamW, Ingredient, Train
@@ -56,7 +56,7 @@ def main() -> None:
         images = dataclasses.replace(task(options.data, 20, options.images), name="ResNet-20 in 4 bits, CIFAR-10")
         run = paredown.compare(images, sides, target=TARGET, seeds=options.seeds, time="60 min", out=out)
     run.report(out / "report.html")
-    print(record.write("qat-resnet20", run.summary().to_json()))
+    print(record.write("qat-resnet20", {**run.summary().to_json(), "evidence": evidence.of_run(run)}))
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from benchmarks.coverage import page as coverage
 from benchmarks.pages import (
     blocks,
     checkpoints,
+    intervals,
     language,
     mixed,
     overhead,
@@ -45,6 +46,7 @@ EACH: Mapping[str, Section] = {
     "step_speed": step_speed.section,
     "distillation_pairs": pairs.section,
     "coverage": coverage.section,
+    "intervals": intervals.section,
 }
 """A section for every result that has such a key."""
 

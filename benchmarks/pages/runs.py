@@ -5,7 +5,7 @@ from typing import Any
 
 from benchmarks.pages.cells import faster, interval, table
 
-__all__ = ["section"]
+__all__ = ["again", "section"]
 
 
 def section(run: Mapping[str, Any]) -> str:
@@ -46,7 +46,20 @@ def section(run: Mapping[str, Any]) -> str:
             for p in run["pairs"]
         ]
         head = ["a", "b", "quantity", "b relative to a", "outcome"]
+        if "again" in run:
+            parts.append(f"{again(run['again'])}\n")
         parts.append(
             f"<details><summary>Head to head, {len(pairs)} comparisons</summary>\n\n{table(head, pairs)}\n</details>\n"
         )
     return "\n".join(parts)
+
+
+def again(found: Mapping[str, Any]) -> str:
+    """That head-to-heads were decided anew, and how many are decided since; see `benchmarks.again`."""
+    changed = [
+        f"{group} {after} decided, before {found['before'][group]}"
+        for group, after in found["after"].items()
+        if after != found["before"][group]
+    ]
+    told = "; ".join(changed) or "none has another outcome"
+    return f"Head-to-heads were decided anew from the stored numbers on {found['on']} (`python -m benchmarks.again`): {told}."

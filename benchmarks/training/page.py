@@ -30,9 +30,24 @@ def section(results: Sequence[Mapping[str, Any]]) -> str:
         f"Chosen on `select`, with a seed of its own:\n\n"
         f"{table(['task', 'regularization', 'distillation', 'cost of the student', 'epochs', 'seeds', 'minutes'], chosen)}\n"
         f"{first['runtime']}; {'; '.join(processors)}; {first['training']['threads']} thread(s) for training, and other work beside it, "
-        "so minutes are a rough guide. Where labels are wrong the gap is below 0: networks agree with the right ones. Raw: "
+        "so minutes are a rough guide. {_again(results)}Where labels are wrong the gap is below 0: networks agree with the right ones. Raw: "
         + ", ".join(f"[`{result['file']}`]({result['file']})" for result in results)
         + ".\n"
+    )
+
+
+def _again(results: Sequence[Mapping[str, Any]]) -> str:
+    """How many outcomes there are since they were decided anew; see `benchmarks.again`."""
+    found = [result["training"]["again"] for result in results if "again" in result["training"]]
+    if not found:
+        return ""
+    before, after = (
+        sum(int(count.split(" of ")[0]) for one in found for count in one[key].values()) for key in ("before", "after")
+    )
+    every = sum(int(count.split(" of ")[1]) for one in found for count in one["after"].values())
+    return (
+        f"Outcomes were decided anew from the stored numbers (`python -m benchmarks.again`): {after} of {every} pairs of arms "
+        f"are decided, {before} were before. "
     )
 
 

@@ -149,7 +149,7 @@ def _along(value: float, there: Numbers, here: Numbers) -> float:
 
 
 def _acceleration(left_out: Numbers) -> float:
-    """From the jackknife (Efron 1987, equation 7.3)."""
+    """From the jackknife (Efron and Tibshirani 1993, section 14.3)."""
     change = left_out.mean() - left_out if len(left_out) else left_out
     power = float(np.sum(change**2)) ** 1.5
     return float(np.sum(change**3)) / (6 * power) if power > 0 else 0.0

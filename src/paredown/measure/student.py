@@ -75,7 +75,7 @@ class Part:
 def combined(value: float, parts: Sequence[Part], looks: tuple[int, ...] = (1,)) -> Estimate:
     """An estimate whose variance is a sum of parts, each of which was itself estimated.
 
-    The degrees of freedom are Welch's and Satterthwaite's (Satterthwaite 1946, equation 17): the square of the sum over
+    The degrees of freedom are Welch's and Satterthwaite's (Welch 1938, Satterthwaite 1946): the square of the sum over
     the sum of each part's square over its own degrees of freedom. A small part known badly hardly counts beside a large one
     known well.
     """

@@ -18,7 +18,7 @@ from paredown.verdict.pair import Arm, Margins, Pair, Result
 if TYPE_CHECKING:
     from paredown.scores import Score
 
-__all__ = ["Claim", "claims_of"]
+__all__ = ["Claim", "best_supported", "claims_of"]
 
 _ALPHA = 0.05
 
@@ -29,7 +29,7 @@ class Claim:
 
     Attributes:
         difference: b against a.
-        p: p-value of the best supported claim (see `_best`); None where the numbers are counted.
+        p: p-value of the best supported claim (see `best_supported`); None where the numbers are counted.
         best: that claim.
         margin: half width of the tie, in `unit`.
         scope: ``files`` or ``recipes``.
@@ -69,7 +69,7 @@ def claims_of(  # noqa: PLR0913, PLR0917 (one call per pair)
     return found
 
 
-def _best(known: Evidence, low: float, high: float, above: Result, below: Result) -> tuple[float, Result]:
+def best_supported(known: Evidence, low: float, high: float, above: Result, below: Result) -> tuple[float, Result]:
     """p-value and name of the best supported claim about a difference and the margins `low` and `high`.
 
     A win may lie on either side, so its one-sided p-value counts twice. A tie is both one-sided tests at once, each at the
@@ -97,7 +97,7 @@ def _score(  # noqa: PLR0913, PLR0917 (one call per pair)
     margin = margins.of_score(score.unit, *means)
     better, worse = (Result.B_WINS, Result.A_WINS) if score.higher_is_better else (Result.A_WINS, Result.B_WINS)
     known = score_difference(a, b, score, scope, seed, paired=paired)
-    p, best = _best(known, -margin, margin, better, worse)
+    p, best = best_supported(known, -margin, margin, better, worse)
     unit = "pt" if score.unit == "%" else score.unit
     return Claim(a.label, b.label, "score", known.interval(), unit, margin, p, best, scope)
 
@@ -105,7 +105,7 @@ def _score(  # noqa: PLR0913, PLR0917 (one call per pair)
 def _latency(labels: tuple[str, str], timed: Sequence[Sequence[Latency]], margins: Margins, scope: str) -> Claim:
     known = latency_difference(timed, scope)
     edge = math.log1p(margins.latency)
-    p, best = _best(known, -edge, edge, Result.A_WINS, Result.B_WINS)
+    p, best = best_supported(known, -edge, edge, Result.A_WINS, Result.B_WINS)
     found = known.interval()
     shown = Interval(_per_cent(found.estimate), _per_cent(found.low), _per_cent(found.high))
     return Claim(*labels, "latency", shown, "%", 100 * margins.latency, p, best, scope)
