@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from benchmarks import evidence
 
 import paredown
 from paredown import prune, quantize
@@ -36,6 +37,8 @@ def test_three_seeds_speak_of_recipes(task, tmp_path):
     assert pair.scope == "recipes"
     files = {candidate.artifact.sha256 for candidate in run.candidates if candidate.label.startswith("half")}
     assert len(files) == 3
+    stored = {**run.summary().to_json(), "evidence": evidence.of_run(run)}
+    assert [pair["outcome"] for pair in evidence.pairs(stored)] == [str(pair.outcome) for pair in run.comparison.pairs]
 
 
 @pytest.mark.parametrize(
