@@ -1,6 +1,6 @@
 """Whether the intervals of head-to-heads cover what they promise, where the truth is known because it was made up.
 
-    python -m benchmarks.intervals       # about three minutes on one core
+    python -m benchmarks.intervals       # about a minute on one core
 
 Every row draws arms many times: examples that are easy or hard for all files, seeds that move a file by a given standard
 deviation, processes that scatter and share the original's. It counts how often the 95 % interval covers the true difference,

@@ -117,9 +117,8 @@ def _shares(own: Numbers, other: Numbers, score: "Score", confidence: float) -> 
     count, hits = len(own), float(own.sum())
 
     def of_score(level: float) -> Interval:
-        low, high = proportions.wilson(hits, count, level)
-        edges = sorted((zero + unit * low, zero + unit * high))
-        return Interval(zero + unit * hits / count, *edges, level)
+        low, high = sorted(zero + unit * edge for edge in proportions.wilson(hits, count, level))
+        return Interval(zero + unit * hits / count, low, high, level)
 
     of_drop = proportions.PairedShares(lost, won, count, unit if score.higher_is_better else -unit)
     return Quality(

@@ -8,7 +8,7 @@ run. With scope ``recipes`` the next user trains anew: what seeds do is chance a
 - *examples* or *rounds*: what all files of the comparison share, so that the scatter between seeds does not show it.
 
 What an example or a process does to one seed's file alone is in both parts. So the sum errs on the wide side, by at most that
-share; in simulations the interval covers in 94 to 99 % where it promises 95 (``python -m benchmarks.intervals``).
+share; in simulations the interval covers in 93 to 99 % where it promises 95 (``python -m benchmarks.intervals``).
 """
 
 import dataclasses
@@ -118,7 +118,7 @@ class _Sides:
 
     def _by_example(self) -> Numbers:
         """Share of the second arm's files that have an example right, less that of the first arm's."""
-        return np.mean(self.second, axis=0)[:, 0] - np.mean(self.first, axis=0)[:, 0]
+        return np.asarray(np.mean(self.second, axis=0)[:, 0] - np.mean(self.first, axis=0)[:, 0])
 
     def _drawn(self) -> Numbers:
         return bootstrap.replicates(self.score, [*self.first, *self.second], self.times, self.seed)
