@@ -87,7 +87,7 @@ def _hints(kind: Any) -> dict[str, Any]:
 
 
 def _of(kind: type, value: Any) -> Any:
-    if type(value) is kind and not (kind is int and abs(value) > 1 << 62):
+    if type(value) is kind and not (isinstance(value, int) and abs(value) > 1 << 62):
         return value
     msg = f"{_short(value)} where {kind.__name__} belongs"
     raise ValueError(msg)

@@ -2,7 +2,7 @@
 
 import math
 
-from paredown.errors import InputError
+from paredown.errors import InputError, LoweringError
 from paredown.measure.size import size
 from paredown.verdict.certificate import file_sha256
 from paredown.verdict.checks.check import Case, Check, Held
@@ -25,7 +25,7 @@ def size_of(case: Case) -> Check:
     was = case.claimed.size
     try:
         now = size(case.path)
-    except InputError as error:
+    except (InputError, LoweringError) as error:
         return Check("size", Held.FAILS, _bytes(was.bytes), text=str(error))
     packed = math.isclose(was.zlib_bytes, now.zlib_bytes, rel_tol=_COMPRESSION) and math.isclose(
         was.lzma_bytes, now.lzma_bytes, rel_tol=_COMPRESSION
