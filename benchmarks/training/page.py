@@ -30,7 +30,7 @@ def section(results: Sequence[Mapping[str, Any]]) -> str:
         f"Chosen on `select`, with a seed of its own:\n\n"
         f"{table(['task', 'regularization', 'distillation', 'cost of the student', 'epochs', 'seeds', 'minutes'], chosen)}\n"
         f"{first['runtime']}; {'; '.join(processors)}; {first['training']['threads']} thread(s) for training, and other work beside it, "
-        "so minutes are a rough guide. {_again(results)}Where labels are wrong the gap is below 0: networks agree with the right ones. Raw: "
+        f"so minutes are a rough guide. {_again(results)}Where labels are wrong the gap is below 0: networks agree with the right ones. Raw: "
         + ", ".join(f"[`{result['file']}`]({result['file']})" for result in results)
         + ".\n"
     )
