@@ -91,4 +91,6 @@ def _as_options(message: str) -> str:
 
 
 def _say(kind: str, message: str) -> None:
-    print(f"paredown: {kind}: {message}", file=sys.stderr)  # noqa: T201 (the command line speaks)
+    from paredown.trust import printable  # noqa: PLC0415
+
+    print(f"paredown: {kind}: {printable(message)}", file=sys.stderr)  # noqa: T201 (the command line speaks)

@@ -11,6 +11,7 @@ from paredown.cli import exits, named, progress
 from paredown.errors import InputError
 from paredown.report import numbers
 from paredown.report.plain import finite
+from paredown.trust import in_json
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -18,8 +19,10 @@ if TYPE_CHECKING:
     from paredown.cli.searches import Place
     from paredown.graph.network import Network
     from paredown.measure import Latency
+    from paredown.targets import Artifact, Target
+    from paredown.verdict import Verified
 
-__all__ = ["bench", "profile", "targets", "verify"]
+__all__ = ["Given", "bench", "profile", "targets", "verify"]
 
 
 def profile(reference: str, place: "Place", *, top: int, as_json: bool) -> int:
@@ -112,7 +115,9 @@ def _plain(text: str) -> str:
     return text.replace("[", "\\[")
 
 
-def bench(files: Sequence[Path], *, threads: int, batch: int, time: str, as_json: bool) -> int:
+def bench(  # noqa: PLR0913 (what can be typed)
+    files: Sequence[Path], *, threads: int, batch: int, time: str, as_json: bool, trust: bool = False
+) -> int:
     """``paredown bench``: latency of files against the first one."""
     from paredown.budget import duration  # noqa: PLC0415
 
@@ -124,7 +129,8 @@ def bench(files: Sequence[Path], *, threads: int, batch: int, time: str, as_json
     names = _names(files)
     runtime = _runtime(files, threads, batch)
     with progress.shown("measuring") as bar:
-        found = _latency(dict(zip(names, files, strict=True)), runtime, bar=bar, time_limit=seconds)
+        named_files = {name: _artifact(file, runtime) for name, file in zip(names, files, strict=True)}
+        found = _latency(named_files, None, bar=bar, time_limit=seconds, trust=trust)
     if as_json:
         _print_json({name: dataclasses.asdict(value) for name, value in found.items()})
         return exits.OK
@@ -144,6 +150,18 @@ def bench(files: Sequence[Path], *, threads: int, batch: int, time: str, as_json
         )
     progress.stdout().print(table)
     return exits.OK
+
+
+def _artifact(file: Path, runtime: "Target") -> "Artifact":
+    """A file with the target that opens it, which for compiled packages is not the one its suffix tells."""
+    from paredown.targets import Artifact, Torch  # noqa: PLC0415
+    from paredown.verdict.certificate import file_sha256  # noqa: PLC0415
+
+    if isinstance(runtime, Torch):
+        from paredown.graph.archive import is_compiled  # noqa: PLC0415 (torch is heavy)
+
+        runtime = dataclasses.replace(runtime, compiled=is_compiled(file))
+    return Artifact(file, runtime, file_sha256(file))
 
 
 def _names(files: Sequence[Path]) -> list[str]:
@@ -169,31 +187,56 @@ def _runtime(files: Sequence[Path], threads: int, batch: int) -> Any:
     return named.target(str(found.pop()), threads, batch)
 
 
-def verify(file: Path, reference: str, original: Path | None, *, as_json: bool) -> int:
-    """``paredown verify``: fails where the file is not the certified one, or a claim does not hold."""
+@dataclasses.dataclass(frozen=True)
+class Given:
+    """What a file is verified with, as typed."""
+
+    task: str
+    original: Path | None
+    strict: bool
+    trust: bool
+    as_json: bool
+
+
+def verify(file: Path, given: Given) -> int:
+    """``paredown verify``: fails where a claim does not hold; with ``--strict`` also where one was not checked."""
     from paredown.verdict.verify import verify as check  # noqa: PLC0415
 
     if not file.is_file():
         msg = f"There is no file {str(file)!r}. Give a file that has its certificate beside it."
         raise InputError(msg)
+    if given.original is not None and not given.original.is_file():
+        msg = f"There is no file {str(given.original)!r}. Give the original's file, or leave --original out."
+        raise InputError(msg)
     task, register = None, None
-    if reference:
+    if given.task:
         from paredown.task import Task  # noqa: PLC0415 (torch is heavy)
 
-        task = Task.load(reference)
+        task = Task.load(given.task)
         register = _register(file)
-    found = check(file, task=task, original=original, register=register)
+    found = check(file, task=task, original=given.original, register=register, trust=given.trust)
+    _tell(found, as_json=given.as_json)
+    return exits.OK if (found.complete if given.strict else found.holds) else exits.FAILED
+
+
+def _tell(found: "Verified", *, as_json: bool) -> None:
     if as_json:
-        checks = [{"name": c.name, "outcome": str(c.outcome), "text": c.text} for c in found.checks]
-        _print_json({"file": str(file), "holds": found.holds, "checks": checks})
-    else:
-        console = progress.stdout()
-        console.print(_plain(found.headline), style="bold")
-        signs = {"holds": ("✓", "green"), "fails": ("✗", "red"), "warning": ("!", "yellow")}
-        for c in found.checks:
-            sign, style = signs.get(str(c.outcome), ("?", "yellow"))
-            console.print(f"[{style}]{sign}[/{style}] {c.name}: {c.outcome}. {_plain(c.text)}")
-    return exits.OK if found.holds else exits.FAILED
+        _print_json(
+            {
+                "file": str(found.file),
+                "holds": found.holds,
+                "complete": found.complete,
+                "summary": found.headline,
+                "checks": [{**dataclasses.asdict(check), "outcome": str(check.outcome)} for check in found.checks],
+            }
+        )
+        return
+    console = progress.stdout()
+    console.print(_plain(found.headline), style="bold")
+    signs = {"checked": ("✓", "green"), "failed": ("✗", "red"), "warning": ("!", "yellow")}
+    for check in found.checks:
+        sign, style = signs.get(str(check.outcome), ("?", "yellow"))
+        console.print(f"[{style}]{sign}[/{style}] {_plain(str(check))}")
 
 
 def _register(file: Path) -> Callable[[str], int]:
@@ -234,4 +277,4 @@ def targets(*, as_json: bool) -> int:
 
 def _print_json(thing: Any) -> None:
     plain = json.loads(json.dumps(thing, default=str))
-    print(json.dumps(finite(plain), indent=2, ensure_ascii=False))  # noqa: T201 (the command line speaks)
+    print(in_json(json.dumps(finite(plain), indent=2, ensure_ascii=False)))  # noqa: T201 (the command line speaks)

@@ -28,6 +28,7 @@ from paredown.cli.options import (
     TaskArgument,
     ThreadsOption,
     TimeOption,
+    TrustOption,
     WeightBitsOption,
     budget_texts,
 )
@@ -192,6 +193,7 @@ def bench(
     threads: ThreadsOption = 1,
     batch: BatchOption = 1,
     time: TimeOption = "5min",
+    trust: TrustOption = False,
     json: JsonOption = False,
 ) -> int:
     """Time files head to head.
@@ -200,7 +202,7 @@ def bench(
     """
     from paredown.cli import looks  # noqa: PLC0415
 
-    return looks.bench(files, threads=threads, batch=batch, time=time, as_json=json)
+    return looks.bench(files, threads=threads, batch=batch, time=time, as_json=json, trust=trust)
 
 
 @app.command()
@@ -218,6 +220,7 @@ def report(
 @app.command()
 def resume(
     run: Annotated[Path, typer.Argument(help="The directory of a run that was interrupted.")],
+    trust: TrustOption = False,
     json: JsonOption = False,
 ) -> int:
     """Go on with a run that was interrupted.
@@ -226,7 +229,7 @@ def resume(
     """
     from paredown.cli import searches  # noqa: PLC0415
 
-    return searches.resume(run, as_json=json)
+    return searches.resume(run, trust=trust, as_json=json)
 
 
 @app.command()
@@ -236,15 +239,20 @@ def verify(
     original: Annotated[
         Path | None, typer.Option(help="The original's file, to measure the certified ratio again.")
     ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Leave with exit code 0 only if everything was checked and holds.")
+    ] = False,
+    trust: TrustOption = False,
     json: JsonOption = False,
 ) -> int:
-    """Check a file against its certificate.
+    """Compute again what a certificate claims of its file, and say line by line what holds.
 
-    Hash, loading, parity, room for 8-bit sums and latency; with --task the score as well, with --original the ratio of latencies.
+    Hash, size and outputs anywhere; latency and memory on the certified kind of processor; the score with --task, the
+    ratio of latencies with --original, the drop with both. Exit code 0 if nothing failed.
     """
     from paredown.cli import looks  # noqa: PLC0415
 
-    return looks.verify(file, task, original, as_json=json)
+    return looks.verify(file, looks.Given(task, original, strict, trust, json))
 
 
 @app.command("targets")

@@ -21,6 +21,7 @@ __all__ = [
     "TaskArgument",
     "ThreadsOption",
     "TimeOption",
+    "TrustOption",
     "WeightBitsOption",
     "budget_texts",
 ]
@@ -44,6 +45,10 @@ WeightBitsOption = Annotated[
         max=8,
         show_default=False,
     ),
+]
+TrustOption = Annotated[
+    bool,
+    typer.Option("--trust", help="Open compiled packages though somebody else made them: they are programs, and run."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on stdout and nothing else.")]
 GuardOption = Annotated[

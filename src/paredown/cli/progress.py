@@ -5,6 +5,8 @@ import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from paredown.trust import one_line, printable
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress as Bar
@@ -15,14 +17,14 @@ __all__ = ["Shown", "say", "shown", "stdout"]
 
 def stdout() -> "Console":
     """The console that results are printed on."""
-    from rich.console import Console  # noqa: PLC0415 (--help does without it)
+    from paredown.cli.shown import console  # noqa: PLC0415 (--help does without it)
 
-    return Console(highlight=False, soft_wrap=False)
+    return console()
 
 
 def say(words: str) -> None:
     """One line on stderr."""
-    print(words, file=sys.stderr, flush=True)  # noqa: T201 (the command line speaks)
+    print(printable(words), file=sys.stderr, flush=True)  # noqa: T201 (the command line speaks)
 
 
 class Shown:
@@ -35,6 +37,7 @@ class Shown:
     def update(self, text: str, done: float, total: float) -> None:
         """Redraw the bar; its text is cut to the width of the terminal."""
         room = max(20, self._bar.console.width - 50)
+        text = one_line(text)
         words = text if len(text) <= room else text[: room - 1] + "…"
         self._bar.update(self._line, description=words, completed=done, total=total or None)
 

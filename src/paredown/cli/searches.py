@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from paredown.cli import exits, named, progress
 from paredown.errors import InputError
+from paredown.trust import in_json, one_line
 
 if TYPE_CHECKING:
     from paredown.budget import Budget
@@ -152,7 +153,7 @@ def apply(reference: str, words: Sequence[str], place: Place, order: Order) -> i
     return _finish(applied.run, as_json=order.as_json)
 
 
-def resume(out: Path, *, as_json: bool) -> int:
+def resume(out: Path, *, as_json: bool, trust: bool = False) -> int:
     """``paredown resume``: of a run that is finished and has its best file, only the report is written anew."""
     from paredown.run.certifying import has_certificate  # noqa: PLC0415
     from paredown.run.reading import read  # noqa: PLC0415
@@ -164,14 +165,14 @@ def resume(out: Path, *, as_json: bool) -> int:
         if has_certificate(file, record.trial(record.chosen.best).result.sha256):
             progress.say(f"Best file: {file}")
             return _show(summarise(record), out, as_json=as_json)
-    return _resume(out, as_json=as_json)
+    return _resume(out, as_json=as_json, trust=trust)
 
 
-def _resume(out: Path, *, as_json: bool) -> int:
+def _resume(out: Path, *, as_json: bool, trust: bool) -> int:
     from paredown import search  # noqa: PLC0415 (torch is heavy, and a finished run does without)
 
     with _resumable(out), progress.shown("starting") as bar:
-        run = search.resume(out, progress=bar)
+        run = search.resume(out, progress=bar, trust=trust)
     return _finish(run, as_json=as_json)
 
 
@@ -195,11 +196,11 @@ def dry_run(  # noqa: PLR0913 (one call, everything about it in sight)
     budget = _budget(limits, guards)
     found = search.dry_run(Task.load(reference), budget, target=place.build(), time=time)
     if as_json:
-        _print(json.dumps(dataclasses.asdict(found), indent=2, default=str))
+        _print(in_json(json.dumps(dataclasses.asdict(found), indent=2, default=str)))
         return exits.OK
     _print("Would be tried (what follows the first proposals depends on results):")
     for plan in found.candidates:
-        _print(f"  {plan.role:8} {numbers.duration(plan.seconds):>12}  {plan.label}")
+        _print(f"  {plan.role:8} {numbers.duration(plan.seconds):>12}  {one_line(plan.label)}")
     disk, free = (numbers.quantity(size, "bytes").text for size in (found.disk, found.free))
     _print(f"In all {numbers.duration(found.seconds)} and {disk} of disk ({free} are free).")
     return exits.OK

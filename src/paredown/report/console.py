@@ -8,6 +8,7 @@ from paredown.report.compared import contenders, matrices
 from paredown.report.figures import figures, headline
 from paredown.report.page import limit_rows, spending
 from paredown.report.rounding import rounding
+from paredown.report.shown import shown
 from paredown.report.words import mark
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ def terminal(summary: "RunSummary", console: "Console") -> None:
     """
     from rich.text import Text  # noqa: PLC0415 (the CLI starts without it)
 
+    summary = shown(summary)
     style = {True: "bold green", False: "bold red", None: "bold"}[summary.met]
     console.print()
     console.print(Text(headline(summary), style=style))
@@ -40,10 +42,10 @@ def terminal(summary: "RunSummary", console: "Console") -> None:
     console.print(Text(" · ".join(word for word in context if word), style="dim"))
     if spent := spending(summary):
         console.print(Text(f"Time went into {spent}", style="dim"))
-    shown = figures(summary)
-    if shown:
+    numbers_first = figures(summary)
+    if numbers_first:
         console.print()
-        for figure in shown:
+        for figure in numbers_first:
             words = f"{figure.word} {figure.shown.bounds} ({figure.detail})".replace("  ", " ")
             console.print(Text.assemble((f"{figure.shown.text:>10}", "bold"), " ", words))
     _budget(summary, console)

@@ -1,7 +1,9 @@
 """A run as one self-contained HTML page."""
 
+import base64
 import dataclasses
 import datetime as dt
+import hashlib
 import importlib.resources
 import math
 import re
@@ -15,6 +17,7 @@ from paredown.report.glyphs import FAMILIES, glyph, glyph_name
 from paredown.report.ledger import entry
 from paredown.report.plain import finite
 from paredown.report.rounding import rounding
+from paredown.report.shown import shown
 from paredown.report.table import table
 from paredown.report.told import told
 from paredown.report.words import GLOSSARY, SEVERITIES, mark
@@ -53,11 +56,13 @@ def html(summary: "RunSummary") -> str:
         summary: of a run in any state; what was not measured is left out or shown as a dash.
 
     """
-    environment, full = _environment(), told(summary)
+    summary = shown(summary)
+    environment, full, script = _environment(), told(summary), _asset("page.js")
     page = environment.get_template("page.html.j2").render(
         run=summary,
         style=_asset("page.css"),
-        script=_asset("page.js"),
+        script=script,
+        policy=_policy(script),
         headline=headline(summary),
         badge=_badge(summary),
         created=_date(summary.created),
@@ -102,6 +107,12 @@ def _code(words: str) -> "Markup":
     from markupsafe import Markup, escape  # noqa: PLC0415 (the CLI starts without it)
 
     return Markup(_BACKTICKS.sub(r"<code>\1</code>", str(escape(words))))  # noqa: S704 (escaped before)
+
+
+def _policy(script: str) -> str:
+    """What a browser may do with the page: run this one script and nothing else, and ask nobody for anything."""
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    return f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
 
 
 def _asset(name: str) -> str:

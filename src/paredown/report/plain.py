@@ -4,6 +4,8 @@ import json as _json
 import math
 from typing import TYPE_CHECKING, Any
 
+from paredown.trust import in_json
+
 if TYPE_CHECKING:
     from paredown.run.summary import RunSummary
 
@@ -12,7 +14,7 @@ __all__ = ["finite", "json"]
 
 def json(summary: "RunSummary", *, indent: int | None = 2) -> str:
     """The whole summary as JSON text; numbers that JSON cannot say (NaN, infinite) become null."""
-    return _json.dumps(finite(summary.to_json()), indent=indent, ensure_ascii=False, allow_nan=False)
+    return in_json(_json.dumps(finite(summary.to_json()), indent=indent, ensure_ascii=False, allow_nan=False))
 
 
 def finite(thing: Any) -> Any:

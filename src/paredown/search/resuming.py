@@ -7,12 +7,14 @@ from paredown.errors import InputError
 from paredown.recipe.progress import Progress
 from paredown.run import entries
 from paredown.run.ledger import Ledger
+from paredown.run.results import TrialResult
 from paredown.run.settings import Settings, stored
 from paredown.search.applying import apply
 from paredown.search.comparing import compare
 from paredown.search.compress import compress
 from paredown.search.run import Run
 from paredown.task import Task
+from paredown.trust import Programs
 
 __all__ = ["resume"]
 
@@ -23,6 +25,7 @@ def resume(
     task: "Task | None" = None,
     time: str | None = None,
     progress: Progress | None = None,
+    trust: bool = False,
 ) -> Run:
     """Go on with a run; at most the trial that was in flight is lost. A finished run is returned as it is.
 
@@ -31,15 +34,19 @@ def resume(
         task: the task, where the run does not know a ``module:name`` to load it from.
         time: a new limit for the whole run, what was used before included.
         progress: told what is being done.
+        trust: whoever made the run may run programs here: its compiled packages are taken for this user's own.
 
     Raises:
         InputError: the task cannot be found, or is another one.
         LedgerError: there is no run, or it is in use.
+        TrustError: a file of the run is a program that was not made here, and `trust` was not given.
 
     """
     with Ledger(directory, writable=False) as ledger:
         settings, _ = stored(ledger)
         status = entries.STATUS.read(ledger)
+        if trust:
+            _vouch(ledger)
     if status == "finished":
         return Run(directory)
     task = task or _loaded(settings, directory)
@@ -71,6 +78,14 @@ def resume(
         budget=settings.budget,
         progress=progress,
     )
+
+
+def _vouch(ledger: Ledger) -> None:
+    """Take the files that a run measured for files that were made here."""
+    programs = Programs()
+    for trial in ledger.trials():
+        if isinstance(trial.result, TrialResult):
+            programs.add(trial.result.sha256)
 
 
 def _loaded(settings: Settings, directory: str | Path) -> "Task":

@@ -1,8 +1,9 @@
 """Text out of files, made fit to be shown: it cannot move the cursor, colour, hide or reorder what stands around it."""
 
+import json
 import re
 
-__all__ = ["one_line", "printable"]
+__all__ = ["in_json", "one_line", "printable"]
 
 _HIDDEN = (
     "\x00-\x08\x0b-\x1f\x7f-\x9f"  # control characters, ESC and CSI among them; tab and line feed are kept
@@ -32,6 +33,16 @@ def one_line(text: str) -> str:
 
     """
     return _BREAKS.sub(_written_out, text)
+
+
+def in_json(text: str) -> str:
+    r"""JSON whose texts a terminal shows and does not obey; the same values for whoever reads it.
+
+    >>> in_json('{"label": "2J"}')
+    '{"label": "\u009b2J"}'
+
+    """
+    return _UNPRINTABLE.sub(lambda found: json.dumps(found[0])[1:-1], text)
 
 
 def _written_out(found: re.Match[str]) -> str:
