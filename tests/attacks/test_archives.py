@@ -23,7 +23,7 @@ class Bomb:
     """Unpickling this calls something."""
 
     def __reduce__(self):
-        return (setattr, (builtins, SINK, True))
+        return (exec, (f"import builtins; builtins.{SINK} = True",))
 
 
 def pickled(thing):

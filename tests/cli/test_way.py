@@ -1,5 +1,7 @@
 """The whole way on a tiny task: apply, report, verify, profile, bench."""
 
+import re
+
 import pytest
 
 from paredown import codec, targets
@@ -32,9 +34,11 @@ def test_apply_then_report_then_verify(paredown, as_json, tmp_path, monkeypatch)
     )  # a processor with less room than this one
     code, text, err = paredown("verify", out / "best.onnx")
     assert code == 0, text
-    assert "The certificate of best.onnx holds, with a warning." in text
-    assert "✓ parity: holds." in text
-    assert "! sums: warning. Its 8-bit weights take" in text
+    assert re.search(r"The certificate of best\.onnx holds for \d of \d claims, with a warning;", text)
+    assert "✓ outputs: checked. claimed the stored outputs to 20 dB" in text
+    assert "! sums: warning. claimed 8-bit weights in" in text
+    code, text, err = paredown("verify", out / "best.onnx", "--strict")
+    assert code == 1
 
     data = bytearray((out / "best.onnx").read_bytes())
     data[len(data) // 2] ^= 1

@@ -21,7 +21,7 @@ KNOWN = {"role", "status", "outcome", "severity", "quantity", "unit", "scope", "
 def spoiled(thing, name=""):
     """The same with something odd behind every text that is not one of a few known words."""
     if isinstance(thing, str):
-        return thing if name in KNOWN else thing + EVIL
+        return thing + EVIL if thing and name not in KNOWN else thing
     if dataclasses.is_dataclass(thing):
         return dataclasses.replace(
             thing, **{f.name: spoiled(getattr(thing, f.name), f.name) for f in dataclasses.fields(thing)}

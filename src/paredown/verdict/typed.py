@@ -13,6 +13,7 @@ from paredown.verdict.arrays import unpack
 
 __all__ = ["typed"]
 
+_LARGEST = 1 << 62
 _ENDLESS = frozenset({"inf", "-inf", "nan"})  # JSON has no words for them
 
 
@@ -87,7 +88,7 @@ def _hints(kind: Any) -> dict[str, Any]:
 
 
 def _of(kind: type, value: Any) -> Any:
-    if type(value) is kind and not (isinstance(value, int) and abs(value) > 1 << 62):
+    if type(value) is kind and not (isinstance(value, int) and abs(value) > _LARGEST):
         return value
     msg = f"{_short(value)} where {kind.__name__} belongs"
     raise ValueError(msg)

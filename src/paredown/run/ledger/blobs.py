@@ -62,8 +62,8 @@ class Blobs:
         """A fresh path on the same file system, to be filled and given to `adopt`."""
         folder = self._run / "aside"
         with explained(self._run, folder):
-            folder.mkdir(parents=True, exist_ok=True)
             refuse_links(self._run, (), (folder.name,))
+            folder.mkdir(parents=True, exist_ok=True)
         return folder / f"{secrets.token_hex(8)}{suffix}"
 
     def adopt(self, file: Path, name: str = "") -> str:
@@ -77,8 +77,8 @@ class Blobs:
         final = self.path(name)
         with explained(self._run, final):
             try:
+                refuse_links(self._run, (), (self._root.name, f"{self._root.name}/{final.parent.name}"))
                 final.parent.mkdir(parents=True, exist_ok=True)
-                refuse_links(self._root, (), (final.parent.name,))
                 place_whole(file, final)
             except OSError:
                 file.unlink(missing_ok=True)
