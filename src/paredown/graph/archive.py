@@ -29,6 +29,7 @@ _PLAIN = re.compile(
 )
 _COMPILED = "data/aotinductor/"
 _MOST_JSON = 256 << 20  # bytes of a description; that of a network of 10,000 nodes has 10 MB
+_BROKEN = (ValueError, RuntimeError, EOFError, IndexError, OverflowError, struct.error)  # what zipfile says of damage
 _END = struct.Struct("<4s4H2LH")
 _END_64 = struct.Struct("<4sQ2H2L4Q")
 _LOCATOR_64 = struct.Struct("<4sLQL")
@@ -108,7 +109,7 @@ _WORDS = MappingProxyType(
 
 def is_compiled(path: Path) -> bool:
     """Whether an archive holds machine code; False as well where it is no archive."""
-    with contextlib.suppress(OSError, zipfile.BadZipFile), zipfile.ZipFile(path) as archive:
+    with contextlib.suppress(OSError, zipfile.BadZipFile), _opened(path) as archive:
         return any(name.partition("/")[2].startswith(_COMPILED) for name in archive.namelist())
     return False
 
@@ -122,7 +123,7 @@ def check_archive(path: Path) -> None:
         OSError: it cannot be read.
 
     """
-    with zipfile.ZipFile(path) as archive, _refused(path):
+    with _opened(path) as archive, _refused(path):
         _one_reading(path, archive)
         held = entries(archive)
         for name, entry in held.items():
@@ -183,6 +184,14 @@ def _refused(path: Path) -> Iterator[None]:
         raise TrustError(msg) from None
 
 
+def _opened(path: Path) -> zipfile.ZipFile:
+    """An archive, or the one error that says that it is none."""
+    try:
+        return zipfile.ZipFile(path)
+    except _BROKEN as error:
+        raise zipfile.BadZipFile(str(error)) from error
+
+
 def _one_reading(path: Path, archive: zipfile.ZipFile) -> None:
     """Two readers see the same archive: nothing lies before it or after it, and its end says where its contents are."""
     size = path.stat().st_size
@@ -209,7 +218,7 @@ def _json(archive: zipfile.ZipFile, held: Mapping[str, zipfile.ZipInfo], name: s
         _refuse(f"no {name}" if entry is None else f"{entry.file_size} bytes of {name}")
     try:
         return json.loads(archive.read(entry))
-    except (ValueError, RecursionError) as error:
+    except (zipfile.BadZipFile, *_BROKEN) as error:
         _refuse(f"{name} that is not JSON ({error})")
 
 
@@ -266,7 +275,7 @@ def _short(thing: Any) -> str:
 def _is_operator(target: str) -> bool:
     """An operator that stored graphs may call, in torch's spelling."""
     ours = re.sub(r"^torch\.ops\.(\w+)\.(\w+\.\w+)$", r"\1::\2", target)
-    ours = re.sub(r"^_?(operator|math|torch)\.(\w+)$", r"\1:\2", ours) if ours == target else ours
+    ours = re.sub(r"^_?(operator|math|torch)\.([a-z]\w*)$", r"\1:\2", ours) if ours == target else ours
     if ours == target or ours.startswith("paredown"):
         return False
     try:
