@@ -3,7 +3,6 @@
 import dataclasses
 import errno
 import re
-from pathlib import Path
 
 import pytest
 
@@ -67,7 +66,7 @@ def test_a_page_that_cannot_be_written_is_named(tmp_path, monkeypatch):
     def full(*_, **__):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(Path, "write_text", full)
+    monkeypatch.setattr("paredown.trust.writing.os.fsync", full)
     with pytest.raises(OSError, match=r"No space left on device: '.*deep/page.html'"):
         searches._show(RUN, tmp_path, as_json=True, page=tmp_path / "deep" / "page.html")
 
