@@ -46,7 +46,7 @@ def in_8_bits(network: Network, *, groups: bool = False) -> Network:
     """The network in 8 bits, its ranges taken on noise."""
     noise = torch.randn(64, *network.example[0].shape[1:]), torch.arange(64) % 10
     data = paredown.Data(noise, calibrate=noise, select=noise, judge=noise)
-    capabilities = dataclasses.replace(TARGET.capabilities, int8_grouped_convolutions=groups)
+    capabilities = TARGET.capabilities.with_int8(grouped=groups)
     objective = paredown.Task(nn.Identity(), data, functional.cross_entropy, paredown.scores.accuracy).objective
     return quantize.Int8().on(network, Evidence(data.work, objective, capabilities))
 

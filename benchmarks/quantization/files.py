@@ -57,7 +57,7 @@ def make(case: Case, task: paredown.Task, network: Network, folder: Path) -> lis
     attempts: dict[str, Callable[[str, Path], Made]] = {
         label: partial(_ours, step, network, evidence) for label, step in {**OURS, **case.more}.items()
     }
-    peers = {**PEERS, **(OVERFLOWING if TARGET.capabilities.int8_weight_bits < 8 else {})}
+    peers = {**PEERS, **(OVERFLOWING if TARGET.capabilities.int8.weight_bits < 8 else {})}
     attempts |= {label: partial(_peer, partial(peer, batches=batches), whole.path) for label, peer in peers.items()}
     attempts |= {label: partial(_peer, peer, whole.path) for label, peer in DYNAMIC.items()}
     for label, attempt in attempts.items():

@@ -1,12 +1,15 @@
 """Targets that break one promise each; `caught_by` names the check that has to notice."""
 
 import dataclasses
+import os
+import secrets
 from pathlib import Path
 from typing import ClassVar
 
 import torch
 
-from paredown.targets import Artifact
+from paredown.errors import LoweringError
+from paredown.targets import Artifact, Session
 from paredown.testing import MockTarget as Sound
 
 
@@ -58,6 +61,79 @@ class SwitchesTheMode(Broken):
 
     def lower(self, network, path):
         return super().lower(network.eval(), path)
+
+
+@dataclasses.dataclass(frozen=True)
+class NoSpaces(Broken):
+    caught_by, words = "all of its files are one thing", "a name without spaces"
+
+    def open(self, path):
+        if " " in Path(path).name:
+            msg = f"{path} was given; the runtime takes a name without spaces."
+            raise LoweringError(msg)
+        return super().open(path)
+
+
+@dataclasses.dataclass(frozen=True)
+class Salted(Broken):
+    caught_by, words = "the same network gives the same bytes", "gives other bytes"
+
+    def write(self, network, path):
+        network = network.copy()
+        with torch.no_grad():
+            network.get_parameter("head.bias").add_(1e-7 * (1 + secrets.randbelow(1000)))
+        return super().write(network, path)
+
+
+@dataclasses.dataclass(frozen=True)
+class OnlyHere(Broken):
+    caught_by, words = "a fresh process runs it", "was made in another process"
+    process: int = dataclasses.field(default_factory=os.getpid)
+
+    def open(self, path):
+        if os.getpid() != self.process:
+            msg = f"{path} was made in another process."
+            raise LoweringError(msg)
+        return super().open(path)
+
+
+@dataclasses.dataclass(frozen=True)
+class SwitchesGradients(Broken):
+    caught_by, words = "a closed session leaves nothing", "whether gradients are recorded"
+
+    def open(self, path):
+        torch.set_grad_enabled(False)
+        return super().open(path)
+
+
+@dataclasses.dataclass(frozen=True)
+class OpensAnything(Broken):
+    caught_by, words = "files of others are refused", "which is no file of its"
+
+    def open(self, path):
+        try:
+            return super().open(path)
+        except LoweringError:
+            return Nothing()
+
+
+class Nothing(Session):
+    inputs = outputs = ()
+
+    def run(self, feeds):
+        return list(feeds)
+
+    def close(self):
+        pass
+
+
+@dataclasses.dataclass(frozen=True)
+class PretendsKernels(Broken):
+    caught_by, words = "8 bits are what its kernels want", "lowered to nothing in 8 bits"
+
+    @property
+    def capabilities(self):
+        return super().capabilities.with_int8(operators=frozenset({"aten.conv2d.default"}))
 
 
 def everyone():

@@ -4,6 +4,7 @@ import os
 import pytest
 
 from paredown.cli import searches
+from paredown.cli.place import Place
 from paredown.search import Ledger
 
 COMMANDS = ("demo", "compress", "compare", "apply", "profile", "bench", "report", "resume", "verify", "targets")
@@ -56,7 +57,7 @@ def test_limits_keep_the_order_in_which_they_were_typed(paredown, monkeypatch):
     assert code == 3
     assert (reference, list(limits.items())) == ("app:task", [("drop", "0.5pt"), ("size", "1MB"), ("latency", "40%")])
     assert guards == ["worst=1pt"]
-    assert place == searches.Place("onnxruntime", 2, 1, weight_bits=7)
+    assert place == Place("onnxruntime", 2, 1, {"weight_bits": 7})
     assert order == searches.Order(time="30min", out=None, seed=0, as_json=False)
 
 

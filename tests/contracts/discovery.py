@@ -5,6 +5,7 @@ import inspect
 
 from paredown import architecture, distill, prune, quantize, regularize, targets
 from paredown.recipe import Ingredient, Train, Transform
+from paredown.testing import EdgeTarget
 
 from .benches import pictures, word_bench
 
@@ -44,7 +45,10 @@ def make(cls):
 
 TRANSFORMS = {name: make(cls) for name, cls in of_kind(Transform, *FAMILIES).items()}
 INGREDIENTS = {name: make(cls) for name, cls in of_kind(Ingredient, *FAMILIES).items()}
-TARGETS = {name: make(cls) for name, cls in of_kind(targets.Target, targets).items()}
+TARGETS = {
+    **{name: make(cls) for name, cls in of_kind(targets.Target, targets).items()},
+    "testing.EdgeTarget": EdgeTarget(batch=4),
+}
 PARTS = {
     **{
         f"{n} in prune.Channels": prune.Channels(importance=cls())

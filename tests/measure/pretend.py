@@ -17,12 +17,13 @@ from paredown.targets import Port, Session, Target
 class Pretend(Target):
     name: ClassVar[str] = "Pretend"
     suffix: ClassVar[str] = ".pretend"
+    packages: ClassVar[tuple[str, ...]] = ()
 
     @property
     def capabilities(self):
         raise NotImplementedError
 
-    def lower(self, network, path):
+    def write(self, network, path):
         raise NotImplementedError
 
     def open(self, path):

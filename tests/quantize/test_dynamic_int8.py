@@ -1,5 +1,3 @@
-from dataclasses import replace
-
 import pytest
 import torch
 from torch import nn
@@ -100,7 +98,7 @@ def test_tables_and_layers_can_stay_in_float(network, evidence):
 
 
 def test_bits_of_weights_are_the_fewest_of_what_is_asked_for_and_what_sums_have_room_for(network, tmp_path):
-    whole, narrow = (Evidence.empty(replace(OnnxRuntime().capabilities, int8_weight_bits=bits)) for bits in (8, 7))
+    whole, narrow = (Evidence.empty(OnnxRuntime().capabilities.with_int8(weight_bits=bits)) for bits in (8, 7))
     for step, evidence in ((DynamicInt8(), narrow), (DynamicInt8(weight_bits=7), whole)):
         plan = step.plan(network, evidence)
         assert plan.decisions["weight_bits"] == 7

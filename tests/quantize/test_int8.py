@@ -1,4 +1,3 @@
-import dataclasses
 import re
 
 import pytest
@@ -10,6 +9,7 @@ from paredown import prune, quantize
 from paredown.codec import decode, encode
 from paredown.errors import RecipeError
 from paredown.graph.fakequantize import fake_quantized
+from paredown.graph.formats import INT8
 from paredown.recipe import AdamW, Evidence
 from paredown.targets import OnnxRuntime, Torch
 
@@ -22,7 +22,7 @@ def decibel(signal, other):
 
 def test_the_plan_touches_nothing_and_says_why(network):
     before = network.fingerprint()
-    whole = evidence_of(pictures(64, 0)[0], dataclasses.replace(OnnxRuntime().capabilities, int8_weight_bits=8))
+    whole = evidence_of(pictures(64, 0)[0], OnnxRuntime().capabilities.with_int8(weight_bits=8))
     plan = quantize.Int8().plan(network, whole)
     assert network.fingerprint() == before
     assert plan.reason == (
@@ -98,7 +98,7 @@ def test_calibration_is_one_pass_over_the_data(network, evidence, monkeypatch):
 
 
 def test_symmetric_signed_activations_where_the_target_asks_for_them(network):
-    signed = dataclasses.replace(OnnxRuntime().capabilities, int8_symmetric_activations=True, int8_weight_bits=8)
+    signed = OnnxRuntime().capabilities.with_int8(activation=INT8, symmetric=True, weight_bits=8)
     quantized = quantize.Int8().on(network, evidence_of(pictures(64, 0)[0], signed))
     assert all((entry.quant_min, entry.quant_max) == (-128, 127) for entry in fake_quantized(quantized))
     assert all(not quantized.get_buffer(entry.zero_point).any() for entry in fake_quantized(quantized))
@@ -107,7 +107,7 @@ def test_symmetric_signed_activations_where_the_target_asks_for_them(network):
 
 
 def test_weights_take_seven_bits_where_sums_would_overflow(network, tmp_path):
-    room = dataclasses.replace(OnnxRuntime().capabilities, int8_weight_bits=7, int8_sum_bits=7)
+    room = OnnxRuntime().capabilities.with_int8(weight_bits=7, sum_bits=7)
     narrow = evidence_of(pictures(64, 0)[0], room)
     plan = quantize.Int8().plan(network, narrow)
     assert plan.reason.endswith("Weights take 7 of their 8 bits: sums would overflow in its kernels on this processor.")
@@ -126,7 +126,7 @@ def test_a_target_for_other_processors_asks_for_seven_bits(network, monkeypatch,
 
 
 def test_seven_bits_can_be_asked_for_on_a_processor_that_needs_none(network, tmp_path):
-    whole = evidence_of(pictures(64, 0)[0], dataclasses.replace(OnnxRuntime().capabilities, int8_weight_bits=8))
+    whole = evidence_of(pictures(64, 0)[0], OnnxRuntime().capabilities.with_int8(weight_bits=8))
     plan = quantize.Int8(weight_bits=7).plan(network, whole)
     assert plan.reason.endswith("Weights take 7 of their 8 bits.")
     artifact = OnnxRuntime().lower(quantize.Int8().apply(network, plan), tmp_path / "seven.onnx")
@@ -324,7 +324,7 @@ def test_a_network_without_such_layers_is_refused():
 )
 def test_layers_that_no_kernel_takes_are_named_with_those_that_are_taken(make, example, words):
     network = paredown.capture(make(), example)
-    words = rf"{words}\. There, aten.conv1d.default, aten.conv2d.default, aten.linear.default are such layers.*int8_operators"
+    words = rf"{words}\. There, aten.conv1d.default, aten.conv2d.default, aten.linear.default are such layers.*int8.operators"
     with pytest.raises(RecipeError, match=words):
         quantize.Int8().on(network, evidence_of(example))
 

@@ -210,7 +210,7 @@ def test_groups_that_the_target_lacks(network, evidence):
     ):
         WeightOnly(group=24).plan(network, evidence)
     with pytest.raises(
-        RecipeError, match=r"was given for PyTorch, which has no kernels .* `targets.OnnxRuntime\(\)` has"
+        RecipeError, match=r"was given for PyTorch, which has no kernels .* `targets.OnnxRuntime\(\)` can"
     ):
         WeightOnly().plan(network, evidence_of(capabilities=Torch().capabilities))
 

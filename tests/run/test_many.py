@@ -14,6 +14,7 @@ from paredown.run import certifying
 from paredown.run.certifying import has_certificate
 from paredown.run.reading import read
 from paredown.run.summarise import summarise
+from paredown.targets import OnnxRuntime
 from paredown.verdict import Certificate
 from paredown.verdict.certificate import file_sha256
 
@@ -82,11 +83,11 @@ def test_so_is_one_that_was_interrupted(interrupted):
 def test_a_finished_run_without_its_best_file_saves_it_anew(finished, tmp_path, monkeypatch):
     best = finished / "best.onnx"
     sha256 = file_sha256(best)
-    assert has_certificate(best, sha256)
-    assert not has_certificate(best, "another")
+    assert has_certificate(best, sha256, OnnxRuntime())
+    assert not has_certificate(best, "another", OnnxRuntime())
     (tmp_path / "best.onnx").write_bytes(best.read_bytes())
-    assert not has_certificate(tmp_path / "best.onnx", sha256)
-    assert not has_certificate(tmp_path / "none.onnx", sha256)
+    assert not has_certificate(tmp_path / "best.onnx", sha256, OnnxRuntime())
+    assert not has_certificate(tmp_path / "none.onnx", sha256, OnnxRuntime())
     monkeypatch.setattr(certifying, "has_certificate", lambda *_: False)
     monkeypatch.setattr(searches, "_resume", lambda out, **_: f"goes on with {out.name}")
     assert searches.resume(finished, as_json=False) == "goes on with run"

@@ -7,7 +7,7 @@ from torch import nn
 
 import paredown
 from paredown.errors import LoweringError, ParityError
-from paredown.targets import OnnxRuntime, Torch, parity
+from paredown.targets import OnnxRuntime, Torch, floors, parity
 
 
 def network_of(kind):
@@ -57,4 +57,4 @@ def test_a_half_network_that_does_not_agree_is_not_told_to_leave_quantization_ou
         OnnxRuntime().open(artifact.path) as session,
         pytest.raises(ParityError, match=r"at least 50 dB holds .*Capture the model in float32, `model.float\(\)`"),
     ):
-        parity.check(network, session, parity.FLOAT_DB, "ONNX Runtime")
+        parity.check(network, session, floors.FLOAT, "ONNX Runtime")

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from paredown.errors import ParityError
-from paredown.targets import parity
+from paredown.targets import floors, parity
 from paredown.targets.target import Port, Session
 
 
@@ -37,16 +37,18 @@ def noise(decibel):
 
 def test_agreement_is_asked_for_at_the_examples_batch_one_and_three(network):
     session = Altered(network, lambda array: array)
-    parity.check(network, session, parity.FLOAT_DB, "Test")
+    parity.check(network, session, floors.FLOAT, "Test")
     assert session.batches == [2, 1, 3]
 
 
 @pytest.mark.parametrize(
-    ("floor", "passes", "fails"), [(parity.FLOAT_DB, 90, 70), (parity.QUANTIZED_DB, 25, 15)], ids=["float", "8 bits"]
+    ("floor", "passes", "fails"), [(floors.FLOAT, 90, 70), (floors.QUANTIZED, 25, 15)], ids=["float", "8 bits"]
 )
 def test_the_floor_is_where_it_is_said_to_be(network, floor, passes, fails):
     parity.check(network, Altered(network, noise(passes)), floor, "Test")
-    with pytest.raises(ParityError, match=rf"signal to difference is {fails}.0 dB, at least {floor:.0f} dB holds"):
+    with pytest.raises(
+        ParityError, match=rf"signal to difference is {fails}.0 dB, at least {floor.decibels:.0f} dB holds"
+    ):
         parity.check(network, Altered(network, noise(fails)), floor, "Test")
 
 
@@ -64,4 +66,4 @@ def test_each_difference_is_told(network, change, problem):
     with pytest.raises(
         ParityError, match=rf"Output 'output' of the file for Test .* on the example inputs: .*{problem}"
     ):
-        parity.check(network, Altered(network, change), parity.FLOAT_DB, "Test")
+        parity.check(network, Altered(network, change), floors.FLOAT, "Test")

@@ -28,7 +28,7 @@ def test_other_processors_have_room_for_all(tmp_path):
 
 
 def test_the_target_knows_its_processor():
-    assert OnnxRuntime().capabilities.int8_weight_bits == weight_bits()
+    assert OnnxRuntime().capabilities.int8.weight_bits == weight_bits()
 
 
 @pytest.mark.parametrize("here", [7, 8])
@@ -36,4 +36,4 @@ def test_the_target_knows_its_processor():
 def test_the_target_can_be_told_of_another_processor(monkeypatch, here, told):
     monkeypatch.setattr("paredown.targets.saturation.weight_bits", lambda: here)
     found = OnnxRuntime(weight_bits=told).capabilities
-    assert (found.int8_weight_bits, found.int8_sum_bits) == (told, here)
+    assert (found.int8.weight_bits, found.int8.sum_bits) == (told, here)

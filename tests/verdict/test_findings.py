@@ -8,9 +8,10 @@ import numpy as np
 from measurements import energy_of, file, hits, latency_of
 
 from paredown import scores
-from paredown.graph.capabilities import Capabilities
+from paredown.graph.capabilities import Capabilities, Int8Kernels
 from paredown.measure import Size, proportions, quality
-from paredown.targets import Lowering
+from paredown.targets import Lowering, OnnxRuntime
+from paredown.testing import MockTarget
 from paredown.verdict import Margins, Measured
 from paredown.verdict.findings import FileContext, RunContext, check
 
@@ -66,9 +67,9 @@ def test_pd102_int8():
     mixed = Lowering({}, 10, floats={"Erf": 2, "LayerNormalization": 3})
     text = of_file("PD102", measured=slow, lowering=mixed).text
     assert "5 operators beside 10 quantized ones are float: 3 LayerNormalization, 2 Erf. `quantize.Mixed()`" in text
-    slow_adder = Capabilities("t", int8_sum_bits=7)
+    slow_adder = Capabilities("t", Int8Kernels(sum_bits=7))
     assert "(VNNI)" in of_file("PD102", measured=slow, lowering=mixed, capabilities=slow_adder).text
-    asked = Capabilities("t", int8_weight_bits=7)  # the target asks for it, the processor does not
+    asked = Capabilities("t", Int8Kernels(weight_bits=7))  # the target asks for it, the processor does not
     assert "(VNNI)" not in of_file("PD102", measured=slow, lowering=mixed, capabilities=asked).text
     assert of_file("PD102", lowering=int8).severity == "passed"
     assert of_file("PD102", lowering=Lowering()).severity == "not applicable"
@@ -221,18 +222,18 @@ def test_pd112_sparse():
 
 def test_pd113_sums():
     whole, seven = Lowering({}, 2, weight_bits=8), Lowering({}, 2, weight_bits=7)
-    narrow = Capabilities(
-        "ONNX Runtime", int8_weight_bits=8, int8_sum_bits=7
-    )  # what the target is told changes no processor
-    severity, text = told(of_file("PD113", lowering=whole, capabilities=narrow))
+    narrow = Capabilities("ONNX Runtime", Int8Kernels(sum_bits=7))  # what the target is told changes no processor
+    severity, text = told(of_file("PD113", lowering=whole, capabilities=narrow, target=OnnxRuntime()))
     assert severity == "issue"
     assert text.startswith("Its weights take 8 bits, and sums have room for 7 on this processor: they may overflow")
     assert "on this machine, or with `target=targets.OnnxRuntime(weight_bits=7)` (`--weight-bits 7`)." in text
     for facts in ({}, {"capabilities": Capabilities("ONNX Runtime")}):
-        severity, text = told(of_file("PD113", lowering=whole, **facts))
+        severity, text = told(of_file("PD113", lowering=whole, target=OnnxRuntime(), **facts))
         assert severity == "tip"
         assert "On x86 processors without VNNI sums have room for 7 and may overflow. Where the file goes to" in text
         assert "make it with `target=targets.OnnxRuntime(weight_bits=7)`" in text
+    assert "make it with `quantize.Int8(weight_bits=7)`" in of_file("PD113", lowering=whole, target=MockTarget()).text
+    assert "make it with weights of 7 bits" in of_file("PD113", lowering=whole).text
     severity, text = told(of_file("PD113", lowering=seven, capabilities=narrow))
     assert severity == "passed"
     assert text == "Its weights take 7 bits, which sums have room for on every processor."

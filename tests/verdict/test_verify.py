@@ -303,7 +303,7 @@ def test_sums_that_really_overflow(tmp_path):
     assert made.weight_bits == 8
     exact = certificates.Probe((inputs,), (inputs.astype(np.int32) @ weight.astype(np.int32),), 20.0)
     dataclasses.replace(made, probe=exact).write(file)
-    whole = OnnxRuntime().capabilities.int8_sum_bits == 8
+    whole = OnnxRuntime().capabilities.int8.sum_bits == 8
     expected = (Held.HOLDS, Held.HOLDS) if whole else (Held.FAILS, Held.WARNS)
     found = verify(file)
     assert (check(found, "outputs").outcome, check(found, "sums").outcome) == expected

@@ -133,6 +133,7 @@ def demo(*, out: Path | None, time: str, seed: int, as_json: bool) -> int:
     A demonstration that ran has succeeded, whatever its verdict on this machine: that is on the page.
     """
     from paredown.cli import exits, searches  # noqa: PLC0415
+    from paredown.cli.place import Place  # noqa: PLC0415
     from paredown.cli.progress import say  # noqa: PLC0415
     from paredown.task import Task  # noqa: PLC0415
 
@@ -142,7 +143,7 @@ def demo(*, out: Path | None, time: str, seed: int, as_json: bool) -> int:
     trained = clock.perf_counter()
     say(f"Trained in {trained - start:.0f} s. Looking for the smallest file within 2 points, at 60% of the latency ...")
     order = searches.Order(time=time, out=out or searches.directory("demo"), seed=seed, as_json=as_json)
-    searches.compress_task(given, dict(_LIMITS), [], searches.Place("onnxruntime", 1, 1), order)
+    searches.compress_task(given, dict(_LIMITS), [], Place(), order)
     end = clock.perf_counter()
     print(
         f"Trained in {trained - start:.0f} s, pared down in {end - trained:.0f} s, {end - start:.0f} s in all.",

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from paredown import targets
 from paredown.cli import exits, named, progress
 from paredown.errors import InputError
 from paredown.report import numbers
@@ -16,13 +17,13 @@ from paredown.trust import in_json
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from paredown.cli.searches import Place
+    from paredown.cli.place import Place
     from paredown.graph.network import Network
     from paredown.measure import Latency
     from paredown.targets import Artifact, Target
     from paredown.verdict import Verified
 
-__all__ = ["Given", "bench", "profile", "targets", "verify"]
+__all__ = ["Given", "bench", "list_targets", "profile", "verify"]
 
 
 def profile(reference: str, place: "Place", *, top: int, as_json: bool) -> int:
@@ -122,7 +123,7 @@ def bench(  # noqa: PLR0913 (what can be typed)
     from paredown.budget import duration  # noqa: PLC0415
 
     seconds = duration(time)
-    missing = [str(file) for file in files if not file.is_file()]
+    missing = [str(file) for file in files if not file.exists()]
     if missing:
         msg = f"There is no file {', '.join(missing)}. Give the paths of lowered files, the one to compare with first."
         raise InputError(msg)
@@ -153,15 +154,11 @@ def bench(  # noqa: PLR0913 (what can be typed)
 
 
 def _artifact(file: Path, runtime: "Target") -> "Artifact":
-    """A file with the target that opens it, which for compiled packages is not the one its suffix tells."""
-    from paredown.targets import Artifact, Torch  # noqa: PLC0415
+    """A file with the target that opens it, which need not be the one with the usual settings."""
     from paredown.verdict.certificate import file_sha256  # noqa: PLC0415
 
-    if isinstance(runtime, Torch):
-        from paredown.graph.archive import is_compiled  # noqa: PLC0415 (torch is heavy)
-
-        runtime = dataclasses.replace(runtime, compiled=is_compiled(file))
-    return Artifact(file, runtime, file_sha256(file))
+    fitting = runtime.fitting(file)
+    return targets.Artifact(file, fitting, file_sha256(file, fitting))
 
 
 def _names(files: Sequence[Path]) -> list[str]:
@@ -177,14 +174,14 @@ def _runtime(files: Sequence[Path], threads: int, batch: int) -> Any:
         InputError: a suffix that no target writes, or files of several targets.
 
     """
-    kinds = named.target_classes()
-    suffixes = {str(getattr(kind, "suffix", "")): name for name, kind in reversed(kinds.items())}
-    found = {suffixes.get(file.suffix) for file in files}
-    if len(found) != 1 or None in found:
+    found = {type(known) if (known := targets.of(file)) else None for file in files}
+    kind = found.pop()
+    if found or kind is None:
         given = ", ".join(file.name for file in files)
+        suffixes = dict.fromkeys(kind.suffix for kind in targets.runtimes())
         msg = f"{given} was given. Files of one runtime are compared, ending with {' or '.join(suffixes)}."
         raise InputError(msg)
-    return named.target(str(found.pop()), threads, batch)
+    return named.target(named.word(kind), threads, batch)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -202,7 +199,7 @@ def verify(file: Path, given: Given) -> int:
     """``paredown verify``: fails where a claim does not hold; with ``--strict`` also where one was not checked."""
     from paredown.verdict.verify import verify as check  # noqa: PLC0415
 
-    if not file.is_file():
+    if not file.exists():
         msg = f"There is no file {str(file)!r}. Give a file that has its certificate beside it."
         raise InputError(msg)
     if given.original is not None and not given.original.is_file():
@@ -252,7 +249,7 @@ def _register(file: Path) -> Callable[[str], int]:
     return register
 
 
-def targets(*, as_json: bool) -> int:
+def list_targets(*, as_json: bool) -> int:
     """``paredown targets``."""
     from paredown.errors import ParedownError  # noqa: PLC0415
 

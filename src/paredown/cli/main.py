@@ -13,7 +13,6 @@ import typer
 
 from paredown.cli.exits import guarded
 from paredown.cli.options import (
-    BatchOption,
     DropOption,
     EnergyOption,
     GuardOption,
@@ -24,14 +23,12 @@ from paredown.cli.options import (
     ScoreOption,
     SeedOption,
     SizeOption,
-    TargetOption,
     TaskArgument,
-    ThreadsOption,
     TimeOption,
     TrustOption,
-    WeightBitsOption,
     budget_texts,
 )
+from paredown.cli.place import BatchOption, Place, ThreadsOption, placed
 
 __all__ = ["app", "main"]
 
@@ -85,9 +82,11 @@ def demo(
 
 
 @app.command()
+@placed
 def compress(
     context: typer.Context,
     task: TaskArgument,
+    *,
     latency: LatencyOption = None,
     size: SizeOption = None,
     memory: MemoryOption = None,
@@ -96,10 +95,7 @@ def compress(
     score: ScoreOption = None,
     guard: GuardOption = None,
     time: TimeOption = "30min",
-    target: TargetOption = "onnxruntime",
-    threads: ThreadsOption = 1,
-    batch: BatchOption = 1,
-    weight_bits: WeightBitsOption = None,
+    place: Place,
     out: OutOption = None,
     seed: SeedOption = 0,
     dry_run: Annotated[
@@ -114,7 +110,7 @@ def compress(
     del latency, size, memory, energy, drop, score
     from paredown.cli import searches  # noqa: PLC0415
 
-    limits, place = budget_texts(context), searches.Place(target, threads, batch, weight_bits)
+    limits = budget_texts(context)
     if dry_run:
         return searches.dry_run(task, limits, guard or [], place, time=time, as_json=json)
     order = searches.Order(time=time, out=out, seed=seed, as_json=json)
@@ -122,16 +118,15 @@ def compress(
 
 
 @app.command()
+@placed
 def compare(
     task: TaskArgument,
     arms: Annotated[
         list[str], typer.Argument(help="Families (prune quantize distill ...), or recipes: 'prune:keep=0.5 int8'.")
     ],
+    *,
     time: TimeOption = "30min",
-    target: TargetOption = "onnxruntime",
-    threads: ThreadsOption = 1,
-    batch: BatchOption = 1,
-    weight_bits: WeightBitsOption = None,
+    place: Place,
     seeds: Annotated[
         int, typer.Option(help="Repeat with so many seeds; three or more allow claims about recipes.", min=1)
     ] = 1,
@@ -146,17 +141,15 @@ def compare(
     from paredown.cli import searches  # noqa: PLC0415
 
     order = searches.Order(time=time, out=out, seed=seed, as_json=json)
-    return searches.compare(task, arms, searches.Place(target, threads, batch, weight_bits), order, seeds=seeds)
+    return searches.compare(task, arms, place, order, seeds=seeds)
 
 
 @app.command()
+@placed
 def apply(
     task: TaskArgument,
     steps: Annotated[list[str], typer.Argument(help="For example: prune:keep=0.5 train:epochs=3+distill+mixup int8")],
-    target: TargetOption = "onnxruntime",
-    threads: ThreadsOption = 1,
-    batch: BatchOption = 1,
-    weight_bits: WeightBitsOption = None,
+    place: Place,
     out: OutOption = None,
     seed: SeedOption = 0,
     json: JsonOption = False,
@@ -168,23 +161,21 @@ def apply(
     """
     from paredown.cli import searches  # noqa: PLC0415
 
-    place = searches.Place(target, threads, batch, weight_bits)
     return searches.apply(task, steps, place, searches.Order(time="", out=out, seed=seed, as_json=json))
 
 
 @app.command()
+@placed
 def profile(
     task: TaskArgument,
-    target: TargetOption = "onnxruntime",
-    threads: ThreadsOption = 1,
-    batch: BatchOption = 1,
+    place: Place,
     top: Annotated[int, typer.Option(help="So many operators and groups.", min=1)] = 20,
     json: JsonOption = False,
 ) -> int:
     """Show where the work is and what can be pruned."""
-    from paredown.cli import looks, searches  # noqa: PLC0415
+    from paredown.cli import looks  # noqa: PLC0415
 
-    return looks.profile(task, searches.Place(target, threads, batch), top=top, as_json=json)
+    return looks.profile(task, place, top=top, as_json=json)
 
 
 @app.command()
@@ -260,4 +251,4 @@ def list_targets(json: JsonOption = False) -> int:
     """List the runtimes."""
     from paredown.cli import looks  # noqa: PLC0415
 
-    return looks.targets(as_json=json)
+    return looks.list_targets(as_json=json)

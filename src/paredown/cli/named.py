@@ -6,12 +6,13 @@ import importlib
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from paredown import targets
 from paredown.errors import InputError
 
 if TYPE_CHECKING:
     from paredown.targets import Target
 
-__all__ = ["FAMILIES", "build", "family", "nearest", "plain", "public", "target", "target_classes"]
+__all__ = ["FAMILIES", "build", "family", "nearest", "plain", "public", "target", "target_classes", "word"]
 
 FAMILIES = ("prune", "quantize", "distill", "regularize", "architecture")
 
@@ -60,27 +61,32 @@ def build(kind: type, settings: Mapping[str, Any], word: str) -> Any:
         raise InputError(msg) from error
 
 
-def target_classes() -> dict[str, type]:
-    """Runtimes by the words that name them."""
-    from paredown import targets  # noqa: PLC0415
-    from paredown.targets import Target  # noqa: PLC0415
-
-    found = {key: getattr(targets, key) for key in targets.__all__}
-    kinds = {key: kind for key, kind in found.items() if isinstance(kind, type) and issubclass(kind, Target)}
-    return {key.lower(): kind for key, kind in kinds.items() if kind is not Target}
+def word(kind: "type[Target]") -> str:
+    """The word that names a runtime."""
+    return kind.__name__.lower()
 
 
-def target(name: str, threads: int, batch: int, weight_bits: int | None = None) -> "Target":
+def target_classes() -> "dict[str, type[Target]]":
+    """Runtimes by the words that name them, the usual one first."""
+    return {word(kind): kind for kind in targets.runtimes()}
+
+
+def target(name: str, threads: int, batch: int, **own: Any) -> "Target":
     """A runtime by its name.
 
+    Args:
+        name: the word.
+        threads: per inference.
+        batch: examples per inference.
+        **own: settings of this runtime alone, where they were given.
+
     Raises:
-        InputError: no such runtime, or one without 8-bit weights where their bits are given.
+        InputError: no such runtime, or one without these settings.
 
     """
     kinds = {plain(key): kind for key, kind in target_classes().items()}
     if plain(name) not in kinds:
         msg = f"There is no target {name!r}. {nearest(name, target_classes())} `paredown targets` lists them."
         raise InputError(msg)
-    bits = {} if weight_bits is None else {"weight_bits": weight_bits}
-    made: Target = build(kinds[plain(name)], {"threads": threads, "batch": batch, **bits}, name)
+    made: Target = build(kinds[plain(name)], {"threads": threads, "batch": batch, **own}, name)
     return made

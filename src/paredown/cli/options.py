@@ -6,7 +6,6 @@ from typing import Annotated, Any
 import typer
 
 __all__ = [
-    "BatchOption",
     "DropOption",
     "EnergyOption",
     "GuardOption",
@@ -17,12 +16,9 @@ __all__ = [
     "ScoreOption",
     "SeedOption",
     "SizeOption",
-    "TargetOption",
     "TaskArgument",
-    "ThreadsOption",
     "TimeOption",
     "TrustOption",
-    "WeightBitsOption",
     "budget_texts",
 ]
 
@@ -34,18 +30,6 @@ OutOption = Annotated[
 ]
 SeedOption = Annotated[int, typer.Option(help="Equal seeds, equal choices.")]
 TimeOption = Annotated[str, typer.Option(help="How long it may take: 30min, 90s, 2h.")]
-TargetOption = Annotated[str, typer.Option(help="Runtime of the file; `paredown targets` lists them.")]
-ThreadsOption = Annotated[int, typer.Option(help="Threads of the runtime.", min=1)]
-BatchOption = Annotated[int, typer.Option(help="Examples in one call of the runtime.", min=1)]
-WeightBitsOption = Annotated[
-    int | None,
-    typer.Option(
-        help="Bits of weights in 8-bit kernels: 7 is safe on every processor (default: as this one wants).",
-        min=7,
-        max=8,
-        show_default=False,
-    ),
-]
 TrustOption = Annotated[
     bool,
     typer.Option("--trust", help="Open compiled packages though somebody else made them: they are programs, and run."),

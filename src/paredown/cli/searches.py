@@ -10,20 +10,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from paredown.cli import exits, named, progress
+from paredown.cli import exits, progress
 from paredown.errors import InputError
 from paredown.trust import in_json, one_line
 
 if TYPE_CHECKING:
     from paredown.budget import Budget
+    from paredown.cli.place import Place
     from paredown.run.summary import RunSummary
     from paredown.search import Run
-    from paredown.targets import Target
     from paredown.task import Task
 
 __all__ = [
     "Order",
-    "Place",
     "apply",
     "compare",
     "compress",
@@ -33,20 +32,6 @@ __all__ = [
     "report",
     "resume",
 ]
-
-
-@dataclasses.dataclass(frozen=True)
-class Place:
-    """Where the file shall run, as typed."""
-
-    target: str
-    threads: int
-    batch: int
-    weight_bits: int | None = None
-
-    def build(self) -> "Target":
-        """The runtime."""
-        return named.target(self.target, self.threads, self.batch, self.weight_bits)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,7 +75,7 @@ def _resumable(out: Path) -> Iterator[None]:
         raise
 
 
-def compress(reference: str, limits: Mapping[str, str], guards: Sequence[str], place: Place, order: Order) -> int:
+def compress(reference: str, limits: Mapping[str, str], guards: Sequence[str], place: "Place", order: Order) -> int:
     """``paredown compress``."""
     from paredown.task import Task  # noqa: PLC0415
 
@@ -98,7 +83,7 @@ def compress(reference: str, limits: Mapping[str, str], guards: Sequence[str], p
     return compress_task(Task.load(reference), limits, guards, place, order)
 
 
-def compress_task(task: "Task", limits: Mapping[str, str], guards: Sequence[str], place: Place, order: Order) -> int:
+def compress_task(task: "Task", limits: Mapping[str, str], guards: Sequence[str], place: "Place", order: Order) -> int:
     """Compress a task that is at hand."""
     from paredown import search  # noqa: PLC0415
 
@@ -116,7 +101,7 @@ def compress_task(task: "Task", limits: Mapping[str, str], guards: Sequence[str]
     return _finish(run, as_json=order.as_json)
 
 
-def compare(reference: str, arms: Sequence[str], place: Place, order: Order, *, seeds: int) -> int:
+def compare(reference: str, arms: Sequence[str], place: "Place", order: Order, *, seeds: int) -> int:
     """``paredown compare``."""
     from paredown import search  # noqa: PLC0415
     from paredown.cli import steps  # noqa: PLC0415
@@ -139,7 +124,7 @@ def compare(reference: str, arms: Sequence[str], place: Place, order: Order, *, 
     return _finish(run, as_json=order.as_json)
 
 
-def apply(reference: str, words: Sequence[str], place: Place, order: Order) -> int:
+def apply(reference: str, words: Sequence[str], place: "Place", order: Order) -> int:
     """``paredown apply``."""
     from paredown import search  # noqa: PLC0415
     from paredown.cli import steps  # noqa: PLC0415
@@ -162,7 +147,7 @@ def resume(out: Path, *, as_json: bool, trust: bool = False) -> int:
     record = read(out)
     if record.status == "finished" and record.chosen is not None:
         file = out / f"best{record.settings.target.suffix}"
-        if has_certificate(file, record.trial(record.chosen.best).result.sha256):
+        if has_certificate(file, record.trial(record.chosen.best).result.sha256, record.settings.target):
             progress.say(f"Best file: {file}")
             return _show(summarise(record), out, as_json=as_json)
     return _resume(out, as_json=as_json, trust=trust)
@@ -186,7 +171,7 @@ def report(run: Path, *, out: Path | None, as_json: bool) -> int:
 
 
 def dry_run(  # noqa: PLR0913 (one call, everything about it in sight)
-    reference: str, limits: Mapping[str, str], guards: Sequence[str], place: Place, *, time: str, as_json: bool
+    reference: str, limits: Mapping[str, str], guards: Sequence[str], place: "Place", *, time: str, as_json: bool
 ) -> int:
     """``paredown compress --dry-run``."""
     from paredown import search  # noqa: PLC0415

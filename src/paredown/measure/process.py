@@ -18,6 +18,7 @@ from paredown import codec
 from paredown.errors import InputError, MeasureError
 from paredown.measure import leftovers
 from paredown.measure.subject import Subject
+from paredown.targets import elsewhere
 
 __all__ = ["Worker", "environment"]
 
@@ -52,15 +53,16 @@ class Worker:
         self._left = limit_s
         self._limit = limit_s
         self._cpus = cpus
+        self._python = elsewhere.away(subject.target.python)
         self._token = leftovers.new_token()
         self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (closed with the worker)
         start = time.monotonic()
-        self._process = subprocess.Popen(  # noqa: S603 (our own module, in our own interpreter)
-            [sys.executable, "-m", "paredown.measure.worker", self._token, str(os.getpid())],
+        self._process = subprocess.Popen(  # noqa: S603 (our own module, in our own interpreter or the target's)
+            [self._python or sys.executable, "-m", "paredown.measure.worker", self._token, str(os.getpid())],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
-            env=environment(int(getattr(subject.target, "threads", 1))),
+            env={**environment(subject.target.threads), **(elsewhere.search_path() if self._python else {})},
             start_new_session=True,  # Ctrl-C reaches the parent, which then ends its workers in good order
         )
         self._note = leftovers.remember(self._process.pid, self._token)
@@ -84,7 +86,7 @@ class Worker:
             {
                 "do": "prepare",
                 "target": codec.encode(self.subject.target),
-                "import_path": sys.path,
+                "import_path": elsewhere.own_path() if self._python else sys.path,
                 "cpus": self._cpus,
             }
         )

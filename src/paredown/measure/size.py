@@ -7,12 +7,13 @@ import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from paredown import targets
 from paredown.errors import InputError
-from paredown.measure.subject import target_of
-from paredown.targets.target import files_at
+from paredown.targets import artifact
 
 if TYPE_CHECKING:
     from paredown.measure.subject import Measurable
+    from paredown.targets import Target
 
 __all__ = ["Size", "files_of", "size"]
 
@@ -31,12 +32,13 @@ class Size:
         return min(self.zlib_bytes, self.lzma_bytes)
 
 
-def files_of(file: "Measurable") -> tuple[Path, ...]:
+def files_of(file: "Measurable", *, target: "Target | None" = None) -> tuple[Path, ...]:
     """Every file that has to be there for `file` to run, itself first: what ships, and what its size is.
 
     Args:
         file: an artifact, or a path. A directory stands for all files in it; a path with a target's suffix for what that
             target reads (`Target.files`: weights beside an ONNX file belong to it); any other path for itself.
+        target: the runtime, for plain paths whose suffix does not tell.
 
     Raises:
         InputError: there is no such file, or one that it reads is missing.
@@ -48,8 +50,8 @@ def files_of(file: "Measurable") -> tuple[Path, ...]:
     if not path.exists():
         msg = f"The size of {str(path)!r} was asked for but there is no such file. Give the path of a lowered file."
         raise InputError(msg)
-    target = getattr(given, "target", None) or (None if path.is_dir() else target_of(path))
-    files: tuple[Path, ...] = files_at(path) if target is None else target.files(path)
+    runs_on = target or getattr(given, "target", None) or targets.of(path)
+    files: tuple[Path, ...] = runs_on.files(path) if runs_on else artifact.files_of(path)
     missing = [part for part in files if not part.is_file()]
     if missing:
         msg = (
@@ -60,15 +62,19 @@ def files_of(file: "Measurable") -> tuple[Path, ...]:
     return files
 
 
-def size(file: "Measurable") -> Size:
+def size(file: "Measurable", *, target: "Target | None" = None) -> Size:
     """Size of an artifact: of all its files together (see `files_of`).
+
+    Args:
+        file: an artifact, or a path.
+        target: the runtime, for plain paths whose suffix does not tell.
 
     Raises:
         InputError: there is no such file, or one that it reads is missing.
         LoweringError: it is not what its suffix says.
 
     """
-    contents = [part.read_bytes() for part in files_of(file)]
+    contents = [part.read_bytes() for part in files_of(file, target=target)]
     return Size(
         bytes=sum(len(content) for content in contents),
         zlib_bytes=sum(len(zlib.compress(content, 6)) for content in contents),

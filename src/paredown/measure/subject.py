@@ -1,7 +1,6 @@
 """What is measured: a file together with the target that runs it."""
 
 import dataclasses
-import inspect
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +12,7 @@ if TYPE_CHECKING:
 
     Measurable = Artifact | Path | str
 
-__all__ = ["Subject", "target_of"]
+__all__ = ["Subject"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,6 +47,12 @@ class Subject:
             msg = f"{str(path)!r} was to be measured but there is no such file. Give the path of a lowered file."
             raise InputError(msg)
         own = own or _by_suffix(path)
+        if missing := [part.name for part in own.files(path) if not part.exists()]:
+            msg = (
+                f"{str(path)!r} was to be measured but {missing[0]}, which belongs to it, is missing. "
+                "Give the path of a lowered file, with all that was lowered."
+            )
+            raise InputError(msg)
         own.admit(path, trust=trust)
         return cls(label or path.name, path.resolve(), own)
 
@@ -61,22 +66,13 @@ def _checked(target: object) -> Any:
     return checked(target)
 
 
-def target_of(path: Path) -> Any:
-    """The target that writes files with this suffix, with its default settings; None where there is no such."""
-    return next((kind() for kind in _targets() if path.suffix == kind.suffix), None)
-
-
 def _by_suffix(path: Path) -> Any:
-    found = target_of(path)
-    if found is None:
-        suffixes = " or ".join(kind.suffix for kind in _targets())
-        msg = f"No target is known for {path.name!r} (files end with {suffixes}). Name it: `target=targets.OnnxRuntime()`."
-        raise InputError(msg)
-    return found
-
-
-def _targets() -> list[Any]:
     from paredown import targets  # noqa: PLC0415 (only plain paths need to know any target)
 
-    public = [getattr(targets, name) for name in targets.__all__]
-    return [kind for kind in public if hasattr(kind, "suffix") and not inspect.isabstract(kind)]
+    found = targets.of(path)
+    if found is None:
+        suffixes = " or ".join(dict.fromkeys(kind.suffix for kind in targets.runtimes()))
+        kind = type(targets.default()).__name__
+        msg = f"No target is known for {path.name!r} (files end with {suffixes}). Name it: `target=targets.{kind}()`."
+        raise InputError(msg)
+    return found

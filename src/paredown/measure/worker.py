@@ -2,7 +2,7 @@
 
 One JSON object per line comes in on stdin (``{"do": "open", ...}``), one JSON object per line goes out on stdout. The
 process does what it is asked, in order, and ends when stdin is closed or its parent is gone. It imports the runtime
-that the target names and nothing else that is heavy: no torch for ONNX Runtime.
+that the target names and nothing else that is heavy: no torch for a runtime that does without.
 """
 
 import json
@@ -22,6 +22,7 @@ from paredown.measure import feeds, resident, sampling
 from paredown.measure.guard import die_with_parent, requests
 from paredown.measure.meter import Meter
 from paredown.measure.waits import Waits
+from paredown.targets import Fixed
 
 __all__ = ["Bench", "main"]
 
@@ -58,12 +59,12 @@ class Bench:
         self._session = self._target.open_admitted(Path(request["path"]))
         load_ms = (time.perf_counter_ns() - start) / 1e6
         specs = self._specs()
-        return {"load_ms": load_ms, "inputs": specs, "fixed_batch": feeds.batch_of(specs)}
+        return {"load_ms": load_ms, "inputs": specs, "fixed_batch": self._fixed(specs)}
 
     def first(self, request: Mapping[str, Any]) -> _Reply:
         """Infer for the first time, on stored or made-up inputs: ``first_ms`` and the ``batch``."""
         specs = self._specs()
-        batch = feeds.batch_of(specs) or int(getattr(self._target, "batch", 1))
+        batch = self._fixed(specs) or self._target.batch
         if request.get("feed"):
             self._feed = feeds.fit(_load(request["feed"]), specs, batch)
         else:
@@ -74,6 +75,11 @@ class Bench:
 
     def _specs(self) -> list[tuple[str, str, list[int | None]]]:
         return [(name, str(dtype), list(shape)) for name, dtype, shape in self._session.inputs]
+
+    def _fixed(self, specs: list[tuple[str, str, list[int | None]]]) -> int | None:
+        """The number of examples that every inference takes, by the file's own word or the target's; None: any."""
+        batches = self._target.batches
+        return feeds.batch_of(specs) or (batches.size if isinstance(batches, Fixed) else None)
 
     def _run(self) -> Any:
         return self._session.run(self._feed)
@@ -127,12 +133,13 @@ class Bench:
         specs = self._specs()
         arrays = _load(request["feed"])
         rows = int(request["rows"])
-        size = feeds.batch_of(specs) or max(1, min(rows, int(request.get("batch") or rows)))
+        fixed = self._fixed(specs)
+        size = fixed or self._target.batches.nearest(max(1, min(rows, int(request.get("batch") or rows))))
         pieces: list[list[Any]] = []
         for start in range(0, rows, size):
             part = [array[start : start + size] for array in arrays]
             real = min(size, rows - start)
-            outputs = self._session.run(feeds.fit(part, specs, size if feeds.batch_of(specs) else real))
+            outputs = self._session.run(feeds.fit(part, specs, fixed or real))
             pieces.append([np.asarray(output)[:real] if np.ndim(output) else np.asarray(output) for output in outputs])
         joined = [_join(parts) for parts in zip(*pieces, strict=True)]
         np.savez(request["to"], *joined)

@@ -112,7 +112,7 @@ def analyse(
         evidence: its calibration split is run.
         original: the float network that was rounded. None takes the rounded network itself without its rounding: what
             rounding does to these very weights, also after training or cutting.
-        inner: reads the file: ``targets.OnnxRuntime().inner(path)``.
+        inner: reads the file: ``target.inner(path)``.
         examples: at most so many.
 
     Raises:

@@ -12,6 +12,7 @@ from paredown.graph.formats import UINT8, IntFormat, PerChannel
 from paredown.graph.inference import inference_form
 from paredown.graph.network import Network
 from paredown.quantize.minmax import MinMax
+from paredown.quantize.others import others
 from paredown.quantize.placement import CONVOLUTIONS, LINEAR
 from paredown.quantize.range import WeightRange
 from paredown.quantize.refinement import Refinement
@@ -89,7 +90,7 @@ class DynamicInt8(Transform):
         if not any(stored.linear for stored in places.found):
             raise RecipeError(_nothing(capabilities, self.skip, places.left))
         tensors: dict[str, torch.Tensor] = {}
-        bits = min(self.weight_bits, capabilities.int8_weight_bits)
+        bits = min(self.weight_bits, capabilities.int8.weight_bits)
         for stored in places.found:
             values = finite_weight(folded, stored.parameter)
             numbers = matrix_grid(values, self.weights, _form(stored, bits), PerChannel(0))
@@ -151,8 +152,7 @@ def _check_target(capabilities: Capabilities) -> None:
     if str(LINEAR) not in capabilities.dynamic_operators:
         msg = (
             f"DynamicInt8() was given for {capabilities.name}, which has no kernels that round while running. "
-            "`targets.OnnxRuntime()` has: use it as the target, or pass "
-            "`Evidence(..., capabilities=targets.OnnxRuntime().capabilities)`."
+            f"{others(lambda able: str(LINEAR) in able.dynamic_operators)}"
         )
         raise RecipeError(msg)
 

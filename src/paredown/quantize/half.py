@@ -10,6 +10,7 @@ from paredown.errors import RecipeError
 from paredown.graph.half import HALVES, round_where_read
 from paredown.graph.inference import inference_form
 from paredown.graph.network import Network, module_path
+from paredown.quantize.others import others
 from paredown.quantize.refining import finite_weight, refuse_quantized
 from paredown.recipe.plan import Plan
 from paredown.recipe.settings import require, whole
@@ -117,8 +118,7 @@ class Half(Transform):
             return
         msg = (
             f"Half(format={self.format!r}) was given for {capabilities.name}, whose files hold no such numbers. "
-            "`targets.OnnxRuntime()` has them: use it as the target, or pass "
-            "`Evidence(..., capabilities=targets.OnnxRuntime().capabilities)`."
+            f"{others(lambda able: self.format in able.stored_formats)}"
         )
         raise RecipeError(msg)
 

@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING
 import torch
 
 from paredown.errors import RecipeError
-from paredown.graph.capabilities import Capabilities
+from paredown.graph.capabilities import Capabilities, Int8Kernels
 from paredown.graph.fakequantize import Grid, insert_after, round_biases
-from paredown.graph.formats import INT8, UINT8, IntFormat
+from paredown.graph.formats import IntFormat
 from paredown.graph.inference import inference_form
 from paredown.graph.network import Network
 from paredown.quantize.activation import drop_upper_clip, split_gates
 from paredown.quantize.minmax import MinMax
 from paredown.quantize.observed import Observed
+from paredown.quantize.others import others
 from paredown.quantize.placement import MULTIPLY, Placement, Point, Weight, place
 from paredown.quantize.range import Range, WeightRange, grid, next_power_of_two
 from paredown.quantize.refinement import Refinement
@@ -54,8 +55,8 @@ class Int8(Transform):
         refine: what improves weights and biases once the ranges are known, in this order: ``[AdaRound(),
             BiasCorrection()]``.
         weight_bits: weights take so many bits at most of the 8 they are stored in; fewer compress better and compute
-            alike. Where sums in the target's kernels would overflow, here or where `OnnxRuntime(weight_bits=7)` sends
-            the file, they take one less (`Capabilities.int8_weight_bits`).
+            alike. Where sums in the target's kernels would overflow, here or where its settings send the file, they
+            take one less (`Int8Kernels.weight_bits`).
             Type 7 for a file that goes to such a processor (x86 without VNNI) from another one.
         power_of_two: scales are rounded up to powers of two, for devices that shift. Training may move them again.
 
@@ -96,24 +97,24 @@ class Int8(Transform):
 
         """
         refuse_quantized(network, "Int8")
-        capabilities = evidence.capabilities
+        capabilities, kernels = evidence.capabilities, evidence.capabilities.int8
         _check_target(capabilities)
         folded, norms = inference_form(network)
-        gates = split_gates(folded) if capabilities.int8_operators >= _GATE else ()
+        gates = split_gates(folded) if kernels.operators >= _GATE else ()
         places = place(folded, capabilities, self.skip)
         if not places.points:
             raise RecipeError(_nothing(folded, capabilities, self.skip, places.left))
-        form = INT8 if capabilities.int8_symmetric_activations else UINT8
-        taken = min(self.weight_bits, capabilities.int8_weight_bits)
+        taken = min(self.weight_bits, kernels.weight_bits)
         weights = IntFormat(taken, signed=True)
-        seen = observed.ends(self.activations, [point.node for point in places.points], folded, evidence, form)
+        points, form = [point.node for point in places.points], kernels.activation
+        seen = observed.ends(self.activations, points, folded, evidence, form, symmetric=kernels.symmetric)
         still = observed.constant(seen)
-        tensors = self._activation_grids(places, form, seen)
+        tensors = self._activation_grids(places, kernels, seen)
         for weight in places.weights:
-            tensors |= self._weight_grid(folded, weight, places, tensors, weights)
+            tensors |= self._weight_grid(folded, weight, places, tensors, weights, kernels.weight_axis)
         nodes = len({user for weight in places.weights for user in weight.users})
         here = "sums would overflow in its kernels on this processor"
-        why = here if taken >= capabilities.int8_sum_bits else "the target asks for no more"
+        why = here if taken >= kernels.sum_bits else "the target asks for no more"
         bits = (
             f" Weights take {taken} of their 8 bits{f': {why}' if taken < self.weight_bits else ''}."
             if taken < 8
@@ -130,7 +131,7 @@ class Int8(Transform):
                 "split": list(gates),
                 "activations": [dataclasses.asdict(point) for point in places.points],
                 "weights": [dataclasses.asdict(weight) for weight in places.weights],
-                "activation_format": dataclasses.asdict(form),
+                "activation_format": dataclasses.asdict(kernels.activation),
                 "weight_format": dataclasses.asdict(weights),
                 "float": places.left,
                 "constant": sorted(still),
@@ -159,7 +160,7 @@ class Int8(Transform):
         for entry in plan.decisions["weights"]:
             weight = Weight(**entry)
             scale, zero_point = (plan.tensors[f"{weight.parameter}.{kind}"] for kind in ("scale", "zero_point"))
-            numbers = Grid(scale, zero_point, weight_form, axis=0)
+            numbers = Grid(scale, zero_point, weight_form, axis=0 if scale.ndim else -1)
             users = [nodes[user] for user in weight.users]
             insert_after(network, users[0].args[1], weight.parameter, numbers, users=users)  # type: ignore[arg-type]
         round_biases(network)
@@ -174,8 +175,9 @@ class Int8(Transform):
         return state | {"quantized"}
 
     def _activation_grids(
-        self, places: Placement, form: IntFormat, known: Mapping[str, tuple[float, float]]
+        self, places: Placement, kernels: Int8Kernels, known: Mapping[str, tuple[float, float]]
     ) -> dict[str, torch.Tensor]:
+        form = kernels.activation
         ends: dict[str, tuple[float, float]] = {}
         for point in places.points:
             low, high = known[point.node]
@@ -187,31 +189,40 @@ class Int8(Transform):
         for name, (low, high) in ends.items():
             top = high if low < 0.0 or high > 0.0 else float(form.quant_max - form.quant_min)  # always 0: steps of one
             scale, zero_point = grid(
-                torch.tensor(low), torch.tensor(top), form, symmetric=form.signed, power_of_two=self.power_of_two
+                torch.tensor(low), torch.tensor(top), form, symmetric=kernels.symmetric, power_of_two=self.power_of_two
             )
             tensors[f"{name}.scale"], tensors[f"{name}.zero_point"] = scale, zero_point
         return tensors
 
-    def _weight_grid(
-        self, folded: Network, weight: Weight, places: Placement, tensors: dict[str, torch.Tensor], form: IntFormat
+    def _weight_grid(  # noqa: PLR0913, PLR0917 (a weight, its surroundings, its format)
+        self,
+        folded: Network,
+        weight: Weight,
+        places: Placement,
+        tensors: dict[str, torch.Tensor],
+        form: IntFormat,
+        axis: int | None,
     ) -> dict[str, torch.Tensor]:
         values = finite_weight(folded, weight.parameter).flatten(1)
+        values = values.reshape(1, -1) if axis is None else values
         low, high = self.weights.rows(values, form, symmetric=True)
         scale, zero_point = grid(low, high, form, symmetric=True)
         shares = next(point.shares for point in places.points if point.node == weight.source)
         if weight.bias:  # stored as int32 in steps of (activation scale x weight scale): it must fit
             bias = folded.get_parameter(weight.bias).detach().abs()
-            scale = torch.maximum(scale, bias / (tensors[f"{shares}.scale"] * _LARGEST_BIAS))
+            least = bias / (tensors[f"{shares}.scale"] * _LARGEST_BIAS)
+            scale = torch.maximum(scale, least.amax() if axis is None else least)
+        if axis is None:
+            scale, zero_point = scale.squeeze(0), zero_point.squeeze(0)
         scale = next_power_of_two(scale) if self.power_of_two else scale
         return {f"{weight.parameter}.scale": scale, f"{weight.parameter}.zero_point": zero_point}
 
 
 def _check_target(capabilities: Capabilities) -> None:
-    if "int8" not in capabilities.formats or not capabilities.int8_operators:
+    if not capabilities.int8.operators:
         msg = (
             f"Int8() was given for {capabilities.name}, which runs {', '.join(sorted(capabilities.formats))} and "
-            "nothing in 8 bits. `targets.OnnxRuntime()` does: use it as the target, or pass "
-            "`Evidence(..., capabilities=targets.OnnxRuntime().capabilities)`."
+            f"nothing in 8 bits. {others(lambda able: able.int8.operators)}"
         )
         raise RecipeError(msg)
 
@@ -243,9 +254,9 @@ def _nothing(network: Network, capabilities: Capabilities, skip: tuple[str, ...]
             why[node.name] = f"it computes in {str(node.meta['val'].dtype)[6:]}, capture model.float() for float32"
     listed = [f"{name}: {reason}" for name, reason in list(why.items())[:5]]
     found = f" ({'; '.join(listed)}{' …' if len(why) > 5 else ''})" if why else ""
-    kernels = ", ".join(sorted(str(operator) for operator in MULTIPLY if str(operator) in capabilities.int8_operators))
+    kernels = ", ".join(sorted(str(operator) for operator in MULTIPLY if str(operator) in capabilities.int8.operators))
     return (
         f"Int8() was given a network without a layer that {capabilities.name} runs faster in 8 bits{asked}{found}. There, "
         f"{kernels} are such layers, in float32 and with stored weights; what other targets run says their "
-        "`capabilities.int8_operators`. Leave the step out; `Half()` makes a file of half the size."
+        "`capabilities.int8.operators`. Leave the step out; `Half()` makes a file of half the size."
     )

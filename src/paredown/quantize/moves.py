@@ -15,6 +15,7 @@ from paredown.quantize.half import Half
 from paredown.quantize.int8 import Int8
 from paredown.quantize.minmax import MinMax
 from paredown.quantize.mixed import Mixed
+from paredown.quantize.others import others
 from paredown.quantize.placement import place
 from paredown.quantize.refinement import Refinement
 from paredown.quantize.weight_only import WeightOnly
@@ -82,8 +83,8 @@ class RoundStatically(Rounding):
     def objection(self, at: Situation) -> str:
         """See `Rounding.objection`."""
         able = at.capabilities
-        if not able.int8_operators:
-            return f"{able.name} computes nothing in 8 bits. `targets.OnnxRuntime()` does."
+        if not able.int8.operators:
+            return f"{able.name} computes nothing in 8 bits. {others(lambda other: other.int8.operators)}"
         if not place(fold_batch_norm(at.network)[0], able).points:
             return f"This network has no layer that {able.name} computes faster in 8 bits."
         return ""

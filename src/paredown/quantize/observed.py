@@ -36,8 +36,15 @@ class Observed:
         self._algorithms = tuple(dict.fromkeys(algorithms))
         self._values: dict[str, _Value] = {}
 
-    def ends(
-        self, algorithm: Range, nodes: Iterable[str], network: Network, evidence: "Evidence", form: IntFormat
+    def ends(  # noqa: PLR0913 (whose, of what, for what)
+        self,
+        algorithm: Range,
+        nodes: Iterable[str],
+        network: Network,
+        evidence: "Evidence",
+        form: IntFormat,
+        *,
+        symmetric: bool = False,
     ) -> dict[str, Ends]:
         """Smallest and largest number to represent, by node.
 
@@ -47,13 +54,14 @@ class Observed:
             network: has them; the same whenever it is given.
             evidence: the calibration data.
             form: how values will be stored; likewise.
+            symmetric: the stored 0 will mean 0; likewise.
 
         Raises:
             RecipeError: a value is not finite on the calibration data.
 
         """
         wanted = list(nodes)
-        new = {node: _Value(self._algorithms, form) for node in wanted if node not in self._values}
+        new = {node: _Value(self._algorithms, form, symmetric=symmetric) for node in wanted if node not in self._values}
         if new:
             evidence.observe(network, {node: _guarded(node, value.add) for node, value in new.items()})
             self._values |= new
@@ -67,12 +75,12 @@ class Observed:
 class _Value:
     """What is kept of one activation."""
 
-    def __init__(self, algorithms: Iterable[Range], form: IntFormat) -> None:
+    def __init__(self, algorithms: Iterable[Range], form: IntFormat, *, symmetric: bool) -> None:
         every = tuple(algorithms)
-        self._form = form
+        self._form, self._symmetric = form, symmetric
         self._histogram = Histogram() if any(isinstance(one, Counted) for one in every) else None
         self._collectors = {
-            one: one.collector(form, symmetric=form.signed) for one in every if not isinstance(one, Counted)
+            one: one.collector(form, symmetric=symmetric) for one in every if not isinstance(one, Counted)
         }
         self._found: dict[Range, Ends] = {}
         self.low, self.high = math.inf, -math.inf
@@ -88,7 +96,7 @@ class _Value:
     def ends(self, algorithm: Range) -> Ends:
         if algorithm not in self._found:
             if isinstance(algorithm, Counted) and self._histogram is not None:
-                self._found[algorithm] = algorithm.search(self._histogram, self._form, symmetric=self._form.signed)
+                self._found[algorithm] = algorithm.search(self._histogram, self._form, symmetric=self._symmetric)
             else:
                 self._found[algorithm] = self._collectors[algorithm].ends()
         return self._found[algorithm]

@@ -18,20 +18,12 @@ from paredown.graph.movement import JOIN, moves
 from paredown.graph.network import Network, module_path
 from paredown.graph.products import stored_product
 
-__all__ = ["CLIPS", "CONVOLUTIONS", "LINEAR", "MULTIPLY", "NO_LAYER", "Placement", "Point", "Weight", "place"]
+__all__ = ["CONVOLUTIONS", "LINEAR", "MULTIPLY", "NO_LAYER", "Placement", "Point", "Weight", "place"]
 
 _aten = torch.ops.aten
 
 CONVOLUTIONS = {_aten.conv1d.default, _aten.conv2d.default, _aten.conv3d.default}
 LINEAR = _aten.linear.default
-CLIPS = {
-    _aten.relu.default,
-    _aten.relu_.default,
-    _aten.relu6.default,
-    _aten.relu6_.default,
-    _aten.hardtanh.default,
-    _aten.hardtanh_.default,
-}
 NO_LAYER = "its product with a stored tensor is no linear layer"
 _ALWAYS = CONVOLUTIONS | {LINEAR}  # the work is worth a conversion, wherever the input comes from
 MULTIPLY = frozenset(
@@ -102,10 +94,9 @@ class _Placer:
     def __init__(self, network: Network, capabilities: Capabilities, skip: tuple[str, ...]) -> None:
         self.network = network
         self.nodes = [node for node in network.nodes() if node.op == "call_function"]
-        self.fast = capabilities.int8_operators
+        self.kernels = capabilities.int8
         self.target = capabilities.name
         self.skip = skip
-        self.grouped = capabilities.int8_grouped_convolutions
         self.left: dict[str, str] = {}
         self.eight: set[fx.Node] = set()
         self.sharing: set[fx.Node] = set()
@@ -117,7 +108,7 @@ class _Placer:
         self.left |= {
             node.name: f"{node.target} has no 8-bit kernel"
             for node in self.nodes
-            if node.target in MULTIPLY and str(node.target) not in self.fast
+            if node.target in MULTIPLY and str(node.target) not in self.kernels.operators
         }
         while True:  # an operator on values that are nowhere in 8 bits would only add conversions
             anyway = self._rounded_anyway()
@@ -133,8 +124,8 @@ class _Placer:
                 for source, reader in self._sources(argument, node):
                     reads.setdefault(source, set()).add(reader)
         for node in self.eight:
-            if node.target is not LINEAR:
-                reads.setdefault(_fused(node), set()).update(_fused(node).users)
+            if self._rounds(node):
+                reads.setdefault(self._fused(node), set()).update(self._fused(node).users)
         groups = self._groups(set(reads))
         points = tuple(
             Point(
@@ -150,7 +141,7 @@ class _Placer:
 
     def _wanted(self, node: fx.Node) -> bool:
         """Whether an operator is to run in 8 bits; notes why not where one could expect it."""
-        if str(node.target) not in self.fast or self._moves(node) or node.target in CLIPS:
+        if str(node.target) not in self.kernels.operators or self._moves(node) or self._clips(node):
             return False
         reason = self._against(node)
         if reason:
@@ -168,7 +159,11 @@ class _Placer:
             if not isinstance(weight, fx.Node) or weight.op != "get_attr":
                 return "its weight is computed while running"
             grouped = node.target in CONVOLUTIONS and _grouped(node)
-            return f"{self.target} runs grouped convolutions slower in 8 bits" if grouped and not self.grouped else ""
+            return (
+                f"{self.target} runs grouped convolutions slower in 8 bits"
+                if grouped and not self.kernels.grouped
+                else ""
+            )
         if node.target in _PAIRS and len(_values(node)) != 2:
             return "one side is a number"
         if node.target is _aten.mean.dim and not _spatial(node):
@@ -187,11 +182,11 @@ class _Placer:
 
         In 8 bits every input that exists in float only has to be rounded, and the result is turned into float where a
         float operator reads it. In float every input that exists in 8 bits only is turned, and the result is rounded
-        where an 8-bit operator reads it. Linear layers give float.
+        where an 8-bit operator reads it. Some runtimes' linear layers give float.
         """
-        stored = {source for source, origin in origins if origin in self.eight and origin.target is not LINEAR}
+        stored = {source for source, origin in origins if origin in self.eight and self._rounds(origin)}
         sources = {source for source, _ in origins}
-        readers = list(self._readers(_fused(node)))
+        readers = list(self._readers(self._fused(node)))
         into = len(sources - stored - anyway) + any(reader not in self.eight for reader in readers)
         return into < len(stored) + any(reader in self.eight for reader in readers)
 
@@ -200,7 +195,7 @@ class _Placer:
         for argument in _values(node):
             for source, _ in self._sources(argument, node):
                 origin = source
-                while origin.target in CLIPS and len(_values(origin)[0].users) == 1:
+                while self._clips(origin) and len(_values(origin)[0].users) == 1:
                     origin = _values(origin)[0]
                 yield source, origin
 
@@ -221,11 +216,30 @@ class _Placer:
         computed, and the convolution before it in float.
         """
         for node in self.nodes:
-            if node.target is JOIN:
+            if node.target is JOIN and self.kernels.concat_shares_scale:
                 self.sharing.add(node)
-                clipped = {source.target in CLIPS for source, _ in self._sources(node, node)}
+                clipped = {self._clips(source) for source, _ in self._sources(node, node)}
                 if len(clipped) > 1:
                     self.sharing.remove(node)
+
+    def _clips(self, node: fx.Node) -> bool:
+        """Whether an activation is computed together with the layer before it."""
+        return str(node.target) in self.kernels.fused_clips
+
+    def _fused(self, node: fx.Node) -> fx.Node:
+        """The last of the activations that the runtime computes together with a node."""
+        while len(node.users) == 1:
+            following = next(iter(node.users))
+            if not self._clips(following):
+                break
+            node = following
+        return node
+
+    def _rounds(self, node: fx.Node) -> bool:
+        """Whether what an 8-bit operator gives is rounded: not what linear layers give, unless their kernels ask for it."""
+        if node.target is not LINEAR or self.kernels.output_rounded:
+            return True
+        return self.kernels.io is not None and any(user.op == "output" for user in self._readers(self._fused(node)))
 
     def _moves(self, node: fx.Node) -> bool:
         return moves(node) and (node.target is not JOIN or node in self.sharing)
@@ -302,13 +316,3 @@ def _grouped(node: fx.Node) -> bool:
     groups = node.args[6] if len(node.args) > 6 else 1
     weight = node.args[1].meta["val"]  # type: ignore[union-attr]
     return bool(groups != 1 and weight.shape[1] > 1)
-
-
-def _fused(node: fx.Node) -> fx.Node:
-    """The last of the activations that the runtime computes together with a node."""
-    while len(node.users) == 1:
-        following = next(iter(node.users))
-        if following.target not in CLIPS:
-            break
-        node = following
-    return node

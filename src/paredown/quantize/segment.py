@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import fx
 
+from paredown.graph.capabilities import CLIPS
 from paredown.graph.dynamic import is_dynamic
 from paredown.graph.fakequantize import FakeQuantize, effective, spread, tensor_of
 from paredown.graph.network import Network
 from paredown.graph.walk import Walk, call
-from paredown.quantize.placement import CLIPS, CONVOLUTIONS, LINEAR
+from paredown.quantize.placement import CONVOLUTIONS, LINEAR
 from paredown.quantize.sharing import Sharing
 
 if TYPE_CHECKING:
@@ -238,7 +239,7 @@ def _twin(node: fx.Node) -> str:
 def _activation(node: fx.Node) -> fx.Node | None:
     """The clip that is the only reader of a node."""
     following = next(iter(node.users)) if len(node.users) == 1 else None
-    return following if following is not None and following.target in CLIPS else None
+    return following if following is not None and str(following.target) in CLIPS else None
 
 
 def _in_place(node: fx.Node) -> bool:

@@ -13,6 +13,7 @@ from paredown.graph.formats import IntFormat, PerGroup
 from paredown.graph.inference import inference_form
 from paredown.graph.network import Network
 from paredown.quantize.minmax import MinMax
+from paredown.quantize.others import others
 from paredown.quantize.placement import LINEAR
 from paredown.quantize.range import WeightRange
 from paredown.quantize.refinement import Refinement
@@ -154,10 +155,7 @@ class WeightOnly(Transform):
             )
         else:
             has = "has no kernels for weights in groups"
-            change = (
-                "`targets.OnnxRuntime()` has them: use it as the target, or pass "
-                "`Evidence(..., capabilities=targets.OnnxRuntime().capabilities)`."
-            )
+            change = others(lambda able: name in able.weight_formats and self.group in able.weight_groups)
         msg = (
             f"WeightOnly(bits={self.bits}, group={self.group}) was given for {capabilities.name}, which {has}. {change}"
         )

@@ -143,7 +143,7 @@ class Evidence:
             msg = (
                 "This step asks how long layers take on the target, and no target was given. Pass "
                 "`evidence=paredown.Evidence.of(task, target.capabilities).timed(targets.Stopwatch(target))`, or use "
-                "`paredown.apply(task, [...], target=targets.OnnxRuntime())`."
+                "`paredown.apply(task, [...])`, which has a target."
             )
             raise RecipeError(msg)
         return self.stopwatch(networks, [[tensor.numpy() for tensor in row] for row in inputs])

@@ -11,7 +11,7 @@ from paredown.errors import LedgerError, ParityError
 from paredown.run.ledger import Blobs, TrialRecord
 from paredown.run.ledger.trouble import explained
 from paredown.targets import Artifact, Target
-from paredown.trust import copy_whole
+from paredown.targets.artifact import copy
 from paredown.verdict import Measured
 
 if TYPE_CHECKING:
@@ -72,7 +72,8 @@ class Candidate:
         """Write the file, and its certificate beside it.
 
         The network is lowered once more: that proves file and network to agree, and has to give the very bytes that
-        were measured.
+        were measured. Where a runtime does not give the same bytes twice, the measured ones are checked against the
+        network instead.
 
         Raises:
             ParityError: file and network do not agree any more; nothing is written.
@@ -83,21 +84,33 @@ class Candidate:
         final, artifact = Path(path), self.artifact
         if final.suffix != self.target.suffix:
             final = final.with_name(final.name + self.target.suffix)
-        with tempfile.TemporaryDirectory(prefix="paredown-") as scratch:
-            again = self.target.lower(self.network, Path(scratch) / f"again{self.target.suffix}")
-            if again.sha256 != artifact.sha256:
-                msg = (
-                    f"{self.label!r} was measured as {artifact.sha256[:12]}… and its network is lowered to "
-                    f"{again.sha256[:12]}… now, so the measurement is not about this file and it is not saved. The "
-                    f"runtime or exporter has changed since ({self.target.version()} is installed). "
-                    "Install the versions of the run again, or measure anew in another directory."
-                )
-                raise ParityError(msg)
+        self._prove(artifact)
         with explained(self._directory, final):
             final.parent.mkdir(parents=True, exist_ok=True)
-            copy_whole(artifact.path, final)
+            copy(artifact.path, artifact.files, final)
         self._certify(self._record.id, final)
         return final
+
+    def _prove(self, artifact: Artifact) -> None:
+        """See that the measured file is the network's.
+
+        Raises:
+            ParityError: it is not.
+
+        """
+        if not self.target.reproducible:
+            self.target.check(self.network, artifact)
+            return
+        with tempfile.TemporaryDirectory(prefix="paredown-") as scratch:
+            again = self.target.lower(self.network, Path(scratch) / f"again{self.target.suffix}")
+        if again.sha256 != artifact.sha256:
+            msg = (
+                f"{self.label!r} was measured as {artifact.sha256[:12]}… and its network is lowered to "
+                f"{again.sha256[:12]}… now, so the measurement is not about this file and it is not saved. The "
+                f"runtime or exporter has changed since ({self.target.version()} is installed). "
+                "Install the versions of the run again, or measure anew in another directory."
+            )
+            raise ParityError(msg)
 
 
 def missing(directory: Path, label: str) -> LedgerError:

@@ -10,7 +10,7 @@ from paredown.errors import CertificateError
 from paredown.run import entries
 from paredown.run.ledger import Blobs, Ledger, TrialRecord
 from paredown.run.reading import Record
-from paredown.targets import Artifact
+from paredown.targets import Artifact, Target
 from paredown.verdict import Certificate, certify
 from paredown.verdict.certificate import Data, file_sha256
 
@@ -42,10 +42,10 @@ def certificate(record: Record, trial: TrialRecord, file: Path) -> Certificate:
         inputs = [stored[name] for name in stored.files]
     original = record.original
     return certify(
-        Artifact(blobs.open(result.file), record.settings.target, result.sha256, result.lowering),
+        _artifact(blobs, record, result),
         final if final is not None and judged else result.measured(trial.label),
         inputs=inputs,
-        original=blobs.open(original.file) if original else None,
+        original=_artifact(blobs, record, original) if original else None,
         data=Data(
             split="judge" if judged else "select",
             fingerprint=about.judge if judged else about.select,
@@ -63,9 +63,13 @@ def certificate(record: Record, trial: TrialRecord, file: Path) -> Certificate:
     )
 
 
-def has_certificate(file: Path, sha256: str) -> bool:
+def has_certificate(file: Path, sha256: str, target: Target) -> bool:
     """Whether a file lies there with its certificate, and both are about the very bytes that were measured."""
     try:
-        return sha256 == file_sha256(file) == Certificate.read(file).sha256
+        return sha256 == file_sha256(file, target) == Certificate.read(file).sha256
     except CertificateError:
         return False
+
+
+def _artifact(blobs: Blobs, record: Record, result: "TrialResult") -> Artifact:
+    return Artifact(blobs.open(result.file), record.settings.target, result.sha256, result.lowering)

@@ -1,18 +1,16 @@
 """What a run was asked to do, kept so that it can be resumed and told."""
 
 import dataclasses
-import platform
 import time
 import uuid
 from collections.abc import Mapping
-from importlib import metadata
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from paredown.budget import Budget
 from paredown.codec import encode
 from paredown.errors import InputError
-from paredown.measure.processor import processor
+from paredown.measure.processor import processor, versions
 from paredown.run.ledger import Ledger, Setting
 from paredown.targets import Target
 
@@ -21,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["About", "Settings", "begin", "known_settings", "stored"]
 
-_PACKAGES = ("paredown", "torch", "numpy", "optuna", "onnx", "onnxruntime", "onnxscript", "lightning-fabric")
+_PACKAGES = ("torch", "numpy", "optuna", "lightning-fabric")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -151,16 +149,6 @@ def _about(settings: Settings, task: "Task") -> About:
         work=work.fingerprint(),
         select=work.select.fingerprint(),
         judge=task.data.judge.fingerprint,
-        versions=_versions(),
+        versions={**versions(*_PACKAGES), **settings.target.versions()},
         findings=tuple(task.data.findings),
     )
-
-
-def _versions() -> dict[str, str]:
-    found = {"python": platform.python_version()}
-    for name in _PACKAGES:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return found

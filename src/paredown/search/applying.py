@@ -100,7 +100,7 @@ def apply(  # noqa: PLR0913 (one call, everything about it in sight)
     Args:
         task: model, data, loss, score.
         steps: transforms and trainings, in this order; or a single one.
-        target: runtime; ONNX Runtime with one thread by default.
+        target: runtime; `targets.default()`, ONNX Runtime with one thread, where not given.
         out: run directory; a temporary one, kept as long as the result, by default.
         seed: of everything random but the trainings, which have their own.
         progress: told what is being done.

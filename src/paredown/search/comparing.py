@@ -63,7 +63,7 @@ def compare(  # noqa: PLR0913 (one call, everything about it in sight)
         task: model, data, loss, score.
         sides: modules such as `paredown.prune`, recipes, recipes by label, or lists of these; all five families where
             none is given.
-        target: runtime; ONNX Runtime with one thread by default.
+        target: runtime; `targets.default()`, ONNX Runtime with one thread, where not given.
         time: for everything; recipes take what they take.
         out: run directory; a new one below ``runs`` by default.
         seeds: trainings per side. With three or more the verdict is about recipes, with fewer about these files.

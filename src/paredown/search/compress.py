@@ -88,7 +88,7 @@ def compress(  # noqa: PLR0913 (one call, everything about it in sight)
     Args:
         task: model, data, loss, score.
         budget: limits; the first-named quantity is made as small as the others allow.
-        target: runtime; ONNX Runtime with one thread by default.
+        target: runtime; `targets.default()`, ONNX Runtime with one thread, where not given.
         time: for everything, for example ``"30 min"``. Fewer recipes are tried when it is short, never none.
         out: run directory; a new one below ``runs`` by default. A directory that holds the same run, interrupted, is
             gone on with.
@@ -208,7 +208,7 @@ def space_of(held: Session) -> Space:
     inputs = [spec.dtype.is_floating_point for spec in held.bench.network.inputs]
     return Space(
         families=frozenset(held.settings.families),
-        int8=bool(held.settings.target.capabilities.int8_operators),
+        int8=bool(held.settings.target.capabilities.int8.operators),
         mixing=all(inputs),
         seed=held.settings.seed,
     )

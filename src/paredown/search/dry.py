@@ -89,7 +89,7 @@ def dry_run(  # noqa: PLR0913 (one call, everything about it in sight)
     Args:
         task: model, data, loss, score.
         budget: limits.
-        target: runtime; ONNX Runtime with one thread by default.
+        target: runtime; `targets.default()`, ONNX Runtime with one thread, where not given.
         time: what the run would be given.
         seed: of the proposals.
         families: that may be used.

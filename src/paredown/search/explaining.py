@@ -62,6 +62,7 @@ def _file(
     return FileContext(
         measured=measured,
         original=before,
+        target=target,
         capabilities=target.capabilities,
         channels=result.channels,
         original_channels=original.channels,

@@ -6,9 +6,10 @@ from typing import Any
 
 from torch import nn
 
+from paredown import targets
 from paredown.budget import Budget
 from paredown.errors import InputError
-from paredown.targets import OnnxRuntime, Target
+from paredown.targets import Target
 from paredown.targets.given import checked
 from paredown.task import Task
 
@@ -54,7 +55,7 @@ class Given:
     def _checked(self, found: list[str]) -> Target:
         if found:
             raise InputError("\n".join(found))
-        return OnnxRuntime() if self.target is None else checked(self.target)
+        return targets.default() if self.target is None else checked(self.target)
 
     def _of_target(self) -> list[str]:
         try:

@@ -163,7 +163,7 @@ class Run:
 
     def _certify(self, key: str, file: Path) -> None:
         """Write the certificate of a saved file beside it."""
-        certificate(self._record, self._record.trial(key), file).write(file)
+        certificate(self._record, self._record.trial(key), file).write(file, target=self._record.settings.target)
 
     def summary(self) -> RunSummary:
         """Everything as plain data: what reports render."""

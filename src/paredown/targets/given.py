@@ -1,8 +1,7 @@
 """What was given as a target; where it is none, what to type."""
 
 import difflib
-import inspect
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from paredown.errors import InputError
 
@@ -24,7 +23,7 @@ def checked(given: object) -> "Target":
 
     if isinstance(given, targets.Target):
         return given
-    kinds = {name: kind for name in targets.__all__ if _is_runtime(kind := getattr(targets, name), targets.Target)}
+    kinds = {kind.__name__: kind for kind in targets.runtimes()}
     if isinstance(given, type):
         what = f"{given.__name__} is the class, not a runtime with its settings"
         near = [given.__name__] if given in kinds.values() else []
@@ -37,10 +36,6 @@ def checked(given: object) -> "Target":
     typed = " or ".join(f"target=paredown.targets.{name}()" for name in near or kinds)
     msg = f"target={what}. Type {typed}."
     raise InputError(msg)
-
-
-def _is_runtime(kind: Any, base: type) -> bool:
-    return isinstance(kind, type) and issubclass(kind, base) and not inspect.isabstract(kind)
 
 
 def _plain(word: str) -> str:

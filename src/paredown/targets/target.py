@@ -2,15 +2,19 @@
 
 import abc
 import dataclasses
-import hashlib
+import glob
 import os
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Self
 
 from paredown.errors import InputError, LoweringError
+from paredown.targets import elsewhere
+from paredown.targets.artifact import Artifact, Lowering, check_name, digest, files_of, move, remove
+from paredown.targets.batches import AnyBatch, Batches
+from paredown.targets.floors import Floors
+from paredown.targets.given import lowered
 
 if TYPE_CHECKING:
     import numpy as np
@@ -60,73 +64,35 @@ class Session(abc.ABC):
 
 
 @dataclasses.dataclass(frozen=True)
-class Lowering:
-    """What became of the network on its way into the file.
-
-    Attributes:
-        operators: how often each operator occurs in the graph as the runtime optimised it.
-        quantized: how many of these compute in 8 bits or read narrow weights.
-        unfused: one line for each node that gets 8-bit values and is nevertheless computed in float, or needs more
-            operators than the runtime has for it: operator, node and the user's module.
-        weight_bits: bits that signed weights take in kernels that add up products with 8-bit activations; None where
-            there are no such. A machine whose sums have room for fewer (`Capabilities.int8_sum_bits`) may give other
-            answers.
-        floats: those of `operators` that compute in float: neither in 8 bits, nor conversions, nor moving values around;
-            empty where nothing is quantized.
-        conversions: operators that turn float into 8 bits or back.
-
-    """
-
-    operators: Mapping[str, int] = dataclasses.field(default_factory=lambda: MappingProxyType({}))
-    quantized: int = 0
-    unfused: tuple[str, ...] = ()
-    weight_bits: int | None = None
-    floats: Mapping[str, int] = dataclasses.field(default_factory=lambda: MappingProxyType({}))
-    conversions: int = 0
-
-
-@dataclasses.dataclass(frozen=True)
-class Artifact:
-    """A file and the target that made it.
-
-    Attributes:
-        path: where the file is.
-        target: the target that lowered it and opens it.
-        sha256: hex digest of the file's bytes.
-        lowering: what the runtime made of the network.
-
-    """
-
-    path: Path
-    target: "Target"
-    sha256: str
-    lowering: Lowering = dataclasses.field(default_factory=Lowering)
-
-    @property
-    def files(self) -> tuple[Path, ...]:
-        """All files that belong to it; see `Target.files`."""
-        return self.target.files(self.path)
-
-    @property
-    def size_bytes(self) -> int:
-        """Bytes on disk of all its files."""
-        return sum(file.stat().st_size for file in self.files)
-
-
-@dataclasses.dataclass(frozen=True)
 class Target(abc.ABC):
     """A runtime and how it is run; the dataclass fields are the settings, so targets encode to JSON.
 
+    A runtime is one folder beside this file: a subclass with `capabilities`, `write` and `open`, and what else differs
+    from the defaults below. Everything outside the folder asks the target.
+
     Attributes:
         threads: threads per inference; pinned, never the machine's default.
-        batch: examples per inference that latency is measured with. Files take any batch.
+        batch: examples per inference that latency is measured with.
 
     """
 
     threads: int = 1
     batch: int = 1
+
     name: ClassVar[str]
+    """As reports say it, for example ``ONNX Runtime``."""
     suffix: ClassVar[str]
+    """Of the file, or of the one that is opened where there are several, or of the folder."""
+    companions: ClassVar[tuple[str, ...]] = ()
+    """Suffixes of further files beside that one, which have its name otherwise."""
+    extra: ClassVar[str] = ""
+    """What ``pip install 'paredown[...]'`` names; empty where the runtime comes with Paredown."""
+    packages: ClassVar[tuple[str, ...]]
+    """Distributions whose versions belong into certificates; the runtime's own is the first."""
+    threads_scope: ClassVar[Literal["session", "process"]] = "session"
+    """Whether `threads` holds for one session alone, or for everything in the process while a session is open."""
+    floors: ClassVar[Floors] = Floors()
+    """How closely file and network have to agree."""
 
     def __post_init__(self) -> None:
         for setting in ("threads", "batch"):
@@ -134,6 +100,12 @@ class Target(abc.ABC):
             if not isinstance(value, int) or isinstance(value, bool) or value < 1:
                 msg = f"{setting}={value!r} was given; it is a whole number from 1 up. Type {setting}=1."
                 raise InputError(msg)
+        if self.batches.nearest(self.batch) != self.batch:
+            msg = (
+                f"batch={self.batch} was given; files for {self.name} take {self.batches.words}. "
+                f"Type batch={self.batches.nearest(self.batch)}."
+            )
+            raise InputError(msg)
 
     @property
     def words(self) -> str:
@@ -145,16 +117,56 @@ class Target(abc.ABC):
     def capabilities(self) -> "Capabilities":
         """Operators, number formats and channel multiples that run fast here."""
 
-    @abc.abstractmethod
+    @property
+    def batches(self) -> Batches:
+        """How many examples one inference takes; checks try these, and whoever feeds a file keeps to them."""
+        return AnyBatch()
+
+    @property
+    def reproducible(self) -> bool:
+        """Whether the same network gives the same bytes; if not, what was measured is kept and checked once more."""
+        return True
+
+    @property
+    def python(self) -> Path | None:
+        """The interpreter that lowers and measures, for runtimes that need an environment of their own; None: this one.
+
+        Paredown must be importable there, and for measuring nothing else but NumPy and the runtime.
+        """
+        return None
+
     def lower(self, network: "Network", path: str | os.PathLike[str]) -> Artifact:
         """Write the file, after the runtime has given the network's own outputs with it.
 
-        The file appears under its name only when it is whole and agrees with ``network.eval()`` at batch 1, 3 and
-        that of the example. The same network gives the same bytes (compiled code excepted).
+        The file appears under its name only when it is whole and agrees with ``network.eval()`` at the batch of the
+        example and those that `batches` tries.
 
         Raises:
+            InputError: a file with others beside it was given another suffix than its own.
             LoweringError: the target has no words for an operator; the message names node and module.
             ParityError: file and network do not agree; no file is left.
+
+        """
+        network, python = lowered(network), elsewhere.away(self.python)
+
+        def write(partial: Path) -> Lowering:
+            if python is None:
+                return self.write(network, partial)
+            return elsewhere.lower(self, network, partial, python)
+
+        return write_atomically(path, write, self)
+
+    @abc.abstractmethod
+    def write(self, network: "Network", path: Path) -> Lowering:
+        """Make the file (and those beside it, or the folder), open it and `paredown.targets.parity.check` it.
+
+        Args:
+            network: left bit-identical, in the mode it is in.
+            path: a temporary name in the final directory; what is left there after an error is removed.
+
+        Raises:
+            LoweringError: as `lower`.
+            ParityError: as `lower`.
 
         """
 
@@ -186,6 +198,34 @@ class Target(abc.ABC):
         """`open` for a file that `admit` has let in, in a process that was started to measure it."""
         return self.open(path)
 
+    def files(self, path: str | os.PathLike[str]) -> tuple[Path, ...]:
+        """Every file that has to be there for `path` to run, itself first: what ships, and what size and hash are over.
+
+        Of a folder all files in it. Runtimes whose files read others that are not `companions` name those too.
+
+        Raises:
+            LoweringError: the file is not one of this runtime's.
+
+        """
+        return files_of(Path(path), self.companions)
+
+    def fitting(self, path: str | os.PathLike[str]) -> "Target":  # noqa: ARG002 (for subclasses)
+        """This target with the settings that a file wants which it did not make itself; looks, and opens nothing."""
+        return self
+
+    def check(self, network: "Network", artifact: Artifact) -> None:
+        """Let a file give the network's outputs once more.
+
+        Raises:
+            ParityError: it does not.
+
+        """
+        from paredown.targets import parity  # noqa: PLC0415 (NumPy, which not everybody with a target needs)
+
+        floor = self.floors.trained if artifact.lowering.quantized else self.floors.float
+        with self.open(artifact.path) as session:
+            parity.check(network, session, floor, self.name, self.batches)
+
     def inner(self, path: str | os.PathLike[str]) -> "Inner | None":  # noqa: ARG002 (for subclasses)
         """Reads the rounded values inside of a file, where this runtime lets them be read; see `paredown.quantize.analyse`.
 
@@ -198,43 +238,68 @@ class Target(abc.ABC):
         """
         return None
 
-    def files(self, path: str | os.PathLike[str]) -> tuple[Path, ...]:
-        """Every file that has to be there for `path` to run, itself first; what ships, and what size is counted of.
+    def within(self, weight_bits: int) -> str:
+        """What to type so that weights take so many bits at most in 8-bit kernels, as the end of "make it again ..."."""
+        return f"with `quantize.Int8(weight_bits={weight_bits})`"
 
-        A directory stands for all files in it. Runtimes whose files read others beside them name those too.
+    def version(self) -> str:
+        """Name and version of the runtime, for example ``onnxruntime 1.31.1``.
 
         Raises:
-            LoweringError: the file is missing or is not one of this runtime's.
+            LoweringError: it is not installed; the message says how to install it.
 
         """
-        return files_at(Path(path))
+        self.require(self.packages[0])
+        return f"{self.packages[0]} {self.versions()[self.packages[0]]}"
 
-    @abc.abstractmethod
-    def version(self) -> str:
-        """Name and version of the runtime, for example ``onnxruntime 1.31.1``."""
+    def versions(self) -> dict[str, str]:
+        """Versions of `packages` where this target lowers and runs; those that are missing are left out."""
+        return elsewhere.installed(self.packages, self.python)
 
+    def require(self, *packages: str) -> None:
+        """Look whether distributions are installed where this target lowers and runs.
 
-def files_at(path: Path) -> tuple[Path, ...]:
-    """The file itself, or the files in a directory, sorted."""
-    return tuple(sorted(part for part in path.rglob("*") if part.is_file())) if path.is_dir() else (path,)
+        Raises:
+            LoweringError: one is not.
+
+        """
+        found = elsewhere.installed(packages, self.python)
+        for package in packages:
+            if package not in found:
+                where = "here" if self.python is None else f"in the environment of {self.python}"
+                msg = (
+                    f"The target {type(self).__name__} needs the package {package!r}, which is not installed {where}. "
+                    f"{self.advice}"
+                )
+                raise LoweringError(msg)
+
+    @property
+    def advice(self) -> str:
+        """What to type to have this runtime; the end of the message that it is not there."""
+        wanted = f"'paredown[{self.extra}]'" if self.extra else " ".join(self.packages)
+        return f"Install it with `pip install {wanted}`."
 
 
 def write_atomically(path: str | os.PathLike[str], write: Callable[[Path], Lowering], target: Target) -> Artifact:
     """Let `write` make and check a file under a temporary name in the same directory, then rename it.
 
     Raises:
+        InputError: the name leaves no room for the files beside it.
         LoweringError: the directory cannot be written, or whatever `write` raises; no file is left.
 
     """
     final = Path(path)
-    partial = final.with_name(f".{final.stem}.{uuid.uuid4().hex[:8]}.partial{final.suffix}")
+    check_name(final, target.suffix, target.companions)
+    stem = f".{final.stem}.{uuid.uuid4().hex[:8]}.partial"
+    partial = final.with_name(f"{stem}{final.suffix}")
     try:
         lowering = write(partial)
-        digest = hashlib.sha256(partial.read_bytes()).hexdigest()
-        partial.replace(final)
+        sha256 = digest(partial, target.files(partial))
+        move(partial, target.files(partial), final)
     except OSError as error:
         msg = f"{final} cannot be written: {error}. Give a path in a directory that exists and can be written."
         raise LoweringError(msg) from error
     finally:
-        partial.unlink(missing_ok=True)
-    return Artifact(final, target, digest, lowering)
+        for left in final.parent.glob(f"{glob.escape(stem)}*"):
+            remove(left, ())
+    return Artifact(final, target, sha256, lowering)

@@ -16,6 +16,7 @@ random ones for property tests (it needs hypothesis).
 
 from paredown.testing.bench import Bench, Quarters, small_bench
 from paredown.testing.check import Check
+from paredown.testing.edge_target import EdgeTarget
 from paredown.testing.ingredient_checks import ingredient_checks
 from paredown.testing.mock_target import MockTarget
 from paredown.testing.target_checks import target_checks
@@ -24,6 +25,7 @@ from paredown.testing.transform_checks import transform_checks
 __all__ = [
     "Bench",
     "Check",
+    "EdgeTarget",
     "MockTarget",
     "Quarters",
     "ingredient_checks",

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from paredown import scores
 from paredown.data import Data
-from paredown.graph.capabilities import Capabilities
+from paredown.graph.capabilities import Capabilities, Int8Kernels
 from paredown.graph.capture import capture
 from paredown.graph.cost import total
 from paredown.graph.network import Network
@@ -99,7 +99,7 @@ def small_bench() -> Bench:
 
 _CAPABILITIES = Capabilities(
     "the bench",
-    int8_operators=frozenset({"aten.conv2d.default", "aten.linear.default", "aten.add.Tensor", "aten.relu.default"}),
+    int8=Int8Kernels(frozenset({"aten.conv2d.default", "aten.linear.default", "aten.add.Tensor", "aten.relu.default"})),
     formats=frozenset({"float32", "int8", "uint8"}),
     dynamic_operators=frozenset({"aten.linear.default"}),
     stored_formats=frozenset({"float16", "bfloat16"}),

@@ -1,18 +1,19 @@
 """A target that needs no runtime: the network's own archive, run by torch."""
 
 import dataclasses
-import hashlib
 import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
+from zipfile import BadZipFile
 
 import torch
 
+from paredown.errors import CorruptError, LoweringError
 from paredown.graph.archive import check_archive
 from paredown.graph.capabilities import Capabilities
 from paredown.graph.network import Network
-from paredown.targets import Artifact, Port, Session, Target
+from paredown.targets import Lowering, Port, Session, Target
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,22 +27,26 @@ class MockTarget(Target):
 
     name: ClassVar[str] = "Mock"
     suffix: ClassVar[str] = ".pt2"
+    packages: ClassVar[tuple[str, ...]] = ("torch",)
 
     @property
     def capabilities(self) -> Capabilities:
         """Float only."""
         return Capabilities(self.name)
 
-    def lower(self, network: Network, path: str | os.PathLike[str]) -> Artifact:
+    def write(self, network: Network, path: Path) -> Lowering:
         """Save the network."""
-        path = Path(path)
         network.copy().eval().save(path)
-        return Artifact(path, self, hashlib.sha256(path.read_bytes()).hexdigest())
+        return Lowering()
 
     def open(self, path: str | os.PathLike[str]) -> Session:
         """Load the archive with torch alone."""
-        check_archive(Path(path))
-        return _Opened(Path(path))
+        try:
+            check_archive(Path(path))
+            return _Opened(Path(path))
+        except (CorruptError, OSError, BadZipFile) as error:
+            msg = f"{path} cannot be opened by {self.name} ({error}). Lower the network to it first."
+            raise LoweringError(msg) from error
 
     def version(self) -> str:
         """Torch's own."""

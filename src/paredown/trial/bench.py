@@ -182,7 +182,7 @@ class Bench:
                 if isinstance(error.__cause__, OSError):
                     raise error.__cause__ from None
                 raise
-        name = self.ledger.blobs.adopt(made.path, made.sha256 + self.target.suffix)
+        name = self.ledger.blobs.adopt(made.path, made.sha256 + self.target.suffix, made.files)
         return name, self.artifact(name, made.lowering)
 
     def artifact(self, name: str, lowering: Lowering | None = None) -> Artifact:

@@ -208,7 +208,7 @@ class Trials:
             file=name,
             network=stored,
             rows=rows,
-            size=size(artifact.path),
+            size=size(artifact),
             macs=cost.macs,
             parameters=cost.parameters,
             steps=steps,

@@ -43,14 +43,15 @@ def place_whole(file: Path, path: Path) -> None:
     """Give a finished file its final name: it is on the disk before it has that name, and so is the name afterwards.
 
     Args:
-        file: on the same file system.
+        file: on the same file system; or a folder, where there is none of that name.
         path: where it goes; a file or link of that name is replaced.
 
     Raises:
         OSError: the place cannot be written; the file keeps its name.
 
     """
-    _sync(file)
+    for part in (*file.rglob("*"), file) if file.is_dir() else (file,):
+        _sync(part)
     file.replace(path)
     _sync(path.parent)
 

@@ -12,11 +12,12 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from paredown import targets
 from paredown.errors import CertificateError
 from paredown.measure.energy import Energy
 from paredown.measure.latency import Latency
@@ -24,9 +25,13 @@ from paredown.measure.memory import Memory
 from paredown.measure.processor import Processor
 from paredown.measure.quality import Quality
 from paredown.measure.size import Size
+from paredown.targets.artifact import digest, files_of
 from paredown.trust import write_whole
 from paredown.verdict.arrays import pack
 from paredown.verdict.typed import typed
+
+if TYPE_CHECKING:
+    from paredown.targets import Artifact, Target
 
 __all__ = ["SCHEMA", "Certificate", "Data", "Original", "Probe", "certificate_path", "file_sha256"]
 
@@ -157,14 +162,18 @@ class Certificate:
             raise CertificateError(msg) from error
         return read
 
-    def write(self, file: str | os.PathLike[str]) -> Path:
+    def write(self, file: str | os.PathLike[str], *, target: "Target | None" = None) -> Path:
         """Put the certificate beside its file, atomically; returns its path.
+
+        Args:
+            file: the file, the one of several that is opened, or the folder.
+            target: the runtime, where the suffix does not tell.
 
         Raises:
             CertificateError: the file is not the certified one, or the place cannot be written.
 
         """
-        found = file_sha256(file)
+        found = file_sha256(file, target)
         if found != self.sha256:
             msg = (
                 f"The certificate is for a file with SHA-256 {self.sha256[:12]}..., {os.fspath(file)!r} has "
@@ -213,18 +222,24 @@ def certificate_path(file: str | os.PathLike[str]) -> Path:
     return path.with_name(f"{path.name}.certificate.json")
 
 
-def file_sha256(file: str | os.PathLike[str]) -> str:
-    """SHA-256 (hex) of a file's content.
+def file_sha256(file: "Artifact | str | os.PathLike[str]", target: "Target | None" = None) -> str:
+    """SHA-256 (hex) of an artifact: of its only file's content, or of all of its files together.
+
+    Args:
+        file: artifact or path.
+        target: the runtime, for plain paths whose suffix does not tell.
 
     Raises:
         CertificateError: it cannot be read.
 
     """
+    given: Any = file
+    path = Path(os.fspath(getattr(given, "path", given)))
+    runs_on = target or getattr(given, "target", None) or targets.of(path)
     try:
-        with Path(file).open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
+        return digest(path, runs_on.files(path) if runs_on else files_of(path))
     except OSError as error:
-        msg = f"{os.fspath(file)!r} cannot be read ({error}). Give the path of the certified file."
+        msg = f"{os.fspath(path)!r} cannot be read ({error}). Give the path of the certified file."
         raise CertificateError(msg) from error
 
 

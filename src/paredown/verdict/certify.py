@@ -12,7 +12,6 @@ from paredown import codec
 from paredown.measure.probe import probe
 from paredown.measure.processor import processor, versions
 from paredown.measure.size import size
-from paredown.targets.parity import FLOAT_DB, QUANTIZED_DB
 from paredown.verdict.certificate import Certificate, Data, Original, Probe, file_sha256
 from paredown.verdict.measured import Measured
 from paredown.verdict.pair import Margins
@@ -55,15 +54,16 @@ def certify(  # noqa: PLR0913 (a certificate has many parts)
     """
     arrays = tuple(np.asarray(array) for array in inputs)
     outputs = tuple(probe(artifact, arrays))
-    chosen = margins or Margins()
+    chosen, floors = margins or Margins(), artifact.target.floors
+    floor = floors.quantized if artifact.lowering.quantized else floors.float
     return Certificate(
         file=Path(file or artifact.path).name,
-        sha256=file_sha256(artifact.path),
+        sha256=file_sha256(artifact),
         created=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
         target=codec.encode(artifact.target),
         runtime=measured.latency.runtime if measured.latency else artifact.target.version(),
         processor=processor(),
-        size=size(artifact.path),
+        size=size(artifact),
         latency=measured.latency,
         memory=measured.memory,
         energy=measured.energy,
@@ -73,12 +73,12 @@ def certify(  # noqa: PLR0913 (a certificate has many parts)
         recipe=codec.encode(recipe),
         plans=tuple(plans),
         margins={name: getattr(chosen, name) for name in ("latency", "score", "size", "memory")},
-        probe=Probe(arrays, outputs, QUANTIZED_DB if artifact.lowering.quantized else FLOAT_DB),
+        probe=Probe(arrays, outputs, floor.decibels),
         weight_bits=artifact.lowering.weight_bits,
-        versions=versions("torch", "onnx", "onnxruntime", "numpy"),
+        versions={**versions("torch", "numpy"), **artifact.target.versions()},
     )
 
 
 def _original(file: Any) -> Original:
     path = Path(getattr(file, "path", file))
-    return Original(path.name, file_sha256(path), size(path).bytes)
+    return Original(path.name, file_sha256(file), size(file).bytes)

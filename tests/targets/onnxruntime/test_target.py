@@ -296,7 +296,7 @@ def test_a_missing_package_names_the_extra(network, tmp_path, monkeypatch):
     monkeypatch.setattr(importlib.metadata, "version", missing)
     with pytest.raises(
         LoweringError,
-        match=r"needs the package 'onnx', which is not installed here. Install it with `pip install onnx onnxruntime onnxscript`",
+        match=r"needs the package 'onnx', which is not installed here. Install it with `pip install 'paredown\[onnx\]'`",
     ):
         OnnxRuntime().lower(network, tmp_path / "network.onnx")
 
@@ -304,6 +304,6 @@ def test_a_missing_package_names_the_extra(network, tmp_path, monkeypatch):
 def test_version_and_capabilities():
     assert OnnxRuntime().version() == f"onnxruntime {importlib.metadata.version('onnxruntime')}"
     capabilities = OnnxRuntime().capabilities
-    assert "aten.conv2d.default" in capabilities.int8_operators
+    assert "aten.conv2d.default" in capabilities.int8.operators
     assert capabilities.formats == {"float32", "int8", "uint8"}
     assert capabilities.channel_multiple == 8

@@ -85,4 +85,4 @@ def test_files_that_cannot_be_opened(network, tmp_path):
 def test_version_and_capabilities():
     assert Torch().version() == f"torch {torch.__version__}"
     assert Torch().capabilities.formats == {"float32"}
-    assert not Torch().capabilities.int8_operators
+    assert not Torch().capabilities.int8.operators

@@ -3,10 +3,12 @@
 import hashlib
 import re
 import secrets
+from collections.abc import Sequence
 from pathlib import Path
 
 from paredown.errors import CorruptError
 from paredown.run.ledger.trouble import explained
+from paredown.targets import artifact
 from paredown.trust import place_whole, refuse_links
 
 __all__ = ["Blobs"]
@@ -17,7 +19,8 @@ _NAME = re.compile(r"[0-9a-f]{64}(\.[A-Za-z0-9_.-]*)?")
 class Blobs:
     """Content-addressed files below ``<run>/blobs``: written aside, synced, renamed.
 
-    A name is the hash and the suffix, ``3f….onnx``. A file that exists is complete.
+    A name is the hash and the suffix, ``3f….onnx``. What exists is complete. An artifact of several files is kept in a
+    folder of that name, in which the one that is opened has that name too; one that is a folder is kept as it is.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -36,8 +39,8 @@ class Blobs:
         return self._root / name[:2] / name
 
     def has(self, name: str) -> bool:
-        """Whether the file is there; its content is checked by `open`."""
-        return self.path(name).is_file()
+        """Whether it is there; its content is checked by `open`."""
+        return self.path(name).exists()
 
     def put(self, content: bytes, suffix: str = "") -> str:
         """Store bytes; returns the name. A damaged file of that name is replaced.
@@ -47,7 +50,7 @@ class Blobs:
 
         """
         name = hashlib.sha256(content).hexdigest() + suffix
-        if self.has(name) and digest(self.path(name)) == name.partition(".")[0]:
+        if self.has(name) and _holds(self.path(name), name):
             return name
         aside = self.aside(suffix)
         with explained(self._run, aside):
@@ -66,24 +69,49 @@ class Blobs:
             folder.mkdir(parents=True, exist_ok=True)
         return folder / f"{secrets.token_hex(8)}{suffix}"
 
-    def adopt(self, file: Path, name: str = "") -> str:
-        """Move a finished file in; returns its name. The file is synced before it gets its final name.
+    def adopt(self, file: Path, name: str = "", files: Sequence[Path] = ()) -> str:
+        """Move a finished file in; returns its name. Everything is synced before it gets its final name.
+
+        Args:
+            file: the file, the one that is opened of several, or a folder.
+            name: its hash and suffix; computed for a single file where not given.
+            files: all files of an artifact.
 
         Raises:
             LedgerError: the disk is full or the directory cannot be written; the file is removed.
 
         """
         name = name or digest(file) + file.suffix
-        final = self.path(name)
+        final, moved = self.path(name), file
         with explained(self._run, final):
             try:
                 refuse_links(self._run, (), (self._root.name, f"{self._root.name}/{final.parent.name}"))
+                if len(files) > 1 and not file.is_dir():
+                    moved = self._gathered(file, name, files)
                 final.parent.mkdir(parents=True, exist_ok=True)
-                place_whole(file, final)
+                self._place(moved, name)
             except OSError:
-                file.unlink(missing_ok=True)
+                artifact.remove(file, files)
+                artifact.remove(moved, ())
                 raise
         return name
+
+    def _place(self, moved: Path, name: str) -> None:
+        """Give something whole its final name; a folder that is there already and whole stays."""
+        final = self.path(name)
+        if final.is_dir() and _holds(final, name):
+            artifact.remove(moved, ())
+            return
+        if final.is_dir():
+            artifact.remove(final, ())
+        place_whole(moved, final)
+
+    def _gathered(self, file: Path, name: str, files: Sequence[Path]) -> Path:
+        """A folder that holds several files, called after the blob."""
+        folder = self.aside()
+        folder.mkdir()
+        artifact.move(file, files, folder / name)
+        return folder
 
     def open(self, name: str) -> Path:
         """Path of a blob whose content was checked against its name.
@@ -93,13 +121,14 @@ class Blobs:
 
         """
         path = self.path(name)
-        if not path.is_file():
+        if not path.exists():
             raise CorruptError(self._damaged(f"{path} is missing, and the ledger names it"))
-        found = digest(path)
+        opened, files = _parts(path)
+        found = artifact.digest(opened, files)
         if found != name.partition(".")[0]:
             what = f"{path} holds {found[:12]}… where its name promises {name[:12]}…"
             raise CorruptError(self._damaged(f"{what}: it was changed after it was written"))
-        return path
+        return opened
 
     def _damaged(self, what: str) -> str:
         return f"{what}. Restore it from a copy. A run that is not finished makes it anew: paredown resume {self._run}"
@@ -110,8 +139,19 @@ class Blobs:
         refuse_links(self._run, (), (folder.name,))
         if folder.is_dir():
             with explained(self._run, folder):
-                for file in folder.iterdir():
-                    file.unlink(missing_ok=True)
+                for left in folder.iterdir():
+                    artifact.remove(left, ())
+
+
+def _parts(path: Path) -> tuple[Path, tuple[Path, ...]]:
+    """What is opened of a blob, and all of its files."""
+    opened = path / path.name
+    return (opened if opened.is_file() else path), artifact.files_of(path)
+
+
+def _holds(path: Path, name: str) -> bool:
+    """Whether a blob holds what its name promises."""
+    return artifact.digest(*_parts(path)) == name.partition(".")[0]
 
 
 def digest(file: Path) -> str:

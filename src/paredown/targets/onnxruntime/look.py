@@ -9,7 +9,7 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
-from paredown.targets.target import Lowering
+from paredown.targets.artifact import Lowering
 
 if TYPE_CHECKING:
     from paredown.graph.network import Network

@@ -1,16 +1,15 @@
 """ONNX Runtime on the CPU."""
 
 import dataclasses
-import importlib.metadata
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from paredown.errors import InputError, LoweringError
-from paredown.targets import parity
+from paredown.targets.artifact import Lowering
 from paredown.targets.floats import float_advice, refuse_bfloat16
-from paredown.targets.given import lowered
-from paredown.targets.target import Artifact, Lowering, Port, Session, Target, write_atomically
+from paredown.targets.option import option
+from paredown.targets.target import Port, Session, Target
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,8 +43,8 @@ _INT8_OPERATORS = frozenset(
         "aten.max_pool2d.default",
     }
 )
+_WEIGHT_BITS = (7, 8)
 _STORED = frozenset({"aten.linear.default", "aten.embedding.default"})
-_EXTRA = "Install it with `pip install onnx onnxruntime onnxscript`."
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,13 +69,22 @@ class OnnxRuntime(Target):
 
     """
 
-    weight_bits: int | None = None
+    weight_bits: int | None = option(
+        None,
+        "Bits of weights in 8-bit kernels: 7 is safe on every processor (default: as this one wants).",
+        least=7,
+        most=8,
+    )
     name: ClassVar[str] = "ONNX Runtime"
     suffix: ClassVar[str] = ".onnx"
+    extra: ClassVar[str] = "onnx"
+    packages: ClassVar[tuple[str, ...]] = ("onnxruntime", "onnx", "onnxscript")
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.weight_bits is not None and (not isinstance(self.weight_bits, int) or self.weight_bits not in {7, 8}):
+        if self.weight_bits is not None and (
+            not isinstance(self.weight_bits, int) or self.weight_bits not in _WEIGHT_BITS
+        ):
             msg = (
                 f"weight_bits={self.weight_bits!r} was given; it is 7 for every processor, 8 where sums do not overflow, "
                 "or None for as this machine's processor wants. Type weight_bits=7. Fewer bits are a setting of the step: "
@@ -99,16 +107,15 @@ class OnnxRuntime(Target):
         on the machine at hand. On an x86 processor without VNNI weights take 7 of their 8 bits, unless ``weight_bits``
         says otherwise; see `paredown.targets.saturation`.
         """
-        from paredown.graph.capabilities import Capabilities  # noqa: PLC0415 (targets import without torch)
+        from paredown.graph.capabilities import Capabilities, Int8Kernels  # noqa: PLC0415 (targets import without torch)
         from paredown.targets.saturation import weight_bits  # noqa: PLC0415 (reads the processor's flags)
 
         room = weight_bits()
         return Capabilities(
             name=self.name,
-            int8_operators=_INT8_OPERATORS,
-            int8_grouped_convolutions=False,
-            int8_weight_bits=self.weight_bits or room,
-            int8_sum_bits=room,
+            int8=Int8Kernels(
+                operators=_INT8_OPERATORS, weight_bits=self.weight_bits or room, sum_bits=room, grouped=False
+            ),
             channel_multiple=8,
             formats=frozenset({"float32", "int8", "uint8"}),
             dynamic_operators=frozenset({"aten.linear.default"}),
@@ -118,43 +125,46 @@ class OnnxRuntime(Target):
             weight_groups=frozenset({16, 32, 64, 128, 256}),
         )
 
-    def lower(self, network: "Network", path: str | os.PathLike[str]) -> Artifact:
-        """Write an ``.onnx`` file; see `Target.lower`."""
-        _require("onnx", "onnxscript", "onnxruntime")
-        network = lowered(network)
+    def write(self, network: "Network", path: Path) -> Lowering:
+        """Write an ``.onnx`` file; see `Target.write`."""
+        self.require("onnx", "onnxscript", "onnxruntime")
+        from paredown.targets import parity  # noqa: PLC0415 (NumPy, which not everybody with a target needs)
         from paredown.targets.onnx.model import onnx_model  # noqa: PLC0415 (targets import without torch)
         from paredown.targets.onnxruntime.look import look  # noqa: PLC0415 (targets import without torch)
 
         refuse_bfloat16(network, self.name, inside=True)
         model = onnx_model(network)
+        path.write_bytes(model.data)
+        optimised = path.with_suffix(".optimised.onnx")
+        try:
+            with _OnnxSession(path, self.threads, optimised) as session:
+                if model.quantized:
+                    parity.check(model.stored, session, self.floors.quantized, self.name, self.batches)
+                floor = self.floors.trained if model.quantized else self.floors.float
+                parity.check(network, session, floor, self.name, self.batches)
+            return look(optimised, network)
+        except LoweringError as error:
+            if advice := float_advice(network):
+                msg = f"{error}.{advice}"
+                raise LoweringError(msg) from error
+            raise
+        finally:
+            optimised.unlink(missing_ok=True)
 
-        def write(partial: Path) -> Lowering:
-            partial.write_bytes(model.data)
-            optimised = partial.with_suffix(".optimised.onnx")
-            try:
-                with _OnnxSession(partial, self.threads, optimised) as session:
-                    if model.quantized:
-                        parity.check(model.stored, session, parity.QUANTIZED_DB, self.name)
-                    parity.check(network, session, parity.TRAINED_DB if model.quantized else parity.FLOAT_DB, self.name)
-                return look(optimised, network)
-            except LoweringError as error:
-                if advice := float_advice(network):
-                    msg = f"{error}.{advice}"
-                    raise LoweringError(msg) from error
-                raise
-            finally:
-                optimised.unlink(missing_ok=True)
-
-        return write_atomically(path, write, self)
+    def within(self, weight_bits: int) -> str:
+        """What to type for weights of fewer bits; see `Target.within`."""
+        if weight_bits not in _WEIGHT_BITS:
+            return super().within(weight_bits)
+        return f"with `target=targets.OnnxRuntime(weight_bits={weight_bits})` (`--weight-bits {weight_bits}`)"
 
     def open(self, path: str | os.PathLike[str]) -> Session:
         """Open an ``.onnx`` file; imports onnxruntime and NumPy only."""
-        _require("onnxruntime")
+        self.require("onnxruntime")
         return _OnnxSession(Path(path), self.threads)
 
     def inner(self, path: str | os.PathLike[str]) -> "Inner":
         """Reads every value that is rounded, out of a copy of the file; see `Target.inner`."""
-        _require("onnx", "onnxruntime")
+        self.require("onnx", "onnxruntime")
         from paredown.targets.onnx.inner import rounded_values  # noqa: PLC0415 (targets import without onnx)
 
         self.open(path).close()
@@ -162,27 +172,18 @@ class OnnxRuntime(Target):
 
     def files(self, path: str | os.PathLike[str]) -> tuple[Path, ...]:
         """The file and the weights that it keeps beside itself (external data); see `Target.files`."""
-        _require("onnx")
+        own = Path(path)
+        if not _may_read_others(own):
+            return (own,)
+        self.require("onnx")
         from paredown.targets.onnx.external import external_files  # noqa: PLC0415 (targets import without onnx)
 
-        own = Path(path)
         return (own, *external_files(own))
 
-    def version(self) -> str:
-        """Name and version of the installed runtime."""
-        _require("onnxruntime")
-        import onnxruntime  # noqa: PLC0415 (an extra)
 
-        return f"onnxruntime {onnxruntime.__version__}"
-
-
-def _require(*packages: str) -> None:
-    for package in packages:
-        try:
-            importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError as error:
-            msg = f"The target OnnxRuntime needs the package {package!r}, which is not installed here. {_EXTRA}"
-            raise LoweringError(msg) from error
+def _may_read_others(path: Path) -> bool:
+    """Whether the word is in a file without which it reads no others: they are looked for without the package onnx."""
+    return path.is_file() and b"location" in path.read_bytes()
 
 
 class _OnnxSession(Session):

@@ -1,7 +1,6 @@
 """PyTorch itself on the CPU: the graph run operator by operator, or compiled ahead of time."""
 
 import dataclasses
-import hashlib
 import json
 import os
 import shutil
@@ -9,13 +8,13 @@ import tempfile
 import warnings
 import zipfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from paredown.errors import LoweringError
-from paredown.targets import parity
+from paredown.targets.artifact import Artifact, Lowering, sha256_of
 from paredown.targets.floats import refuse_bfloat16
-from paredown.targets.given import lowered
-from paredown.targets.target import Artifact, Lowering, Port, Session, Target, write_atomically
+from paredown.targets.option import option
+from paredown.targets.target import Port, Session, Target
 from paredown.trust import Programs
 
 if TYPE_CHECKING:
@@ -48,9 +47,11 @@ class Torch(Target):
 
     """
 
-    compiled: bool = False
+    compiled: bool = option(False, "Compile ahead of time; takes a C++ compiler.")
     name: ClassVar[str] = "PyTorch"
     suffix: ClassVar[str] = ".pt2"
+    packages: ClassVar[tuple[str, ...]] = ("torch",)
+    threads_scope: ClassVar[Literal["session", "process"]] = "process"
 
     @property
     def capabilities(self) -> "Capabilities":
@@ -59,27 +60,39 @@ class Torch(Target):
 
         return Capabilities(name=self.name)
 
-    def lower(self, network: "Network", path: str | os.PathLike[str]) -> Artifact:
-        """Write a ``.pt2`` file; see `Target.lower`."""
-        network = lowered(network)
+    @property
+    def reproducible(self) -> bool:
+        """Compiled code differs from one compilation to the next."""
+        return not self.compiled
+
+    def write(self, network: "Network", path: Path) -> Lowering:
+        """Write a ``.pt2`` file; see `Target.write`."""
+        from paredown.targets import parity  # noqa: PLC0415 (NumPy, which not everybody with a target needs)
+
         refuse_bfloat16(network, self.name, inside=False)
         network = network.copy().cpu().eval()
         if self.compiled:
             _require_compiler()
+        with tempfile.TemporaryDirectory(dir=path.parent) as directory:  # archives repeat their file's name
+            package = Path(directory) / "network.pt2"
+            if self.compiled:
+                _compile(network, package)
+            else:
+                network.save(package)
+            package.replace(path)
+        with self.open_admitted(path) as session:
+            parity.check(network, session, self.floors.float, self.name, self.batches)
+        return Lowering(_operators(network))
 
-        def write(partial: Path) -> Lowering:
-            with tempfile.TemporaryDirectory(dir=partial.parent) as directory:  # archives repeat their file's name
-                package = Path(directory) / "network.pt2"
-                if self.compiled:
-                    _compile(network, package)
-                else:
-                    network.save(package)
-                package.replace(partial)
-            with self.open_admitted(partial) as session:
-                parity.check(network, session, parity.FLOAT_DB, self.name)
-            return Lowering(_operators(network))
+    def fitting(self, path: str | os.PathLike[str]) -> "Torch":
+        """Compiled or not, as the file is; see `Target.fitting`."""
+        from paredown.graph.archive import is_compiled  # noqa: PLC0415 (torch is heavy)
 
-        made = write_atomically(path, write, self)
+        return dataclasses.replace(self, compiled=is_compiled(Path(path)))
+
+    def lower(self, network: "Network", path: str | os.PathLike[str]) -> Artifact:
+        """Write a ``.pt2`` file; see `Target.lower`. Compiled ones are noted as made here."""
+        made = super().lower(network, path)
         if self.compiled:
             Programs().add(made.sha256)
         return made
@@ -119,7 +132,7 @@ class Torch(Target):
         compiled = is_compiled(path)
         if compiled:
             what = "a compiled package (AOTInductor), whose machine code runs as soon as it is loaded"
-            Programs().admit(path, _sha256(path), what, trust=trust)
+            Programs().admit(path, sha256_of(path), what, trust=trust)
         if compiled is not self.compiled:
             raise self._other(path, "it is compiled" if compiled else "it is not compiled")
         if not compiled:
@@ -149,17 +162,6 @@ class Torch(Target):
         session.restore = torch.get_num_threads()
         torch.set_num_threads(self.threads)
         return session
-
-    def version(self) -> str:
-        """Name and version of PyTorch."""
-        import torch  # noqa: PLC0415 (heavy)
-
-        return f"torch {torch.__version__}"
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 class _TorchSession(Session):

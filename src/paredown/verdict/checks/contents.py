@@ -14,7 +14,7 @@ _COMPRESSION = 0.05  # versions of zlib and lzma differ by less
 
 def hash_of(case: Case) -> Check:
     """Whether this is the file that was certified, to the byte."""
-    claimed, found = case.claimed.sha256, file_sha256(case.path)
+    claimed, found = case.claimed.sha256, file_sha256(case.path, case.target)
     if claimed == found:
         return Check("hash", Held.HOLDS, f"SHA-256 {claimed[:16]}…", f"SHA-256 {found[:16]}…")
     return Check("hash", Held.FAILS, f"SHA-256 {claimed[:16]}…", f"SHA-256 {found[:16]}…", "It is another file.")
@@ -24,7 +24,7 @@ def size_of(case: Case) -> Check:
     """Whether it has the certified bytes, as it lies and compressed."""
     was = case.claimed.size
     try:
-        now = size(case.path)
+        now = size(case.path, target=case.target)
     except (InputError, LoweringError) as error:
         return Check("size", Held.FAILS, _bytes(was.bytes), text=str(error))
     packed = math.isclose(was.zlib_bytes, now.zlib_bytes, rel_tol=_COMPRESSION) and math.isclose(

@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 from paredown.errors import InputError, LoweringError, MeasureError
 from paredown.measure.probe import probe
 from paredown.measure.processor import processor
-from paredown.targets.parity import QUANTIZED_DB
 from paredown.verdict.certificate import Probe
 from paredown.verdict.checks.check import Case, Check, Held
 
@@ -22,7 +21,7 @@ def outputs_of(case: Case) -> Check:
         text = "The certificate holds no inputs and outputs to try; every certificate that Paredown writes does."
         return Check("outputs", Held.FAILS, text=text)
     claimed = f"the stored outputs to {stored.floor_db:.0f} dB"
-    if problem := _hollow(stored):
+    if problem := _hollow(stored, case.target.floors.quantized.decibels):
         return Check("outputs", Held.FAILS, claimed, text=problem)
     try:
         outputs = probe(case.path, stored.inputs, target=case.target, trust=case.trust)
@@ -35,12 +34,12 @@ def outputs_of(case: Case) -> Check:
     return Check("outputs", Held.HOLDS if worst >= stored.floor_db else Held.FAILS, claimed, found)
 
 
-def _hollow(stored: Probe) -> str:
+def _hollow(stored: Probe, least: float) -> str:
     """Why stored outputs would say nothing even if they came out; empty where they say something."""
     if not stored.inputs or not stored.outputs or not all(array.size for array in (*stored.inputs, *stored.outputs)):
         return "There are no numbers in the stored inputs and outputs."
-    if not stored.floor_db >= QUANTIZED_DB:
-        return f"No certificate that Paredown writes is content with less than {QUANTIZED_DB:.0f} dB."
+    if not stored.floor_db >= least:
+        return f"No certificate that Paredown writes is content with less than {least:.0f} dB."
     return ""
 
 
@@ -49,7 +48,7 @@ def sums_of(case: Case, outputs: Check) -> list[Check]:
     bits = case.claimed.weight_bits
     if bits is None:
         return []
-    room = case.target.capabilities.int8_sum_bits
+    room = case.target.capabilities.int8.sum_bits
     claimed, found = f"8-bit weights in {bits} bits", f"room for {room} bits in the sums of this processor"
     if bits <= room:
         return [Check("sums", Held.HOLDS, claimed, found)]
@@ -58,8 +57,8 @@ def sums_of(case: Case, outputs: Check) -> list[Check]:
         seen = "The stored outputs agree as far as asked, others may not; its score here tells (`--task module:name`)."
     text = (
         f"Sums in {case.target.capabilities.name}'s kernels may overflow on {processor()}. It was certified on "
-        f"{case.claimed.processor}. {seen} Make the file again on this machine, or with "
-        f"`target=targets.OnnxRuntime(weight_bits={room})` (docs/findings/pd113.md)."
+        f"{case.claimed.processor}. {seen} Make the file again on this machine, or "
+        f"{case.target.within(room)} (docs/findings/pd113.md)."
     )
     return [Check("sums", Held.WARNS, claimed, found, text)]
 

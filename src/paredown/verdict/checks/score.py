@@ -105,7 +105,7 @@ def _no_original(case: Case) -> str:
     certified = case.claimed.original
     if case.original is None:
         return "No original was given."
-    if certified is not None and file_sha256(case.original) != certified.sha256:
+    if certified is not None and file_sha256(case.original, case.target) != certified.sha256:
         return f"{str(case.original)!r} is not the original that was certified against."
     return ""
 

@@ -77,7 +77,7 @@ def _of_another_place(case: Case, was: Latency) -> str:
 
 def _other_original(case: Case) -> str:
     certified = case.claimed.original
-    if case.original is None or certified is None or file_sha256(case.original) == certified.sha256:
+    if case.original is None or certified is None or file_sha256(case.original, case.target) == certified.sha256:
         return ""
     return f"{str(case.original)!r} is not the original that was certified against (SHA-256 {certified.sha256[:16]}…)."
 

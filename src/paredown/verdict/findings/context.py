@@ -13,6 +13,7 @@ from paredown.verdict.pair import Margins
 if TYPE_CHECKING:
     from paredown.graph.capabilities import Capabilities
     from paredown.graph.network import Network
+    from paredown.targets import Target
 
 __all__ = ["FileContext", "RunContext", "channels_of"]
 
@@ -23,6 +24,7 @@ class FileContext:
 
     Attributes:
         measured, original: measurements of both.
+        target: what the file was made for.
         capabilities: of the target.
         channels: outputs per layer, by the user's module path (`channels_of`).
         original_channels: those of the original.
@@ -36,6 +38,7 @@ class FileContext:
 
     measured: Measured
     original: Measured
+    target: "Target | None" = None
     capabilities: "Capabilities | None" = None
     channels: Mapping[str, int] = dataclasses.field(default_factory=lambda: MappingProxyType({}))
     original_channels: Mapping[str, int] = dataclasses.field(default_factory=lambda: MappingProxyType({}))

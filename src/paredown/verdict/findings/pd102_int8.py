@@ -35,7 +35,7 @@ def check(context: FileContext) -> Finding:
 
 def _causes(context: FileContext, lowering: Lowering) -> list[str]:
     causes = []
-    if context.capabilities is not None and context.capabilities.int8_sum_bits < 8:
+    if context.capabilities is not None and context.capabilities.int8.sum_bits < 8:
         causes.append(
             "this processor does not add up 8-bit products in one instruction (VNNI), which 8-bit kernels live on"
         )

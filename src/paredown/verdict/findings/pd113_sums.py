@@ -8,7 +8,6 @@ __all__ = ["check"]
 
 CODE = "PD113"
 TITLE = "8-bit sums overflow on some processors"
-_AGAIN = f"with `target=targets.OnnxRuntime(weight_bits={EVERYWHERE})` (`--weight-bits {EVERYWHERE}`)"
 
 
 def check(context: FileContext) -> Finding:
@@ -17,11 +16,12 @@ def check(context: FileContext) -> Finding:
     bits = context.lowering.weight_bits if context.lowering else None
     if bits is None:
         return Finding(CODE, TITLE, Severity.NOT_APPLICABLE, "No kernel of this file adds up 8-bit products.", label)
-    room = context.capabilities.int8_sum_bits if context.capabilities else None
+    again = context.target.within(EVERYWHERE) if context.target else f"with weights of {EVERYWHERE} bits"
+    room = context.capabilities.int8.sum_bits if context.capabilities else None
     if room is not None and bits > room:
         text = (
             f"Its weights take {bits} bits, and sums have room for {room} on this processor: they may overflow, so what "
-            f"was measured here is not what the network computes. Make the file again on this machine, or {_AGAIN}."
+            f"was measured here is not what the network computes. Make the file again on this machine, or {again}."
         )
         return Finding(CODE, TITLE, Severity.ISSUE, text, label)
     if bits <= EVERYWHERE:
@@ -29,6 +29,6 @@ def check(context: FileContext) -> Finding:
         return Finding(CODE, TITLE, Severity.PASSED, text, label)
     text = (
         f"Its weights take {bits} bits. On x86 processors without VNNI sums have room for {EVERYWHERE} and may overflow. "
-        f"Where the file goes to such a one, make it {_AGAIN}; `paredown verify` says it there."
+        f"Where the file goes to such a one, make it {again}; `paredown verify` says it there."
     )
     return Finding(CODE, TITLE, Severity.TIP, text, label)
