@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from paredown import codec, scores
+from paredown.run import entries
 from paredown.run.ledger import Blobs, Ledger
 from paredown.verdict import Arm, Pair, compare
 from paredown.verdict.arrays import pack, unpack
@@ -18,27 +19,27 @@ __all__ = ["of_run", "pairs"]
 JSON = dict[str, Any]
 
 
-def of_run(run: "Run") -> dict[str, JSON]:
-    """Measurements and rows on `judge` of every file that was judged, by its label."""
-    blobs, found = Blobs(run.directory), {}
+def of_run(run: "Run") -> list[JSON]:
+    """Measurements and rows on `judge` of every file that was judged, in the order of the head-to-heads."""
+    blobs, found = Blobs(run.directory), []
     with Ledger(run.directory, writable=False) as ledger:
-        for trial in run.record.trials:
-            rows = ledger.measurement(f"judge/{trial.id}")
-            if rows is None or trial.id not in run.record.finals:
+        for key in run.record.chosen.files if run.record.chosen else ():
+            trial, rows = run.record.trial(key), entries.JUDGED.of(key).read(ledger)
+            if rows is None or key not in run.record.finals:
                 continue
             with np.load(blobs.open(rows[""]), allow_pickle=False) as stored:
                 packed = pack(stored["arr_0"])
             result: TrialResult = trial.result
-            measured = codec.encode(run.record.finals[trial.id])
-            found[trial.label] = {"measured": measured, "rows": packed, "fixed": result.trained <= 0}
+            measured = codec.encode(run.record.finals[key])
+            found.append({"label": trial.label, "measured": measured, "rows": packed, "fixed": result.trained <= 0})
     return found
 
 
 def pairs(result: JSON) -> list[JSON]:
     """Head-to-heads of a `compare` run with its evidence, as its summary has them."""
     arms: dict[str, Arm] = {}
-    for label, stored in result["evidence"].items():
-        name = label.split(", seed")[0]
+    for stored in result["evidence"]:
+        name = stored["label"].split(", seed")[0]
         side = arms.get(name, Arm(name, (), fixed=stored["fixed"]))
         files, rows = (*side.files, codec.decode(stored["measured"])), (*side.rows, unpack(stored["rows"]))
         arms[name] = Arm(name, files, rows, fixed=stored["fixed"])

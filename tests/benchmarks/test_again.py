@@ -74,14 +74,15 @@ def test_with_its_evidence_a_result_is_decided_by_comparing_again():
     """Rows and measurements stored beside a result give the head-to-heads that the run itself gave."""
     generator = np.random.default_rng(1)
     shares = {"original": 0.9, "a, seed 0": 0.8, "a, seed 1": 0.81, "a, seed 2": 0.79}
-    stored = {
-        label: {
+    stored = [
+        {
+            "label": label,
             "measured": codec.encode(Measured(label, size=Size(1000 if label == "original" else 500, 1, 1))),
             "rows": pack((generator.random((2000, 1)) < share).astype(float)),
             "fixed": label == "original",
         }
         for label, share in shares.items()
-    }
+    ]
     result = {"evidence": stored, "score_name": "accuracy", "seed": 0, "pairs": []}
     found = again.again(result)
     assert [(pair["quantity"], pair["outcome"], pair["scope"]) for pair in found["pairs"]] == [
