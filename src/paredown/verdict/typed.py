@@ -49,7 +49,11 @@ def typed(hint: Any, value: Any) -> Any:  # noqa: PLR0911 (one return for each k
 
 
 def _number(value: Any) -> float:
-    if type(value) in (int, float) or (type(value) is str and value in _ENDLESS):
+    if (
+        type(value) is float
+        or (type(value) is int and abs(value) <= _LARGEST)
+        or (type(value) is str and value in _ENDLESS)
+    ):
         return float(value)
     msg = f"{_short(value)} where a number belongs"
     raise ValueError(msg)
