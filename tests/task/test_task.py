@@ -2,7 +2,9 @@
 
 import copy
 import dataclasses
+import functools
 import hashlib
+import os
 import sys
 from collections import OrderedDict
 
@@ -16,6 +18,7 @@ from paredown import scores
 from paredown.data import Data
 from paredown.errors import DataError, TaskError
 from paredown.task import Objective, Task, arguments
+from paredown.task.load import makes_tasks, origin
 
 
 def split(n=40, classes=3, seed=0):
@@ -401,7 +404,9 @@ def test_a_task_is_found_by_module_and_name(here, name):
             "task_app_for_test:qqq",
             r"has no 'qqq'. Did you mean task_app_for_test:broken or task_app_for_test:digits or",
         ),
-        ("json:task", r"module 'json' has no 'task'. It holds no task"),
+        ("torch.version:task", r"module 'torch.version' has no 'task'. It holds no task"),
+        ("json:task", r"json belongs to Python and holds no task. Type module:name of a module of your own, with a"),
+        (".app:task", r"does not point at a task. Type module:name"),
         ("task_app_for_test:number", r"is a int. It has to be a paredown.Task, or a function without arguments"),
         ("task_app_for_test:wrong", r"is a int. It has to be a paredown.Task"),
         ("task_app_for_test:needs", r"is a function that needs arguments"),
@@ -411,6 +416,21 @@ def test_a_task_is_found_by_module_and_name(here, name):
 def test_references_that_lead_nowhere(here, reference, words):
     with pytest.raises(TaskError, match=words):
         Task.load(reference)
+
+
+def test_where_a_task_would_be_imported_from_is_told_without_importing(here):
+    assert origin("task_app_for_test:digits") == str(here / "task_app_for_test.py")
+    assert origin("qqqzzz.inner:digits") == str(here)
+    assert "task_app_for_test" not in sys.modules
+    Task.load("task_app_for_test:digits")
+    assert origin("task_app_for_test:digits") == str(here / "task_app_for_test.py")
+
+
+def test_only_functions_of_ones_own_make_tasks(here):
+    assert makes_tasks(test_only_functions_of_ones_own_make_tasks)
+    assert makes_tasks(functools.partial(functools.partial(test_only_functions_of_ones_own_make_tasks, 1), 2))
+    for thing in (os.abort, os.getcwd, print, functools.partial(os.abort), Task, 3):
+        assert not makes_tasks(thing)
 
 
 def test_errors_of_the_users_function_are_the_users(here):

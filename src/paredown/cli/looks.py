@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from paredown import targets
-from paredown.cli import exits, named, progress
+from paredown.cli import exits, named, progress, tasks
 from paredown.errors import InputError
 from paredown.report import numbers
 from paredown.report.plain import finite
@@ -62,9 +62,8 @@ def profile(reference: str, place: "Place", *, top: int, as_json: bool) -> int:
 
 def _captured(reference: str) -> "Network":
     from paredown.graph.capture import capture  # noqa: PLC0415
-    from paredown.task import Task  # noqa: PLC0415
 
-    task = Task.load(reference)
+    task = tasks.load(reference)
     task.check()
     inputs, _ = next(iter(task.data.work.calibrate.batches(2)))
     args, kwargs = task.arguments(inputs)
@@ -207,9 +206,7 @@ def verify(file: Path, given: Given) -> int:
         raise InputError(msg)
     task, register = None, None
     if given.task:
-        from paredown.task import Task  # noqa: PLC0415 (torch is heavy)
-
-        task = Task.load(given.task)
+        task = tasks.load(given.task)
         register = _register(file)
     found = check(file, task=task, original=given.original, register=register, trust=given.trust)
     _tell(found, as_json=given.as_json)

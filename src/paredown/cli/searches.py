@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from paredown.cli import exits, progress
+from paredown.cli import exits, progress, tasks
 from paredown.errors import InputError
 from paredown.trust import in_json, one_line
 
@@ -77,10 +77,8 @@ def _resumable(out: Path) -> Iterator[None]:
 
 def compress(reference: str, limits: Mapping[str, str], guards: Sequence[str], place: "Place", order: Order) -> int:
     """``paredown compress``."""
-    from paredown.task import Task  # noqa: PLC0415
-
     _budget(limits, guards)  # a wrong budget is told before a slow task is imported
-    return compress_task(Task.load(reference), limits, guards, place, order)
+    return compress_task(tasks.load(reference), limits, guards, place, order)
 
 
 def compress_task(task: "Task", limits: Mapping[str, str], guards: Sequence[str], place: "Place", order: Order) -> int:
@@ -105,10 +103,9 @@ def compare(reference: str, arms: Sequence[str], place: "Place", order: Order, *
     """``paredown compare``."""
     from paredown import search  # noqa: PLC0415
     from paredown.cli import steps  # noqa: PLC0415
-    from paredown.task import Task  # noqa: PLC0415
 
     chosen = [steps.arm(word) for word in arms]
-    task = Task.load(reference)
+    task = tasks.load(reference)
     out = order.out or directory(task.name)
     with _resumable(out), progress.shown("starting") as bar:
         run = search.compare(
@@ -128,10 +125,9 @@ def apply(reference: str, words: Sequence[str], place: "Place", order: Order) ->
     """``paredown apply``."""
     from paredown import search  # noqa: PLC0415
     from paredown.cli import steps  # noqa: PLC0415
-    from paredown.task import Task  # noqa: PLC0415
 
     recipe = steps.recipe(list(words))
-    task = Task.load(reference)
+    task = tasks.load(reference)
     out = order.out or directory(task.name)
     with _resumable(out), progress.shown("starting") as bar:
         applied = search.apply(task, recipe, target=place.build(), out=out, seed=order.seed, progress=bar)
@@ -156,8 +152,10 @@ def resume(out: Path, *, as_json: bool, trust: bool = False) -> int:
 def _resume(out: Path, *, as_json: bool, trust: bool) -> int:
     from paredown import search  # noqa: PLC0415 (torch is heavy, and a finished run does without)
 
-    with _resumable(out), progress.shown("starting") as bar:
-        run = search.resume(out, progress=bar, trust=trust)
+    with _resumable(out):
+        task = tasks.of_run(out)
+        with progress.shown("starting") as bar:
+            run = search.resume(out, task=task, progress=bar, trust=trust)
     return _finish(run, as_json=as_json)
 
 
@@ -176,10 +174,9 @@ def dry_run(  # noqa: PLR0913 (one call, everything about it in sight)
     """``paredown compress --dry-run``."""
     from paredown import search  # noqa: PLC0415
     from paredown.report import numbers  # noqa: PLC0415
-    from paredown.task import Task  # noqa: PLC0415
 
     budget = _budget(limits, guards)
-    found = search.dry_run(Task.load(reference), budget, target=place.build(), time=time)
+    found = search.dry_run(tasks.load(reference), budget, target=place.build(), time=time)
     if as_json:
         _print(in_json(json.dumps(dataclasses.asdict(found), indent=2, default=str)))
         return exits.OK

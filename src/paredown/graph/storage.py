@@ -10,6 +10,7 @@ import json
 import math
 import os
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -59,9 +60,32 @@ def load(path: str | os.PathLike[str]) -> Network:
     with _archive(path) as (archive, prefix):
         description = _read_description(path, archive, prefix)
         tensors = _read_tensors(description["tensors"], archive, prefix)
+    with _readable(path):
+        network = _put_together(description, tensors)
+        if network.fingerprint() != description["fingerprint"]:
+            msg = f"{path} does not hold the network that was saved in it. Its content has changed. Save the network again."
+            raise CorruptError(msg)
+        return propagate(network)
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """Name the file in whatever is wrong with it."""
+    try:
+        yield
+    except CorruptError as error:
+        msg = str(error) if str(path) in str(error) else f"{path}: {error}"
+        raise CorruptError(msg) from error
+    except (AssertionError, AttributeError, LookupError, RuntimeError, SyntaxError, TypeError, ValueError) as error:
+        msg = f"{path} holds no network that can be put together ({error}). Save the network again."
+        raise CorruptError(msg) from error
+
+
+def _put_together(description: Mapping[str, Any], tensors: Mapping[str, torch.Tensor]) -> Network:
+    graph = graphjson.from_json(description["graph"], tensors)
     root = nn.Module()
     _attach(root, description["tensors"], tensors)
-    graph_module = fx.GraphModule(root, graphjson.from_json(description["graph"]))
+    graph_module = fx.GraphModule(root, graph)
     _attach(graph_module, description["tensors"], tensors)  # what no node reads is stored all the same
     specs = tuple(_spec(entry) for entry in description["inputs"])
     network = Network(
@@ -73,10 +97,7 @@ def load(path: str | os.PathLike[str]) -> Network:
         tuple(description["lost"]),
     )
     network.train(description["training"])
-    if network.fingerprint() != description["fingerprint"]:
-        msg = f"{path} does not hold the network that was saved in it. Its content has changed. Save the network again."
-        raise CorruptError(msg)
-    return propagate(network)
+    return network
 
 
 def _tensors(network: Network) -> dict[str, torch.Tensor]:
@@ -134,7 +155,7 @@ def _describe_input(spec: InputSpec, tensor: torch.Tensor) -> dict[str, Any]:
 
 
 def _spec(entry: Mapping[str, Any]) -> InputSpec:
-    return InputSpec(entry["name"], getattr(torch, entry["dtype"]), tuple(entry["shape"]))
+    return InputSpec(entry["name"], graphjson.dtype(entry["dtype"]), tuple(entry["shape"]))
 
 
 def _example(spec: InputSpec, entry: Mapping[str, Any]) -> torch.Tensor:
@@ -154,7 +175,7 @@ def _archive(path: Path) -> Iterator[tuple[zipfile.ZipFile, str]]:
     try:
         with zipfile.ZipFile(path) as archive:
             yield archive, archive.namelist()[0].partition("/")[0]
-    except (zipfile.BadZipFile, KeyError, IndexError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, LookupError, TypeError, ValueError) as error:
         msg = f"{path} is not a stored network ({error}). Networks are written by network.save(path). Save it again."
         raise CorruptError(msg) from error
 
@@ -198,11 +219,12 @@ def _attach(root: nn.Module, entries: Mapping[str, Any], tensors: Mapping[str, t
 
 
 def _read_tensor(archive: zipfile.ZipFile, name: str, entry: Mapping[str, Any]) -> torch.Tensor:
-    dtype = getattr(torch, entry["dtype"])
-    content = bytearray(archive.read(name))
-    if len(content) != math.prod(entry["shape"]) * dtype.itemsize:
-        msg = f"{name} holds {len(content)} bytes, not a {entry['dtype']} tensor of {entry['shape']}. Save the network again."
+    dtype = graphjson.dtype(entry["dtype"])
+    size = archive.getinfo(name).file_size
+    if size != math.prod(entry["shape"]) * dtype.itemsize:
+        msg = f"{name} holds {size} bytes, not a {entry['dtype']} tensor of {entry['shape']}. Save the network again."
         raise CorruptError(msg)
+    content = bytearray(archive.read(name))
     tensor = (
         torch.frombuffer(content, dtype=dtype).reshape(entry["shape"])
         if content

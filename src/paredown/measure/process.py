@@ -58,7 +58,7 @@ class Worker:
         self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (closed with the worker)
         start = time.monotonic()
         self._process = subprocess.Popen(  # noqa: S603 (our own module, in our own interpreter or the target's)
-            [self._python or sys.executable, "-m", "paredown.measure.worker", self._token, str(os.getpid())],
+            [self._python or sys.executable, "-P", "-m", "paredown.measure.worker", self._token, str(os.getpid())],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
@@ -82,10 +82,19 @@ class Worker:
         return self._process.pid
 
     def _prepare(self) -> dict[str, Any]:
+        target = codec.encode(self.subject.target)
+        modules = sorted(codec.users_modules(target))
+        if "__main__" in modules:
+            msg = (
+                f"{self.subject}: the target {type(self.subject.target).__name__} is defined in the script that runs, where "
+                "no measuring process can find it. Put it into a module of its own and import it from there."
+            )
+            raise InputError(msg)
         return self.ask(
             {
                 "do": "prepare",
-                "target": codec.encode(self.subject.target),
+                "target": target,
+                "modules": modules,
                 "import_path": elsewhere.own_path() if self._python else sys.path,
                 "cpus": self._cpus,
             }

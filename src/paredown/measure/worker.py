@@ -5,6 +5,7 @@ process does what it is asked, in order, and ends when stdin is closed or its pa
 that the target names and nothing else that is heavy: no torch for a runtime that does without.
 """
 
+import importlib
 import json
 import os
 import sys
@@ -40,7 +41,7 @@ class Bench:
         self._run_ns = 0.0
 
     def prepare(self, request: Mapping[str, Any]) -> _Reply:
-        """Make the caller's modules importable, pin the processors, import the runtime; no file yet.
+        """Import the modules in which the caller found its target, pin the processors, import the runtime; no file yet.
 
         Answers with the runtime's ``version``, the ``peak`` and the ``resident`` size (bytes) of this empty process.
         """
@@ -48,6 +49,8 @@ class Bench:
         cpus = request.get("cpus")
         if cpus and sys.platform == "linux":
             os.sched_setaffinity(0, cpus)
+        for module in request.get("modules", ()):
+            importlib.import_module(module)
         self._target = codec.decode(request["target"])
         version = self._target.version()
         reset = resident.reset_peak()

@@ -56,7 +56,7 @@ def certificate(record: Record, trial: TrialRecord, file: Path) -> Certificate:
             openings=record.openings if judged else None,
             structure=structure,
         ),
-        recipe=codec.decode(trial.recipe),
+        recipe=codec.Encoded(codec.contemporary(trial.recipe)),
         plans=[step.plan for step in result.steps if step.plan],
         margins=record.comparison.margins if record.comparison else None,
         file=file,

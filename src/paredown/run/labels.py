@@ -1,8 +1,10 @@
 """Short names of steps and recipes, for legends and tables."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
+
+from paredown import codec, names
 
 if TYPE_CHECKING:
     from paredown.recipe.order import RecipeStep
@@ -32,19 +34,20 @@ def stored_families(recipe: Any) -> tuple[str, ...]:
     """The same of an encoded recipe, without the techniques themselves: they import torch, and a page does without.
 
     Args:
-        recipe: as `TrialRecord` holds it, `paredown.codec.encode` of the steps.
+        recipe: as `TrialRecord` holds it, `paredown.codec.encode` of the steps; those of the user's own need not be at hand.
 
     """
-    names = [_home(part) for step in _items(recipe) for part in (_items(step["using"]) if "using" in step else [step])]
-    return tuple(dict.fromkeys(names))
+    return tuple(dict.fromkeys(_rooms(codec.contemporary(recipe))))
 
 
-def _items(stored: Any) -> list[Any]:
-    return list(stored["tuple"] if isinstance(stored, dict) else stored)
-
-
-def _home(step: Any) -> str:
-    return _package(str(step["type"]).partition(":")[0])
+def _rooms(recipe: Any) -> Iterator[str]:
+    items = recipe.get("tuple", ()) if isinstance(recipe, Mapping) else recipe
+    for step in items if isinstance(items, (list, tuple)) else ():
+        name = step.get("type") if isinstance(step, Mapping) else None
+        if name == "recipe.Train":
+            yield from _rooms(step.get("using"))
+        elif isinstance(name, str):
+            yield names.room(name)
 
 
 def label(steps: Sequence["RecipeStep"]) -> str:

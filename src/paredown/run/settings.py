@@ -7,17 +7,18 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from paredown import codec
 from paredown.budget import Budget
-from paredown.codec import encode
-from paredown.errors import InputError
+from paredown.errors import CorruptError, InputError
 from paredown.measure.processor import processor, versions
 from paredown.run.ledger import Ledger, Setting
+from paredown.run.ledger.schema import SETTINGS
 from paredown.targets import Target
 
 if TYPE_CHECKING:
     from paredown.task import Task
 
-__all__ = ["About", "Settings", "begin", "known_settings", "stored"]
+__all__ = ["About", "Settings", "begin", "known_settings", "reference", "stored"]
 
 _PACKAGES = ("torch", "numpy", "optuna", "lightning-fabric")
 
@@ -97,7 +98,7 @@ def begin(ledger: Ledger, settings: Settings, task: "Task") -> None:
         field.name
         for field in dataclasses.fields(Settings)
         if field.name not in {"reference", "seconds"}
-        and encode(getattr(known, field.name)) != encode(getattr(settings, field.name))
+        and _told(getattr(known, field.name)) != _told(getattr(settings, field.name))
     ]
     before = _ABOUT.read(ledger) or about
     if (before.work, before.judge) != (about.work, about.judge):
@@ -112,11 +113,19 @@ def begin(ledger: Ledger, settings: Settings, task: "Task") -> None:
         _SETTINGS.write(ledger, settings)
 
 
+def _told(setting: Any) -> codec.JSON:
+    """A setting to be compared; recipes are encoded already, perhaps by another version."""
+    if isinstance(setting, Mapping):
+        return {name: codec.contemporary(recipe) for name, recipe in setting.items()}
+    return codec.encode(setting)
+
+
 def stored(ledger: Ledger) -> tuple[Settings, About]:
     """Settings and circumstances of the run in a directory.
 
     Raises:
         InputError: the run was ended before it had begun.
+        CorruptError: something else is stored in their place.
 
     """
     settings, about = _SETTINGS.read(ledger), _ABOUT.read(ledger)
@@ -126,7 +135,21 @@ def stored(ledger: Ledger) -> tuple[Settings, About]:
             "start it again with the command that made it."
         )
         raise InputError(msg)
+    target: object = settings.target
+    if not isinstance(target, Target):
+        msg = f"{ledger.file} holds a {type(target).__name__} where the target belongs. Restore it from a copy, or start anew."
+        raise CorruptError(msg)
     return settings, about
+
+
+def reference(ledger: Ledger) -> str:
+    """``module:name`` of the run's task, empty where it has none; read without building the settings.
+
+    What is of the user's own in the settings can only be built once the module of the task is imported.
+    """
+    settings = ledger.encoded(SETTINGS, _SETTINGS.name)
+    found = settings.get("reference") if isinstance(settings, dict) else None
+    return found if isinstance(found, str) else ""
 
 
 def _about(settings: Settings, task: "Task") -> About:

@@ -6,7 +6,7 @@ from paredown.search.applying import Applied, apply
 from paredown.search.comparing import compare
 from paredown.search.compress import compress
 from paredown.search.dry import DryRun, Planned, dry_run
-from paredown.search.resuming import resume
+from paredown.search.resuming import reference, resume
 from paredown.search.run import Run
 
 __all__ = [
@@ -20,5 +20,6 @@ __all__ = [
     "compare",
     "compress",
     "dry_run",
+    "reference",
     "resume",
 ]

@@ -8,7 +8,8 @@ from paredown.recipe.progress import Progress
 from paredown.run import entries
 from paredown.run.ledger import Ledger
 from paredown.run.results import TrialResult
-from paredown.run.settings import Settings, stored
+from paredown.run.settings import reference as task_of
+from paredown.run.settings import stored
 from paredown.search.applying import apply
 from paredown.search.comparing import compare
 from paredown.search.compress import compress
@@ -16,7 +17,20 @@ from paredown.search.run import Run
 from paredown.task import Task
 from paredown.trust import Programs
 
-__all__ = ["resume"]
+__all__ = ["reference", "resume"]
+
+
+def reference(directory: str | Path) -> str:
+    """``module:name`` of the task that `resume` would import; empty where the run is finished or knows none.
+
+    Nothing is imported here: whoever is about to go on with a run that somebody else began can look first.
+
+    Raises:
+        LedgerError: there is no run.
+
+    """
+    with Ledger(directory, writable=False) as ledger:
+        return "" if entries.STATUS.read(ledger) == "finished" else task_of(ledger)
 
 
 def resume(
@@ -28,6 +42,9 @@ def resume(
     trust: bool = False,
 ) -> Run:
     """Go on with a run; at most the trial that was in flight is lost. A finished run is returned as it is.
+
+    The module of the task that the run names is imported, unless the task is given or the run is finished: look at
+    `paredown.search.reference` first where somebody else began it.
 
     Args:
         directory: of the run.
@@ -43,13 +60,13 @@ def resume(
 
     """
     with Ledger(directory, writable=False) as ledger:
-        settings, _ = stored(ledger)
-        status = entries.STATUS.read(ledger)
+        finished = entries.STATUS.read(ledger) == "finished"
+        task = None if finished else task or _loaded(task_of(ledger), directory)
         if trust:
             _vouch(ledger)
-    if status == "finished":
-        return Run(directory)
-    task = task or _loaded(settings, directory)
+        if task is None:
+            return Run(directory)
+        settings, _ = stored(ledger)  # techniques of the user's own are known only now that his task is imported
     span = time or f"{settings.seconds:.3f} s"
     if settings.command == "compress" and settings.budget is not None:
         return compress(
@@ -88,11 +105,11 @@ def _vouch(ledger: Ledger) -> None:
             programs.add(trial.result.sha256)
 
 
-def _loaded(settings: Settings, directory: str | Path) -> "Task":
-    if not settings.reference:
+def _loaded(reference: str, directory: str | Path) -> "Task":
+    if not reference:
         msg = (
             f"The run in {directory} was started with a task from a script, which cannot be loaded from here. Start the "
             f"script again (it goes on where it was), or type paredown.resume({str(directory)!r}, task=task)."
         )
         raise InputError(msg)
-    return Task.load(settings.reference)
+    return Task.load(reference)

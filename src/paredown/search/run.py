@@ -131,7 +131,9 @@ class Run:
             found = [trial for trial in judged if side == trial.label or self._record.arms.get(side) == trial.id]
         elif isinstance(side, Iterable):
             recipe = codec.encode(tuple(side))
-            found = [trial for trial in judged if trial.recipe == recipe and trial.role != "original"]
+            found = [
+                trial for trial in judged if codec.contemporary(trial.recipe) == recipe and trial.role != "original"
+            ]
         else:
             found = []
         if not found:

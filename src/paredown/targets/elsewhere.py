@@ -91,9 +91,16 @@ def lower(target: "Target", network: "Network", path: Path, python: Path) -> "Lo
     with tempfile.TemporaryDirectory(prefix="paredown-") as scratch:
         stored, request, answer = (Path(scratch) / name for name in ("network.pt2", "request.json", "answer.json"))
         network.save(stored)
-        asked = {"target": codec.encode(target), "network": str(stored), "path": str(path), "import_path": own_path()}
+        encoded = codec.encode(target)
+        asked = {
+            "target": encoded,
+            "modules": sorted(codec.users_modules(encoded)),
+            "network": str(stored),
+            "path": str(path),
+            "import_path": own_path(),
+        }
         request.write_text(json.dumps(asked), encoding="utf-8")
-        command = [str(python), "-m", "paredown.targets.worker", str(request), str(answer)]
+        command = [str(python), "-P", "-m", "paredown.targets.worker", str(request), str(answer)]
         try:
             done = subprocess.run(  # noqa: S603 (the target's interpreter)
                 command, capture_output=True, text=True, check=False, env={**os.environ, **search_path()}

@@ -1,5 +1,6 @@
 """The lowering process: ``python -m paredown.targets.worker REQUEST ANSWER``, both JSON files; see `elsewhere`."""
 
+import importlib
 import json
 import sys
 from pathlib import Path
@@ -19,6 +20,8 @@ def main(request: Path, answer: Path) -> None:
     """Lower what a request names and write what came of it."""
     asked = json.loads(request.read_text(encoding="utf-8"))
     sys.path.extend(entry for entry in asked["import_path"] if entry not in sys.path)
+    for module in asked["modules"]:
+        importlib.import_module(module)
     target: Target = codec.decode(asked["target"])
     try:
         lowering = target.write(Network.load(asked["network"]), Path(asked["path"]))

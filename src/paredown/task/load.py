@@ -2,7 +2,9 @@
 
 import ast
 import difflib
+import functools
 import importlib
+import importlib.util
 import inspect
 import sys
 from pathlib import Path
@@ -11,10 +13,33 @@ from typing import Any
 from paredown.errors import TaskError
 from paredown.task.instead import model_file
 
-__all__ = ["find", "takes_arguments"]
+__all__ = ["find", "makes_tasks", "origin", "takes_arguments"]
 
 _OFFERED = 5
 _TIMED = (".onnx", ".pt2")
+
+
+def origin(reference: str) -> str:
+    """The file or folder from which `find` would import, for people; nothing is imported here.
+
+    Raises:
+        TaskError: it is no ``module:name``, or names a module of Python itself.
+
+    """
+    module, _ = _parts(reference)
+    here = _here()
+    top = module.partition(".")[0]
+    spec = None if top in sys.modules else importlib.util.find_spec(top)
+    file = getattr(sys.modules[top], "__file__", None) if top in sys.modules else spec and spec.origin
+    return str(file or here)
+
+
+def makes_tasks(thing: Any) -> bool:
+    """Whether something is a function that may be called for a task: not Python's own, wherever it was found."""
+    while isinstance(thing, functools.partial):
+        thing = thing.func
+    home = str(getattr(thing, "__module__", None) or "builtins")
+    return callable(thing) and not isinstance(thing, type) and home.partition(".")[0] not in sys.stdlib_module_names
 
 
 def find(reference: str, kind: type) -> Any:
@@ -25,9 +50,7 @@ def find(reference: str, kind: type) -> Any:
 
     """
     module, name = _parts(reference)
-    here = str(Path.cwd())
-    if here not in sys.path:
-        sys.path.insert(0, here)
+    here = _here()
     try:
         thing: Any = importlib.import_module(module)
     except ModuleNotFoundError as error:
@@ -61,6 +84,14 @@ def _elsewhere(module: str, name: str, here: str) -> str:
     return f"It is looked for in {here} and among what is installed. Type the command where {file} lies."
 
 
+def _here() -> str:
+    """The current directory, which is put on the import path."""
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.insert(0, here)
+    return here
+
+
 def _modules() -> list[str]:
     """Modules that may have been meant: files and packages of the current directory, and what is imported."""
     here = Path.cwd()
@@ -84,7 +115,9 @@ def takes_arguments(function: Any) -> bool:
 
 def _parts(reference: str) -> tuple[str, str]:
     module, _, name = reference.partition(":")
-    if module and name and not module.endswith(".py") and "/" not in module and not reference.endswith(".py"):
+    words = all(part.isidentifier() for part in (*module.split("."), *name.split(".")))
+    if words and not module.endswith(".py") and not reference.endswith(".py"):
+        _refuse_pythons(module, reference)
         return module, name
     if holds := model_file(reference):
         timed = f" To time it as it is, type paredown bench {reference}." if reference.endswith(_TIMED) else ""
@@ -96,6 +129,15 @@ def _parts(reference: str) -> tuple[str, str]:
         raise TaskError(msg)
     msg = f"{reference!r} does not point at a task. {_typed(module, name)}"
     raise TaskError(msg)
+
+
+def _refuse_pythons(module: str, reference: str) -> None:
+    if module.partition(".")[0] in sys.stdlib_module_names:
+        msg = (
+            f"{reference!r}: {module} belongs to Python and holds no task. Type module:name of a module of your own, with "
+            "a name of its own."
+        )
+        raise TaskError(msg)
 
 
 def _typed(module: str, name: str) -> str:

@@ -13,7 +13,7 @@ from paredown.errors import DataError, TaskError
 from paredown.scores import Score
 from paredown.task.inputs import arguments
 from paredown.task.instead import described
-from paredown.task.load import find, takes_arguments
+from paredown.task.load import find, makes_tasks, takes_arguments
 from paredown.task.outputs import Logits, Objective
 from paredown.task.trial import kinds, trial
 
@@ -108,7 +108,7 @@ class Task:
             msg = f"Task.load was given {described(given)}; it takes the words module:name. Type Task.load('app:task')."
             raise TaskError(msg)
         thing = find(reference, Task)
-        if callable(thing) and not isinstance(thing, (Task, type)):
+        if not isinstance(thing, Task) and makes_tasks(thing):
             try:
                 thing = thing()
             except TypeError as error:

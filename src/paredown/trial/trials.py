@@ -129,7 +129,7 @@ class Trials:
     def _label(self, steps: Sequence[RecipeStep]) -> str:
         """Unique among the trials of this run."""
         identity = codec.encode(tuple(steps))
-        taken = {record.label: record.recipe for record in self.ledger.trials()}
+        taken = {record.label: codec.contemporary(record.recipe) for record in self.ledger.trials()}
         short = label(steps)
         epochs = sum(step.epochs for step in steps if isinstance(step, Train))
         for candidate in (short, f"{short}, {epochs:.3g} ep", *(f"{short} #{n}" for n in range(2, 1000))):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from paredown import codec
 from paredown.errors import CertificateError, LoweringError, TrustError
+from paredown.targets import Target
 from paredown.trust import one_line
 from paredown.verdict.certificate import Certificate
 from paredown.verdict.checks.check import Case, Check, Held
@@ -18,7 +19,6 @@ from paredown.verdict.checks.score import score_of
 from paredown.verdict.checks.timing import Effort, timing_of
 
 if TYPE_CHECKING:
-    from paredown.targets import Target
     from paredown.task import Task
 
 __all__ = ["Check", "Held", "Verified", "verify"]
@@ -169,8 +169,13 @@ def _unchecked(claimed: Certificate, why: str, needs: str = "") -> list[Check]:
 
 def _target(claimed: Certificate) -> Any:
     """The certified target; only Paredown's own are built from what a file says."""
-    kind = str(claimed.target.get("type", "")) if isinstance(claimed.target, dict) else ""
-    if not kind.startswith("paredown.targets."):
+    told = codec.contemporary(claimed.target)
+    kind = str(told.get("type", "")) if isinstance(told, dict) else ""
+    if not kind.startswith("targets."):
         msg = f"The certificate names the target {kind!r}, which is not Paredown's own. Pass it: `target=...`."
         raise CertificateError(msg)
-    return codec.decode(claimed.target)
+    found = codec.decode(told)
+    if not isinstance(found, Target):
+        msg = f"The certificate names {kind!r} as its target, which is none. Pass the right one: `target=...`."
+        raise CertificateError(msg)
+    return found

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 from paredown import codec
 from paredown.codec import JSON
+from paredown.errors import CorruptError
 
 __all__ = ["SENTENCES", "Ended", "Event", "Filtered", "Note", "Skipped", "Traceback", "Unmade", "read", "stored"]
 
@@ -106,9 +107,19 @@ def stored(event: Event) -> tuple[str, JSON]:
 
 
 def read(kind: str, content: JSON) -> Event:
-    """The event of a row; ledgers of version 1 hold sentences, whose kind says what they are about."""
+    """The event of a row; ledgers of version 1 hold sentences, whose kind says what they are about.
+
+    Raises:
+        CorruptError: it is no event.
+
+    """
     if kind == _STRUCTURED:
-        event: Event = codec.decode(content)
+        event: object = codec.decode(content)
+        if not isinstance(event, Event):
+            msg = (
+                f"The diary of the run holds a {type(event).__name__}, which is no event. Restore the run from a copy."
+            )
+            raise CorruptError(msg)
         return event
     text = str(content)
     name, _, reason = text.partition(": ")

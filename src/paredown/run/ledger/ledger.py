@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from paredown.codec import JSON, decode, encode
 from paredown.data.openings import Openings
-from paredown.errors import LedgerError
+from paredown.errors import CorruptError, LedgerError
 from paredown.run.ledger import diary, schema
 from paredown.run.ledger.blobs import Blobs
 from paredown.run.ledger.database import connect
@@ -154,6 +154,11 @@ class Ledger:
         dated = (time.time(),) if table is schema.MEASUREMENTS else ()
         self._write(table, name, _dump(value), *dated)
 
+    def encoded(self, table: Table, name: str) -> JSON:
+        """What is kept under a name, as `paredown.codec` encoded it; None where nothing is."""
+        rows = self._rows(table, "WHERE name = ?", name)
+        return _parsed(rows[0][1]) if rows else None
+
     # -- trials
 
     def start(self, trial: str, role: str, label: str, recipe: JSON) -> TrialRecord:
@@ -205,12 +210,12 @@ class Ledger:
                 number=row[1],
                 role=row[2],
                 label=row[3],
-                recipe=json.loads(row[4]),
+                recipe=_parsed(row[4]),
                 state=row[5],
                 result=_result(row[6]) if row[6] else None,
                 failure=row[7],
                 seconds=row[8],
-                blobs=tuple(json.loads(row[9])),
+                blobs=tuple(_parsed(row[9])),
             )
             for row in self._rows(schema.TRIALS, f"{where} ORDER BY number", *values)
         )
@@ -263,7 +268,7 @@ class Ledger:
     def events(self) -> tuple[Event, ...]:
         """The diary, oldest first."""
         return tuple(
-            diary.read(kind, text if kind in diary.SENTENCES else json.loads(text))
+            diary.read(kind, text if kind in diary.SENTENCES else _parsed(text))
             for _, _, kind, text in self._rows(schema.EVENTS, "ORDER BY id")
         )
 
@@ -273,12 +278,12 @@ def _dump(value: Any) -> str:
 
 
 def _load(text: str) -> Any:
-    return decode(json.loads(text))
+    return decode(_parsed(text))
 
 
 def _result(text: str) -> Any:
     """A trial's result; the plans in it are read when they are looked at."""
-    stored = json.loads(text)
+    stored = _parsed(text)
     match stored:
         case {"steps": {"tuple": list(steps)}}:
             for step in steps:
@@ -290,3 +295,11 @@ def _put_off(step: JSON) -> None:
     match step:
         case {"plan": {"dict": dict(plan)}} if plan:
             step["plan"] = Late(step["plan"])
+
+
+def _parsed(text: str) -> JSON:
+    try:
+        return json.loads(text)
+    except (TypeError, ValueError, RecursionError) as error:
+        msg = f"The ledger holds something that is no JSON ({error}). Restore it from a copy, or start anew."
+        raise CorruptError(msg) from error
