@@ -47,6 +47,7 @@ _ROOMS = (
 _INNER = MappingProxyType(
     {
         "graph.FloatFormat": "paredown.graph.formats",
+        "graph.Int8Kernels": "paredown.graph.capabilities",
         "graph.IntFormat": "paredown.graph.formats",
         "graph.PerChannel": "paredown.graph.formats",
         "graph.PerGroup": "paredown.graph.formats",
