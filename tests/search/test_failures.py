@@ -20,6 +20,9 @@ from paredown.trial.clock import Clock
 from paredown.trial.trials import Trials
 
 
+_HANG = 600.0
+
+
 @pytest.fixture
 def trials(task, tmp_path):
     with Ledger(tmp_path / "run") as ledger:
@@ -69,7 +72,7 @@ class Hanging(targets.OnnxRuntime):
 
     def open(self, path):
         if os.environ.get("PAREDOWN_TEST_HANG") == "yes":
-            time.sleep(600)
+            time.sleep(_HANG)
         return super().open(path)
 
 
@@ -83,7 +86,7 @@ def test_a_runtime_that_hangs_is_killed_and_fails_the_trial(task, tmp_path, monk
             patch.setattr(bench, "_PATIENCE_S", 3.0)
             patch.setenv("PAREDOWN_TEST_HANG", "yes")
             failed = trials.run("arm", [quantize.Int8()])
-        assert time.monotonic() - start < 30.0
+        assert time.monotonic() - start < _HANG / 2  # killed long before it would have answered, on the busiest machine
         assert failed.state == "failed"
         assert "was still busy (" in failed.failure
         assert "was killed" in failed.failure
