@@ -2,8 +2,16 @@ import json
 from pathlib import Path
 
 import pytest
+from brisk import brisk
 
 from paredown.cli import exits, main
+
+
+@pytest.fixture(scope="package", autouse=True)
+def measuring():
+    """Numbers are printed here; how they are taken is tested in `measure`."""
+    with brisk():
+        yield
 
 
 @pytest.fixture

@@ -1,11 +1,19 @@
 """The tiny task that searches are tested on."""
 
 import pytest
+from brisk import brisk
 from torch.nn import functional as F
 
 import paredown
 
 from .toy import examples, trained
+
+
+@pytest.fixture(scope="package", autouse=True)
+def measuring():
+    """Numbers are looked at here; how they are taken is tested in `measure`."""
+    with brisk():
+        yield
 
 
 @pytest.fixture(autouse=True)

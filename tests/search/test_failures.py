@@ -19,7 +19,6 @@ from paredown.trial.bench import Bench
 from paredown.trial.clock import Clock
 from paredown.trial.trials import Trials
 
-
 _HANG = 600.0
 
 
