@@ -2,7 +2,6 @@
 
 import dataclasses
 import errno
-import os
 import time
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from paredown.trial.bench import Bench
 from paredown.trial.clock import Clock
 from paredown.trial.trials import Trials
 
-_HANG = 600.0
+from . import unruly
 
 
 @pytest.fixture
@@ -55,29 +54,9 @@ def test_a_failed_trial_is_not_tried_again(trials):
     assert trials.run("trial", steps) == first
 
 
-@dataclasses.dataclass(frozen=True)
-class Crashing(targets.OnnxRuntime):
-    """A runtime that dies when it opens a file."""
-
-    def open(self, path):
-        if os.environ.get("PAREDOWN_TEST_CRASH") == "yes":
-            os._exit(7)
-        return super().open(path)
-
-
-@dataclasses.dataclass(frozen=True)
-class Hanging(targets.OnnxRuntime):
-    """A runtime that never answers."""
-
-    def open(self, path):
-        if os.environ.get("PAREDOWN_TEST_HANG") == "yes":
-            time.sleep(_HANG)
-        return super().open(path)
-
-
 def test_a_runtime_that_hangs_is_killed_and_fails_the_trial(task, tmp_path, monkeypatch):
     with Ledger(tmp_path / "run") as ledger:
-        trials = Trials(Bench(task, Hanging(), ledger, Clock(60.0), seed=0))
+        trials = Trials(Bench(task, unruly.Hanging(), ledger, Clock(60.0), seed=0))
         trials.original()
         start = time.monotonic()
         with monkeypatch.context() as patch:
@@ -85,7 +64,9 @@ def test_a_runtime_that_hangs_is_killed_and_fails_the_trial(task, tmp_path, monk
             patch.setattr(bench, "_PATIENCE_S", 3.0)
             patch.setenv("PAREDOWN_TEST_HANG", "yes")
             failed = trials.run("arm", [quantize.Int8()])
-        assert time.monotonic() - start < _HANG / 2  # killed long before it would have answered, on the busiest machine
+        assert (
+            time.monotonic() - start < unruly.HANG / 2
+        )  # killed long before it would have answered, on the busiest machine
         assert failed.state == "failed"
         assert "was still busy (" in failed.failure
         assert "was killed" in failed.failure
@@ -94,7 +75,7 @@ def test_a_runtime_that_hangs_is_killed_and_fails_the_trial(task, tmp_path, monk
 
 def test_a_runtime_that_crashes_fails_the_trial(task, tmp_path, monkeypatch):
     with Ledger(tmp_path / "run") as ledger:
-        trials = Trials(Bench(task, Crashing(), ledger, Clock(60.0), seed=0))
+        trials = Trials(Bench(task, unruly.Crashing(), ledger, Clock(60.0), seed=0))
         trials.original()
         with monkeypatch.context() as patch:
             patch.setenv("PAREDOWN_TEST_CRASH", "yes")
