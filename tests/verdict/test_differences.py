@@ -118,6 +118,9 @@ def test_in_the_same_rounds_only_seeds_scatter():
         return shown.high - shown.low
 
     assert width(0.5) == pytest.approx(width(0.0))
+    logs = np.random.default_rng(3).normal(-0.5, 0.02, (2, 3, 5))
+    known = latency_difference([[timed(seed) for seed in arm] for arm in logs], "recipes")
+    assert known.error == pytest.approx(math.sqrt((logs.mean(-1).var(axis=1, ddof=1) / 3).sum()))
 
 
 def test_with_two_seeds_both_are_used():
