@@ -77,6 +77,18 @@ def test_a_link_in_the_place_of_a_folder_of_blobs(run, tmp_path):
     assert not list(elsewhere.iterdir())
 
 
+def test_clearing_away_removes_links_and_not_what_they_lead_to(run, tmp_path, precious):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "file").write_text("mine")
+    (run / "aside").mkdir(exist_ok=True)
+    (run / "aside/folder").symlink_to(elsewhere)
+    (run / "aside/file").symlink_to(precious)
+    opened(run, writable=True)
+    assert not list((run / "aside").iterdir())
+    assert (elsewhere / "file").read_text() == precious.read_text() == "mine"
+
+
 def test_a_pipe_in_the_place_of_a_file_does_not_hang(run):
     (run / "ledger.sqlite").unlink()
     os.mkfifo(run / "ledger.sqlite")

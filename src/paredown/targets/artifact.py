@@ -132,7 +132,7 @@ def copy(path: Path, files: Sequence[Path], new: Path) -> None:
 
 def remove(path: Path, files: Sequence[Path]) -> None:
     """Remove an artifact, or what there is of it."""
-    if path.is_dir():
+    if path.is_dir() and not path.is_symlink():  # of a link only the link goes
         shutil.rmtree(path)
     for file in (path, *files):
         file.unlink(missing_ok=True)
