@@ -8,7 +8,7 @@ from paredown.verdict.checks.check import Case, Check, Held
 __all__ = ["energy_of", "memory_of"]
 
 _MORE = 0.1  # processes of one file differ by less (and by the spread that was seen)
-_PAGES = 2 << 20
+_IMPORTS = 32 << 20  # what else a process loads differs by so much from one installation to the next
 _METER = 1.5
 
 
@@ -25,7 +25,7 @@ def memory_of(case: Case) -> list[Check]:
         now = memory(case.path, target=case.target, inputs=inputs, trust=case.trust)
     except (MeasureError, InputError, LoweringError) as error:
         return [Check("memory", Held.FAILS, claimed, text=str(error))]
-    room = was.over_empty_bytes * (1 + _MORE) + max(was.spread_bytes, now.spread_bytes) + _PAGES
+    room = was.over_empty_bytes * (1 + _MORE) + max(was.spread_bytes, now.spread_bytes) + _IMPORTS
     outcome = Held.HOLDS if now.over_empty_bytes <= room else Held.FAILS
     return [Check("memory", outcome, claimed, _mb(now.over_empty_bytes))]
 
