@@ -1,5 +1,7 @@
 """How a search spends its time, on a pretended clock."""
 
+import dataclasses
+
 import pytest
 
 from paredown.budget import Budget
@@ -171,3 +173,14 @@ def test_a_run_that_is_too_short_even_for_a_coarse_test_keeps_the_fixed_rates(ru
     made = run(40.0)
     made.searching(BUDGET)._rates.look()
     assert made.tests == []
+
+
+def test_the_other_trainings_of_a_recipe_are_part_of_its_time(run):
+    made = run(1e5)
+    search = made.searching(BUDGET)
+    both = dataclasses.replace(CUT, order=(Move.PRUNE, Move.TRAIN, Move.INT8, Move.TRAIN))
+    alone = search.train("one", "trial", CUT, 3 * EPOCH, 0.0).sketch.epochs[0]
+    shared = search.train("two", "trial", both, 3 * EPOCH, 0.0).sketch.epochs[0]
+    assert 1.3 * shared == pytest.approx(alone, rel=0.1)
+    later = search.train("three", "trial", dataclasses.replace(both, epochs=(1.0, 1.0)), 3 * EPOCH, 0.0)
+    assert later.sketch.epochs[-1] == pytest.approx(alone, rel=0.1)

@@ -165,7 +165,8 @@ class Searching:
             self.trials.ledger.event(Skipped(name, "no time left for it", named=role != "trial"))
             return None
         sketch = sketch.trained(plan.epochs, plan.rate)
-        allowed = plan.seconds if plan.rest else _OVERSHOOT * max(seconds - plan.test, plan.seconds)
+        taken = plan.seconds * (1 + self._beside(sketch))
+        allowed = taken if plan.rest else _OVERSHOOT * max(seconds - plan.test, taken)
         record = self.trials.run(role, self.space.recipe(sketch), seconds=allowed + _TRANSFORMS, name=label)
         self._learn(sketch, record)
         return _Trained(sketch, record)
@@ -178,7 +179,12 @@ class Searching:
         if time < min(least, seconds) and not forced:
             return Training()
         rest = keep == 0 and available > 0 and seconds >= _ALL * available
-        return self._rates.plan(sketch, self.space.before(sketch), max(0.0, time), self._slowness(), rest=rest)
+        main = max(0.0, time) / (1 + self._beside(sketch))
+        return self._rates.plan(sketch, self.space.before(sketch), main, self._slowness(), rest=rest)
+
+    def _beside(self, sketch: Sketch) -> float:
+        """What a recipe's other trainings take, as a share of its longest; they are not made again when that goes on."""
+        return self.space.side * (sketch.order.count(Move.TRAIN) - 1) if len(sketch.epochs) == 1 else 0.0
 
     def _learn(self, sketch: Sketch, record: TrialRecord) -> None:
         """How long steps really took: from trainings of one network alone, without what is spent between their steps."""
