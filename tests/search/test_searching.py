@@ -10,7 +10,7 @@ from paredown.run.ledger import Skipped
 from paredown.search.arms import arms
 from paredown.search.plan import allocate
 from paredown.search.space import Move, Sketch
-from paredown.search.training import FINE_RATE, RATE
+from paredown.search.training import CAREFUL_RATE, FINE_RATE, RATE
 
 from .pretend import PACE, Prober, world
 
@@ -47,11 +47,12 @@ def run(tmp_path, monkeypatch):
 
 
 def test_short_trainings_take_a_fixed_rate_and_no_range_test(run):
-    made = run(1e5)
+    made = run(1e5, level=1e9)
     search = made.searching(BUDGET)
+    search._rates.look()
     cut = search.train("one", "trial", CUT, 3 * EPOCH, 0.0)
     whole = search.train("two", "arm", Sketch((Move.TRAIN,)), 20.0, 0.0)
-    assert made.tests == []
+    assert len(made.tests) == 1  # the coarse one of the original
     assert trainings(made.made[0][2])[0].optimizer.lr == cut.sketch.rates[0] == RATE
     assert whole.sketch.rates == (FINE_RATE,)
 
@@ -166,13 +167,16 @@ def test_networks_that_bear_little_are_trained_carefully(run):
     whole = search.train("two", "arm", Sketch((Move.TRAIN,)), 20.0, 0.0)
     (own,) = whole.sketch.rates
     assert own < FINE_RATE
-    assert cut.sketch.rates == (pytest.approx(4 * own),)
+    assert cut.sketch.rates == (pytest.approx(8 * own),)
 
 
 def test_a_run_that_is_too_short_even_for_a_coarse_test_keeps_the_fixed_rates(run):
     made = run(40.0)
-    made.searching(BUDGET)._rates.look()
+    search = made.searching(BUDGET)
+    search._rates.look()
     assert made.tests == []
+    assert search.train("one", "trial", CUT, 10.0, 0.0).sketch.rates == (CAREFUL_RATE,)
+    assert search.train("two", "arm", Sketch((Move.TRAIN,)), 10.0, 0.0).sketch.rates == (FINE_RATE,)
 
 
 def test_the_other_trainings_of_a_recipe_are_part_of_its_time(run):

@@ -116,11 +116,11 @@ def task() -> "Task":
     from paredown.trial.threads import fastest_threads, training_threads  # noqa: PLC0415
 
     parts = digits()
-    few = [tensor[: 2 * _BATCH] for tensor in parts["train"]]
+    images, labels = (tensor[: 2 * _BATCH] for tensor in parts["train"])
 
     def two_steps() -> float:
         start = clock.perf_counter()
-        train(network(), *few, epochs=1)
+        train(network(), images, labels, epochs=1)
         return clock.perf_counter() - start
 
     with torch.random.fork_rng(devices=[]):

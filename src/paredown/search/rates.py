@@ -1,6 +1,5 @@
 """Learning rates of a run's trainings: looked for once for each network, and only where looking pays."""
 
-import math
 from collections.abc import Sequence
 
 from paredown import codec
@@ -14,7 +13,7 @@ from paredown.run.ledger import Decision
 from paredown.search import entries
 from paredown.search.plan import Pace, epochs_in
 from paredown.search.space import Sketch
-from paredown.search.training import FINE_RATE, RATE, Curve, Training
+from paredown.search.training import CAREFUL_RATE, FINE_RATE, RATE, Curve, Training
 from paredown.trial.bench import Bench
 from paredown.trial.threads import training_threads
 
@@ -24,9 +23,7 @@ _FULL = Auto().steps
 _SHARE = 0.1  # of a training may go into the search for its rate
 _COARSE = 10  # steps of the test of the original, and the share of the run's time that it may take
 _COARSE_SHARE = 0.03
-_AFTER_CUT = (
-    4.0  # a cut network may be trained at so many times the rate that suits the original, which is at a minimum
-)
+_AFTER_CUT = 8.0  # a cut network bears so many times the rate that suits the original, which is at a minimum
 _STRETCH = 1.25
 _DIGITS = 3
 
@@ -85,7 +82,9 @@ class Rates:
     def _fixed(self, sketch: Sketch, steps: int) -> float:
         """The rate of a training that is too short for a range test, scaled from the original's where that is known."""
         found = _kept((), _COARSE).read(self._bench.ledger)
-        own = math.inf if found is None else found.rate(steps)
+        if found is None:
+            return CAREFUL_RATE if sketch.kind else FINE_RATE
+        own = found.rate(steps)
         return min(RATE, _AFTER_CUT * own) if sketch.kind else min(FINE_RATE, own)
 
     def worth(self, steps: int) -> bool:

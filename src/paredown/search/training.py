@@ -4,13 +4,16 @@ import dataclasses
 
 from paredown.recipe.range_test import choose
 
-__all__ = ["FINE_RATE", "RATE", "Curve", "Training"]
+__all__ = ["CAREFUL_RATE", "FINE_RATE", "RATE", "Curve", "Training"]
 
-RATE = 2e-3
-"""Of short trainings after a cut; see `Rates.worth`."""
+RATE = 5e-3
+"""Of short trainings after a cut, where the original bears it; see `paredown.search.rates.Rates.worth`."""
 
 FINE_RATE = 5e-4
 """Of short trainings of a network that was not cut: it is at a minimum, and a training that short cannot leave it."""
+
+CAREFUL_RATE = 1e-3
+"""Of short trainings after a cut, where nothing is known of what the original bears."""
 
 
 @dataclasses.dataclass(frozen=True)
