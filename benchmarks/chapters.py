@@ -29,6 +29,7 @@ CHAPTERS: Mapping[str, Mapping[str, str]] = {
         "train-overhead": "",
         "step-speed": "",
     },
+    "Networks as people write them": {"situations": ""},
     "What the processor likes": {"shapes-": "", "blocks": ""},
     "How sure the numbers are": {"intervals": ""},
 }

@@ -10,6 +10,7 @@ from typing import Any
 
 from benchmarks import chapters, headline, record
 from benchmarks.coverage import page as coverage
+from benchmarks.coverage import situations_page as situations
 from benchmarks.pages import (
     blocks,
     checkpoints,
@@ -47,6 +48,7 @@ EACH: Mapping[str, Section] = {
     "distillation_pairs": pairs.section,
     "coverage": coverage.section,
     "intervals": intervals.section,
+    "situations": situations.section,
 }
 """A section for every result that has such a key."""
 
@@ -83,6 +85,8 @@ def pages(results: Mapping[str, Mapping[str, Any]]) -> dict[Path, str]:
     for result in results.values():
         if "coverage" in result:
             made[coverage.PAGE] = coverage.models(result)
+        if "situations" in result:
+            made[situations.PAGE] = situations.page(result)
     return {**made, PAGE: "\n".join([HEAD, chapters.arrange(sections.items())])}
 
 

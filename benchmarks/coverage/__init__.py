@@ -3,6 +3,7 @@
     python -m benchmarks.coverage list                     # which model of each timm family is the smallest
     python -m benchmarks.coverage run --out RUNS [--only NAME] [--arms ARM] [--limit-s 240]
     python -m benchmarks.coverage record --out RUNS        # results/<date>-coverage.json
+    python -m benchmarks.coverage situations               # results/<date>-situations.json: small networks, to the file
     python -m benchmarks.tables
 
 Every model is run in a process of its own with limits on time and memory, once by Paredown and twice by Torch-Pruning

@@ -2,9 +2,15 @@
 
 import argparse
 import dataclasses
+import importlib.metadata
+import json
 import sys
+import warnings
 from pathlib import Path
 
+import torch
+
+from benchmarks import record
 from benchmarks.coverage import collect, families, process
 from benchmarks.coverage.cases import cases
 from benchmarks.coverage.stages import ARMS, STAGES
@@ -29,7 +35,12 @@ def main() -> None:
     write.add_argument("--out", type=Path, required=True)
     write.add_argument("--note", default="", help="a sentence for the page, such as what was not run")
     write.add_argument("--earlier", type=Path, help="a stored result, for models that --out does not hold")
+    kinds = commands.add_parser("situations", help="kinds of networks from capture to file; the result is recorded")
+    kinds.add_argument("--only", nargs="*", default=[], help="names of situations; nothing is recorded then")
     options = parser.parse_args()
+    if options.command == "situations":
+        _situations(options.only)
+        return
     if options.command == "list":
         families.write()
         return
@@ -42,6 +53,20 @@ def main() -> None:
     fields = [field.name for field in dataclasses.fields(process.Options)]
     settings = {name: value for name, value in vars(options).items() if name in fields}
     process.run(chosen, process.Options(**settings | {"arms": tuple(options.arms)}))
+
+
+def _situations(only: list[str]) -> None:
+    from benchmarks.coverage import passage  # noqa: PLC0415 (Paredown is imported by what needs it)
+
+    warnings.simplefilter("ignore")
+    torch.set_num_threads(1)
+    found = passage.run(only, lambda text: print(text, flush=True))
+    for name, situation in found.items() if only else ():
+        print(name, json.dumps(situation["stages"], indent=1))
+    if not only:
+        names = ("torch", "onnx", "onnxruntime", "onnxscript")
+        versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in names)
+        print(record.write("situations", {"situations": found, "versions": versions}))
 
 
 if __name__ == "__main__":

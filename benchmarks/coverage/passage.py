@@ -1,5 +1,6 @@
 """One situation from capture to file: what works, what is refused before any work, what breaks."""
 
+import re
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -10,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 import paredown
+from benchmarks.coverage.outcomes import STAGES
 from benchmarks.coverage.paredown_arm import last_line
 from benchmarks.coverage.situations import SITUATIONS, Situation
 from paredown import prune, quantize, targets
@@ -19,9 +21,9 @@ from paredown.graph.network import Network
 from paredown.graph.structure import flatten
 from paredown.recipe.evidence import Evidence
 
-__all__ = ["STAGES", "pass_through", "run"]
+__all__ = ["pass_through", "run"]
 
-STAGES = ("capture", "cut", "lower", "round", "lower rounded", "train")
+_ROOT = Path(__file__).parents[2]
 _REFUSED = (InputError, CaptureError, LoweringError)
 
 Outcome = Mapping[str, Any]
@@ -67,17 +69,17 @@ class _Passage:
         try:
             found = todo[stage]()
         except ParityError as error:
-            return {"outcome": "broken", "words": str(error)}
+            return {"outcome": "broken", "words": _without_places(str(error))}
         except _REFUSED as error:
-            return {"outcome": "refused", "words": str(error)}
+            return {"outcome": "refused", "words": _without_places(str(error))}
         except Exception as error:  # noqa: BLE001 (the failure is the result)
-            return {"outcome": "broken", "words": last_line(error)}
+            return {"outcome": "broken", "words": _without_places(last_line(error))}
         return {"outcome": "–"} if found is None else {"outcome": "works", **found}
 
     def _capture(self) -> Mapping[str, Any]:
         self.network = paredown.capture(self.model, *self.inputs)
         shapes = {spec.name: list(spec.shape) for spec in self.network.inputs}
-        return {"inputs": shapes, "lost": list(self.network.lost)}
+        return {"inputs": shapes, "lost": [_without_places(text) for text in self.network.lost]}
 
     def _cut(self) -> Mapping[str, Any] | None:
         if self.network is None:
@@ -119,6 +121,11 @@ class _Passage:
             msg = "a step of training gives weights that are not finite"
             raise ArithmeticError(msg)
         return {"without gradient": without}
+
+
+def _without_places(text: str) -> str:
+    """Paths in this repository begin at its root; temporary ones are their file."""
+    return re.sub(rf"{re.escape(tempfile.gettempdir())}/[^\s:]*/", "", text.replace(f"{_ROOT}/", ""))
 
 
 class _Rows(torch.utils.data.Dataset[Any]):

@@ -17,7 +17,7 @@ from torch import nn
 from paredown.errors import CaptureError
 from paredown.graph import mode, probe, shapes
 from paredown.graph.agreement import independent, prove_capture, refuse_state
-from paredown.graph.diagnosis import explain, explain_forward
+from paredown.graph.diagnosis import explain, explain_forward, explain_rows
 from paredown.graph.examples import Example, read_example
 from paredown.graph.gradients import compare_gradients
 from paredown.graph.network import Network
@@ -81,7 +81,7 @@ def capture(
     usual = next(examples)
     twin = _copy(model)
     example = next((one for one in itertools.chain([usual], examples) if independent(twin, one)), usual)
-    out_structure = _try(model, twin, example)
+    out_structure = _try(model, twin, example, args, kwargs)
     plain = _copy(model)
     folded = () if parametrized else fold_parametrizations(plain)
     difference = probe.observe(_copy(plain), *example.structure.build(_clones(example)))
@@ -182,14 +182,17 @@ def _clones(example: Example) -> list[torch.Tensor]:
     return [tensor.clone() for tensor in example.tensors]
 
 
-def _try(model: nn.Module, twin: nn.Module, example: Example) -> Structure:
-    """Run the model once as the user would, and learn how its outputs are nested."""
-    args, kwargs = example.structure.build(_clones(example))
+def _try(
+    model: nn.Module, twin: nn.Module, example: Example, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> Structure:
+    """Run the model once on two examples of those the user gave, and learn how its outputs are nested."""
+    two, named = example.structure.build(_clones(example))
     try:
         with torch.no_grad(), torch.random.fork_rng(devices=[]):
-            tensors, structure = flatten(twin(*args, **kwargs))
+            tensors, structure = flatten(twin(*two, **named))
     except Exception as error:
-        raise explain_forward(model, error) from error
+        whole = _whole(model, args, kwargs)
+        raise (explain_forward(model, error) if whole is None else explain_rows(model, error, example)) from error
     if not tensors:
         msg = (
             f"{type(model).__name__} returns no tensor for the example inputs. A network is compared by its outputs. "
@@ -197,6 +200,19 @@ def _try(model: nn.Module, twin: nn.Module, example: Example) -> Structure:
         )
         raise CaptureError(msg)
     return structure
+
+
+def _whole(model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> nn.Module | None:
+    """The model, where it runs on all examples that the user gave."""
+    twin = _copy(model)
+    tensors, structure = flatten((args, dict(kwargs)))
+    given, named = structure.build([tensor.detach().cpu().clone() for tensor in tensors])
+    try:
+        with torch.no_grad(), torch.random.fork_rng(devices=[]):
+            twin(*given, **named)
+    except Exception:  # noqa: BLE001 (the error on two examples is told)
+        return None
+    return twin
 
 
 def _export(model: nn.Module, twin: nn.Module, example: Example) -> torch.fx.GraphModule:

@@ -18,7 +18,7 @@ from paredown.errors import CaptureError
 from paredown.graph.examples import Example
 from paredown.graph.shapes import fake_inputs
 
-__all__ = ["explain", "explain_forward"]
+__all__ = ["explain", "explain_forward", "explain_rows"]
 
 _NOT_USERS = (str(Path(torch.__file__).parent), str(Path(__file__).parents[1]), sysconfig.get_path("stdlib"), "<")
 
@@ -58,6 +58,19 @@ def explain_forward(model: nn.Module, error: Exception) -> CaptureError:
         f"{name}.forward fails on the example inputs{_place(error)}: {_first_line(error)}. "
         "Capturing runs the model on the example first, in eval mode on the CPU. "
         "Pass an example that model.eval()(...) accepts, with the batch as first dimension."
+    )
+
+
+def explain_rows(model: nn.Module, error: Exception, example: Example) -> CaptureError:
+    """The error for a model that runs on the whole example and not on two of its examples."""
+    taken = ", ".join(
+        f"dimension {spec.batch_dim} of {spec.name}" for spec in example.specs if spec.batch_dim is not None
+    )
+    return CaptureError(
+        f"{type(model).__name__}.forward runs on the example, but not on the first two along the batch ({taken})"
+        f"{_place(error)}: {_first_line(error)}. A network answers each example by itself; where rows belong together (the "
+        "nodes of a graph and their edges) they are one example. Give inputs with a batch in front, such as [batch, nodes, "
+        "features], or say where the batch is: dynamic={name: {1: 'batch'}}."
     )
 
 

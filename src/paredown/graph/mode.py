@@ -14,7 +14,7 @@ from torch import fx
 
 from paredown.graph.probe import Difference
 
-__all__ = ["COUNTED", "MODES", "count_batches", "remember", "set_mode", "write"]
+__all__ = ["COUNTED", "MODES", "count_batches", "in_eval", "remember", "set_mode", "write"]
 
 _aten = torch.ops.aten
 
@@ -98,6 +98,12 @@ def write(node: fx.Node, *, training: bool, settings: Mapping[str, Any]) -> bool
         return False
     _put(node, position, value)
     return True
+
+
+def in_eval(node: fx.Node) -> Any:
+    """The setting of a node of `MODES` in eval mode, whatever it is at present: a flag, or a probability."""
+    value = _value(node, node.meta.get(_SETTINGS), training=False)
+    return _get(node, MODES[node.target]) if value is None else value
 
 
 def _value(node: fx.Node, settings: Sequence[Any] | None, *, training: bool) -> Any:

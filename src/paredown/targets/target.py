@@ -15,6 +15,7 @@ from paredown.targets.artifact import Artifact, Lowering, check_name, digest, fi
 from paredown.targets.batches import AnyBatch, Batches
 from paredown.targets.floors import Floors
 from paredown.targets.given import lowered
+from paredown.targets.refused import refuse_randomness
 
 if TYPE_CHECKING:
     import numpy as np
@@ -143,11 +144,13 @@ class Target(abc.ABC):
 
         Raises:
             InputError: a file with others beside it was given another suffix than its own.
-            LoweringError: the target has no words for an operator; the message names node and module.
+            LoweringError: the target has no words for an operator, or the network draws random numbers in eval mode; the
+                message names node and module.
             ParityError: file and network do not agree; no file is left.
 
         """
         network, python = lowered(network), elsewhere.away(self.python)
+        refuse_randomness(network, self.name)
 
         def write(partial: Path) -> Lowering:
             if python is None:

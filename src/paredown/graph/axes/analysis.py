@@ -64,6 +64,18 @@ class Call:
     def __getitem__(self, name: str) -> Any:
         return self.values[name]
 
+    def whole(self, name: str) -> int:
+        """An argument that is a number, not a size that varies.
+
+        Raises:
+            Misfit: it is computed while running.
+
+        """
+        if isinstance(self.values[name], fx.Node):
+            msg = f"its {name} vary"
+            raise Misfit(msg)
+        return int(self.values[name])
+
     def first(self, *names: str) -> Any:
         """The first of several argument names that this overload has; None where it has none."""
         return next((self.values[name] for name in names if name in self.values), None)
@@ -174,7 +186,7 @@ class Analysis:
             if [dim.size for dim in value] != shape(node):
                 msg = f"its rule says {[dim.size for dim in value]}, its result has {shape(node)}"
                 raise Misfit(msg)
-        elif len(value) != len(expected):
+        elif len(value) != len(expected) or not all(part is None or isinstance(part, list) for part in value):
             msg = f"its rule says {len(value)} results, there are {len(expected)}"
             raise Misfit(msg)
 

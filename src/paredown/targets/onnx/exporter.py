@@ -12,6 +12,7 @@ import onnx
 import onnxscript
 import torch
 from onnxscript import opset20
+from torch import fx
 
 from paredown.errors import LoweringError
 from paredown.graph.network import Network, module_path
@@ -19,6 +20,7 @@ from paredown.targets.onnx import words
 from paredown.targets.onnx.builder import MICROSOFT, OPSET
 from paredown.targets.onnx.direct import output_name
 from paredown.targets.onnx.rules.narrow import ACCURACY
+from paredown.targets.onnx.widened import widened
 
 __all__ = ["export"]
 
@@ -89,7 +91,19 @@ def _integer_linear(stored: Any, scale: Any, zero: Any, weight: Any, steps: Any,
     return product if bias is None else opset20.Add(product, bias)
 
 
+def _cdist(x: Any, y: Any, p: float, compute_mode: int | None = None) -> Any:  # noqa: ARG001 (the operator's)
+    if p not in {1, 2}:
+        msg = f"aten.cdist with p={p}: distances of order 1 and 2 have a translation"
+        raise ValueError(msg)
+    apart = opset20.Sub(
+        opset20.Unsqueeze(x, opset20.Constant(value_ints=[-2])), opset20.Unsqueeze(y, opset20.Constant(value_ints=[-3]))
+    )
+    reduce = opset20.ReduceL1 if p == 1 else opset20.ReduceL2
+    return reduce(apart, opset20.Constant(value_ints=[-1]), keepdims=0)
+
+
 _TABLE: dict[Any, Any] = {
+    torch.ops.aten._cdist_forward.default: _cdist,
     torch.ops.paredown.fake_quantize.default: _fake_quantize,
     words.linear_narrow._opoverload: _linear_narrow,
     words.gather_narrow._opoverload: _gather_narrow,
@@ -122,6 +136,8 @@ def export(network: Network) -> onnx.ModelProto:
         LoweringError: an operator has no translation; the message names operator, node and module.
 
     """
+    _refuse_varying_groups(network)
+    network = widened(network)
     shapes = tuple(
         {axis: torch.export.Dim.DYNAMIC for axis, size in enumerate(spec.shape) if isinstance(size, str)}
         for spec in network.inputs
@@ -152,6 +168,19 @@ def export(network: Network) -> onnx.ModelProto:
         del part.metadata_props[:]
         part.doc_string = ""
     return model
+
+
+def _refuse_varying_groups(network: Network) -> None:
+    for node in network.nodes():
+        if str(node.target).startswith("aten.conv") and any(
+            isinstance(argument, fx.Node) for argument in node.args[3:]
+        ):
+            msg = (
+                f"{node.target} (node {node.name!r}, module {module_path(node)!r}) has as many groups as the batch has "
+                "examples; ONNX stores a number there. Scale what the convolution reads and gives instead of its weight: "
+                "conv2d(x * style) * demodulation computes the same."
+            )
+            raise LoweringError(msg)
 
 
 def _explain(network: Network, error: BaseException) -> str:

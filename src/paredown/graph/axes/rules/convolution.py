@@ -13,7 +13,7 @@ def _convolve(a: Analysis, call: Call, *, transposed: bool) -> list[Dim]:
     x, weight = a.axes(call["input"]), a.axes(call["weight"])
     spatial = len(weight) - 2
     channel = len(x) - spatial - 1
-    count = int(call["groups"])
+    count = call.whole("groups")
     groups = a.algebra.leaf(count)
     groups.label = "groups"
     if transposed:

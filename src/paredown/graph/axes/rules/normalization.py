@@ -32,7 +32,7 @@ def layer_norm(a: Analysis, call: Call) -> list[Dim]:
 def group_norm(a: Analysis, call: Call) -> list[Dim]:
     """``group_norm``: channels are ``groups * each``; whole groups may go without changing the others."""
     x = a.axes(call["input"])
-    groups, each = a.algebra.split(x[1], int(call["num_groups"]))
+    groups, each = a.algebra.split(x[1], call.whole("num_groups"))
     find(groups).label = find(groups).label or "groups"
     for vector in a.tensors(call["weight"], call["bias"]):
         a.algebra.unify(x[1], vector[0])

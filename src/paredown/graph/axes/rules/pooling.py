@@ -54,7 +54,7 @@ def pixel_unshuffle(a: Analysis, call: Call) -> list[Dim]:
 def channel_shuffle(a: Analysis, call: Call) -> list[Dim]:
     """``groups * each -> each * groups``."""
     x = a.axes(call["self"])
-    groups, each = a.algebra.split(x[1], int(call["groups"]))
+    groups, each = a.algebra.split(x[1], call.whole("groups"))
     a.rewrite(call, "groups", groups)
     x[1] = a.algebra.product([each, groups])
     return x

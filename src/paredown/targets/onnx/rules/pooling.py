@@ -107,13 +107,19 @@ def _upsample_linear(builder: Builder, node: fx.Node) -> None:
     factors: Any = argument(node, 3, "scale_factors") or [new / old for old, new in sizes]
     if any(old * factor != new for (old, new), factor in zip(sizes, factors, strict=True)):
         raise Untranslatable(str(node))
-    ends = builder.constant([new for _, new in sizes])
     attributes: dict[str, Any] = {
         "mode": "linear",
         "coordinate_transformation_mode": "align_corners" if node.args[2] else "half_pixel",
-        "axes": list(range(2, source.ndim)),
     }
-    builder.emit("Resize", [builder.value(node.args[0]), "", "", ends], node, **attributes)
+    shares = np.array([new / old for old, new in sizes], np.float32)
+    if all(int(np.float32(old) * share) == new for (old, new), share in zip(sizes, shares, strict=True)):
+        whole = builder.constant([1.0, 1.0, *shares], np.float32)
+        builder.emit("Resize", [builder.value(node.args[0]), "", whole], node, **attributes)
+        return
+    # Sizes of some axes: the runtime loses them where it turns 8-bit kernels around, so they are the second choice.
+    ends = builder.constant([new for _, new in sizes])
+    axes = list(range(2, source.ndim))
+    builder.emit("Resize", [builder.value(node.args[0]), "", "", ends], node, axes=axes, **attributes)
 
 
 RULES: dict[object, Rule] = {
