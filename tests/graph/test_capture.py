@@ -499,11 +499,15 @@ def test_loaders_and_arrays_are_no_examples():
 class _Flat(nn.Module):
     """All nodes of a batch of graphs in one list, edges beside them."""
 
+    def __init__(self):
+        super().__init__()
+        self.message = nn.Linear(3, 3)
+
     def forward(self, x, edges):
-        return x + torch.zeros_like(x).index_add(0, edges[1], x[edges[0]])
+        return x + torch.zeros_like(x).index_add(0, edges[1], self.message(x)[edges[0]])
 
 
 def test_rows_that_belong_together_are_explained():
     words = r"_Flat.forward runs on the example, but not on the first two along the batch \(dimension 0 of x\) at .*graph.*one example"
     with pytest.raises(CaptureError, match=words):
-        capture(_Flat(), torch.randn(6, 3), torch.randint(2, 6, (3, 8)))
+        capture(_Flat(), torch.randn(6, 3), torch.randint(4, 6, (2, 8)))

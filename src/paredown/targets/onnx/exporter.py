@@ -95,11 +95,10 @@ def _cdist(x: Any, y: Any, p: float, compute_mode: int | None = None) -> Any:  #
     if p not in {1, 2}:
         msg = f"aten.cdist with p={p}: distances of order 1 and 2 have a translation"
         raise ValueError(msg)
-    apart = opset20.Sub(
-        opset20.Unsqueeze(x, opset20.Constant(value_ints=[-2])), opset20.Unsqueeze(y, opset20.Constant(value_ints=[-3]))
-    )
+    before, after, last = (opset20.Constant(value_ints=[axis]) for axis in (-2, -3, -1))
+    apart = opset20.Sub(opset20.Unsqueeze(x, before), opset20.Unsqueeze(y, after))  # type: ignore[arg-type]
     reduce = opset20.ReduceL1 if p == 1 else opset20.ReduceL2
-    return reduce(apart, opset20.Constant(value_ints=[-1]), keepdims=0)
+    return reduce(apart, last, keepdims=0)  # type: ignore[arg-type]
 
 
 _TABLE: dict[Any, Any] = {

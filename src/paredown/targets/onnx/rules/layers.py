@@ -35,7 +35,7 @@ def _convolution(builder: Builder, node: fx.Node) -> None:
         strides=numbers(argument(node, 3, "stride", 1), rank),
         pads=numbers(argument(node, 4, "padding", 0), rank) * 2,
         dilations=numbers(argument(node, 5, "dilation", 1), rank),
-        group=argument(node, 6, "groups", 1),
+        group=static(argument(node, 6, "groups", 1)),
     )
 
 
@@ -49,7 +49,7 @@ def _convolution_transposed(builder: Builder, node: fx.Node) -> None:
         strides=numbers(argument(node, 3, "stride", 1), rank),
         pads=numbers(argument(node, 4, "padding", 0), rank) * 2,
         output_padding=numbers(argument(node, 5, "output_padding", 0), rank),
-        group=argument(node, 6, "groups", 1),
+        group=static(argument(node, 6, "groups", 1)),
         dilations=numbers(argument(node, 7, "dilation", 1), rank),
     )
 
