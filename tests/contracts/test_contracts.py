@@ -27,7 +27,7 @@ def test_every_family_is_here():
 
 
 def test_whoever_has_a_teacher_says_so():
-    """A search counts the time of its passes (`Sketch.distilled`)."""
+    """A search counts the time of its passes (`Picks.taught`)."""
     for name, thing in INGREDIENTS.items():
         assert thing.taught == any(hasattr(thing, setting) for setting in ("teacher", "peer")), name
 

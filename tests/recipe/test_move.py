@@ -6,11 +6,11 @@ import pytest
 
 from paredown.errors import RecipeError
 from paredown.graph.network import Network
-from paredown.recipe import Evidence, Plan, Train, Transform
+from paredown.recipe import Auto, Evidence, Plan, Train, Transform
 from paredown.recipe.ingredient import Hook, Ingredient
 from paredown.recipe.move import Between, Effect, LeftOut, Move, Offer, Options, Refusal
 from paredown.recipe.picks import Pick, Picks
-from paredown.recipe.situation import Situation
+from paredown.recipe.situation import Amounts, Situation
 from paredown.recipe.training import TRAIN, Ingredients
 from paredown.testing.bench import small_bench
 
@@ -168,7 +168,8 @@ def test_refusals_are_met_on_the_way(at):
     assert Picks.of(ROUND, CUT).refusal(at) == Refusal("it is rounded already")
     assert "'noise' is part of a training, and nothing is trained yet" in Picks.of(CUT, NOISE).refusal(at).reason
     empty = Situation(at.original, Evidence.empty())
-    assert "This step looks at data and was given none" in TRAIN.offer(empty).reason
+    assert TRAIN.offer(empty).reason == "There are no training data. Give some: `Data(train=...)`."
+    assert (empty.amounts, at.amounts) == (Amounts(), Amounts(96, 32, 48, 16))
 
 
 def test_settings_that_are_not_offered_are_refused(at):
@@ -220,14 +221,17 @@ def test_cuts_share_a_size():
 
 
 def test_trainings_one_after_the_other(at):
-    picks = Picks.of(TRAIN, CUT, TRAIN, ROUND, NOISE).trained(10.0, 4.0, side=0.3)
-    assert picks.epochs == (10.0, 4.0)
+    picks = Picks.of(TRAIN, CUT, TRAIN, ROUND, NOISE).trained(10.0, 2e-3).longer(4.0)
+    assert (picks.epochs, picks.rates) == ((10.0, 4.0), (2e-3, None))
     assert [step.epochs for step in picks.recipe(at) if isinstance(step, Train)] == [3.0, 10.0, 4.0]
-    longer = picks.trained(*picks.epochs, 7.0, side=0.3)
-    assert longer.epochs == (10.0, 4.0, 7.0)
-    assert longer.recipe(at)[:4] == picks.recipe(at)[:4]  # a promoted recipe shares its beginning
+    assert [step.optimizer.lr for step in picks.recipe(at) if isinstance(step, Train)] == [2e-3, 2e-3, Auto()]
+    longer = picks.trained(5.0, 1e-3).longer(7.0)
+    assert (longer.epochs, longer.rates) == ((10.0, 5.0, 7.0), (2e-3, 1e-3, None))
+    assert longer.recipe(at)[:3] == picks.recipe(at)[:3]  # a promoted recipe shares its beginning
     assert len({step.seed for step in longer.recipe(at) if isinstance(step, Train)}) == 4
-    assert Picks.of(ROUND).trained(3.0) == Picks.of(ROUND)
+    assert longer.beside == 0.3
+    assert Picks.of(CUT, TRAIN).longer().beside == 0.0
+    assert Picks.of(ROUND).trained(3.0).longer() == Picks.of(ROUND)
     assert Picks.of(ROUND).epochs == ()
 
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import functools
 import types
 
 import numpy as np
@@ -10,6 +11,7 @@ from paredown import codec, scores
 from paredown.measure import quality
 from paredown.measure.size import Size
 from paredown.recipe import Train
+from paredown.recipe.situation import Situation
 from paredown.run.account import Account
 from paredown.run.ledger import Ledger
 from paredown.run.results import Shape, TrialResult
@@ -18,9 +20,19 @@ from paredown.search import rates
 from paredown.search.plan import Pace
 from paredown.search.searching import Searching
 from paredown.search.space import Space
+from paredown.testing.bench import small_bench
 from paredown.trial.clock import Clock
 
 PACE = Pace(step=0.1, teacher=0.03, steps=100, overhead=2.0, process=0.5, predict=1e-4, evaluate=0.4)
+
+
+@functools.cache
+def space(seed=0, **settings):
+    """Of a small network with a block, on a target that runs everything in 8 bits."""
+    bench = small_bench()
+    evidence = bench.evidence()
+    evidence.seed = seed
+    return Space(Situation(bench.network, evidence), **settings)
 
 
 class Silent:
@@ -34,25 +46,24 @@ class Prober:
     """Everything can be cut to a half, and meets the budget then."""
 
     bounds = types.MappingProxyType({"latency": 1.0})
-    skippable = False
 
     def __init__(self, space):
         self.space = space
 
-    def share(self, sketch, aim):
+    def share(self, picks, aim):
         return round(0.5 * aim, 3)
 
-    def least(self, sketch):
+    def least(self, picks):
         return 0.1
 
-    def measure(self, sketches):
-        return [Shape(sketch.macs, sketch.quantized, sketch.kind, {"latency": 0.5}) for sketch in sketches]
+    def measure(self, candidates):
+        return [Shape(picks.size, picks.quantized, picks.kind, {"latency": 0.5}) for picks in candidates]
 
-    def aim(self, sketch, aim, tries):
-        return sketch
+    def aim(self, picks, aim, tries):
+        return picks
 
-    def expected(self, sketch):
-        return self.measure([sketch])[0]
+    def expected(self, picks):
+        return self.measure([picks])[0]
 
     def excess(self, shape):
         return {"latency": -0.5}
@@ -92,7 +103,7 @@ class World:
         self.account = Account(now=lambda: self.time)
         self.progress, self.evidence, self.threads, self.seed = Silent(), None, 1, 0
         self.bench = self
-        self.space = Space()
+        self.space = space()
         self.original = self._result((), 0.0)
 
     def searching(self, budget, **space):

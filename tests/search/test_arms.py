@@ -4,9 +4,19 @@ import dataclasses
 
 import pytest
 
-from paredown import quantize  # noqa: F401 (sketches need the families)
+from paredown.architecture.moves import SHALLOW, SLIM
+from paredown.graph.capabilities import Capabilities
+from paredown.recipe import Evidence
+from paredown.recipe.situation import Situation
+from paredown.recipe.training import TRAIN
+from paredown.regularize.moves import AVERAGED, MIXUP
 from paredown.search.arms import arms
-from paredown.search.space import Move, Space
+from paredown.search.space import Space
+from paredown.testing.bench import small_bench
+
+from .pretend import space
+
+PLAIN = Space(Situation(small_bench().network, Evidence.of(small_bench().task, Capabilities("Plain"))))
 
 
 @dataclasses.dataclass
@@ -15,18 +25,21 @@ class Prober:
 
     wanted: float = 0.6
     smallest: float = 0.1
-    skippable: bool = False
     bounds: tuple = ("latency",)
 
-    def share(self, sketch, aim):
+    def share(self, picks, aim):
         return self.wanted * aim
 
-    def least(self, sketch):
+    def least(self, picks):
         return self.smallest
 
 
-def found(space=None, **knows):
-    return {plan.name: plan for plan in arms(space or Space(), Prober(**knows))}
+def found(some=None, **knows):
+    return {plan.name: plan for plan in arms(some or space(), Prober(**knows))}
+
+
+def only(*families, of=None):
+    return dataclasses.replace(of or space(), families=frozenset(families))
 
 
 def test_every_family_and_its_controls():
@@ -34,29 +47,36 @@ def test_every_family_and_its_controls():
     families = ["quantize", "prune", "distill", "architecture", "regularize"]
     assert list(plans) == [*families, "random prune", "no teacher"]
     assert [plan.role for plan in plans.values()] == ["arm"] * 5 + ["control"] * 2
-    assert not plans["quantize"].sketch.trains
-    assert plans["distill"].sketch.using
-    assert not plans["no teacher"].sketch.using
+    assert [plan.label for plan in plans.values()] == [
+        "int8", "prune 56%", "distill 56%", "shallow 56%", "regularize", "random prune 56%", "no teacher 56%",
+    ]  # fmt: skip
+    assert not plans["quantize"].picks.trains
+    assert plans["distill"].picks.taught
+    assert not plans["no teacher"].picks.taught
+    assert plans["no teacher"].picks.size == plans["distill"].picks.size
 
 
 def test_whole_blocks_go_where_there_are_any():
-    assert found()["architecture"].sketch.order == (Move.SLIM, Move.TRAIN)
-    plan = found(skippable=True)["architecture"]
-    assert plan.sketch.order == (Move.SHALLOW, Move.TRAIN)
-    assert plan.label == "shallow 56%"
-    banned = found(Space(banned=frozenset({Move.SHALLOW})), skippable=True)["architecture"]
-    assert banned.sketch.order == (Move.SLIM, Move.TRAIN)
-    assert banned.label == "slim 56%"
+    assert found()["architecture"].picks.moves == (SHALLOW, TRAIN)
+    plan = found(space().without(SHALLOW, "no blocks"))["architecture"]
+    assert plan.picks.moves == (SLIM, TRAIN)
+    assert plan.label == "slim 56%"
+
+
+def test_without_inputs_to_mix_weights_are_averaged():
+    plan = found(dataclasses.replace(space(), refused={MIXUP: "token ids"}))["regularize"]
+    assert plan.picks.moves == (TRAIN, AVERAGED)
 
 
 def test_a_family_that_cannot_meet_the_budget_alone_keeps_half():
-    assert found(wanted=0.6)["prune"].sketch.macs == pytest.approx(0.558)
-    assert found(wanted=0.2)["prune"].sketch.macs == 0.5
-    assert found(wanted=0.2, smallest=0.7)["prune"].sketch.macs == 0.7
-    assert found(wanted=0.6, bounds=())["prune"].sketch.macs == pytest.approx(0.51)
+    assert found(wanted=0.6)["prune"].picks.size == pytest.approx(0.558)
+    assert found(wanted=0.2)["prune"].picks.size == 0.5
+    assert found(wanted=0.2, smallest=0.7)["prune"].picks.size == 0.7
+    assert found(wanted=0.6, bounds=())["prune"].picks.size == pytest.approx(0.51)
 
 
 def test_only_the_families_that_were_asked_for():
-    assert list(found(Space(families=frozenset({"quantize"})))) == ["quantize"]
-    assert list(found(Space(families=frozenset({"prune"}), int8=False))) == ["prune", "random prune"]
-    assert "quantize" not in found(Space(int8=False))
+    assert list(found(only("quantize"))) == ["quantize"]
+    assert list(found(only("prune", of=PLAIN))) == ["prune", "random prune"]
+    assert list(found(only("distill"))) == ["distill", "no teacher"]  # the student is no family's verdict
+    assert "quantize" not in found(PLAIN)

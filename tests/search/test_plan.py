@@ -6,10 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from paredown import quantize  # noqa: F401 (sketches need the families)
+from paredown.prune.moves import CHANNELS
+from paredown.quantize.moves import INT8
+from paredown.recipe.picks import Picks
+from paredown.recipe.training import TRAIN
 from paredown.run.enough import needed
 from paredown.search.plan import Allocation, Pace, allocate, epochs_in, reserve, rungs
-from paredown.search.space import Move, Sketch
 
 ARMS = ("prune", "distill", "architecture", "regularize", "random prune", "no teacher")
 DEMO = Pace(step=0.01, teacher=0.004, steps=20, overhead=1.5, process=0.6, predict=1e-4)
@@ -23,7 +25,7 @@ def spent(allocation: Allocation) -> float:
 
 def test_forty_minutes_on_cifar_give_one_combination_most_of_the_training():
     allocation = allocate(2000.0, CIFAR, ARMS)
-    cut = Sketch((Move.PRUNE, Move.TRAIN, Move.INT8), macs=0.5)
+    cut = Picks.of(CHANNELS, TRAIN, INT8).sized(0.5)
     assert allocation.arms == ARMS[:3]  # as many as can be trained for long enough to be judged
     assert allocation.arm > 3 * CIFAR.epoch(cut)
     assert allocation.candidates >= 3
@@ -42,7 +44,7 @@ def test_a_short_run_still_tries_every_family_and_a_combination():
     assert allocation.last > 10
 
 
-@pytest.mark.parametrize("left", [1.0, 100.0, 9.5 * CIFAR.epoch(Sketch((Move.TRAIN,)))])
+@pytest.mark.parametrize("left", [1.0, 100.0, 9.5 * CIFAR.epoch(Picks.of(TRAIN))])
 def test_in_a_short_run_one_candidate_gets_everything(left):
     allocation = allocate(left, CIFAR, ARMS)
     assert (allocation.arms, allocation.candidates, allocation.short) == ((), 1, True)
@@ -60,16 +62,16 @@ def test_every_candidate_of_the_first_rung_is_trained_long_enough_to_be_ranked(l
 
 def test_scoring_on_select_is_part_of_a_training_and_not_of_its_steps():
     slow = dataclasses.replace(DEMO, evaluate=2.0)
-    sketch = Sketch((Move.TRAIN,))
-    assert slow.step_of(sketch) == DEMO.step_of(sketch)
-    assert slow.training(sketch, 3) == pytest.approx(DEMO.training(sketch, 3) + 4 * 2.0)
-    assert slow.training(sketch, 3, 2.0) == pytest.approx(2 * DEMO.training(sketch, 3) + 4 * 2.0)
+    picks = Picks.of(TRAIN)
+    assert slow.step_of(picks) == DEMO.step_of(picks)
+    assert slow.training(picks, 3) == pytest.approx(DEMO.training(picks, 3) + 4 * 2.0)
+    assert slow.training(picks, 3, 2.0) == pytest.approx(2 * DEMO.training(picks, 3) + 4 * 2.0)
 
 
 def test_range_tests_step_in_float32_and_on_the_cut_network():
     both = dataclasses.replace(DEMO, full=0.03)
     assert both.range_test(30) == pytest.approx(3 * DEMO.range_test(30))
-    cut = Sketch((Move.PRUNE, Move.TRAIN), macs=0.5)
+    cut = Picks.of(CHANNELS, TRAIN).sized(0.5)
     assert both.range_test(30, cut) == pytest.approx(0.65 * both.range_test(30))
 
 
@@ -101,9 +103,9 @@ def test_epochs_that_fit():
 
 
 def test_training_through_rounding_and_with_a_teacher_takes_longer():
-    plain = Sketch((Move.PRUNE, Move.TRAIN, Move.INT8), macs=0.5)
-    aware = Sketch((Move.PRUNE, Move.INT8, Move.TRAIN), macs=0.5)
-    whole = Sketch((Move.TRAIN,))
+    plain = Picks.of(CHANNELS, TRAIN, INT8).sized(0.5)
+    aware = Picks.of(CHANNELS, INT8, TRAIN).sized(0.5)
+    whole = Picks.of(TRAIN)
     assert CIFAR.epoch(plain) < CIFAR.epoch(whole) < CIFAR.epoch(aware)
 
 

@@ -5,17 +5,20 @@ import dataclasses
 import pytest
 
 from paredown.budget import Budget
+from paredown.prune.moves import CHANNELS
+from paredown.quantize.moves import INT8
 from paredown.recipe import Train
+from paredown.recipe.picks import Picks
+from paredown.recipe.training import TRAIN
 from paredown.run.ledger import Skipped
 from paredown.search.arms import arms
 from paredown.search.plan import allocate
-from paredown.search.space import Move, Sketch
 from paredown.search.training import CAREFUL_RATE, FINE_RATE, RATE
 
 from .pretend import PACE, Prober, world
 
 BUDGET = Budget(latency="60%", drop="1 pt")
-CUT = Sketch((Move.PRUNE, Move.TRAIN, Move.INT8), macs=0.465)
+CUT = Picks.of(CHANNELS, TRAIN, INT8).sized(0.465)
 EPOCH = PACE.epoch(CUT)
 
 
@@ -51,10 +54,10 @@ def test_short_trainings_take_a_fixed_rate_and_no_range_test(run):
     search = made.searching(BUDGET)
     search._rates.look()
     cut = search.train("one", "trial", CUT, 3 * EPOCH, 0.0)
-    whole = search.train("two", "arm", Sketch((Move.TRAIN,)), 20.0, 0.0)
+    whole = search.train("two", "arm", Picks.of(TRAIN), 20.0, 0.0)
     assert len(made.tests) == 1  # the coarse one of the original
-    assert trainings(made.made[0][2])[0].optimizer.lr == cut.sketch.rates[0] == RATE
-    assert whole.sketch.rates == (FINE_RATE,)
+    assert trainings(made.made[0][2])[0].optimizer.lr == cut.picks.rates[0] == RATE
+    assert whole.picks.rates == (FINE_RATE,)
 
 
 def test_a_network_is_tested_once_whatever_is_trained_on_it(run):
@@ -62,10 +65,10 @@ def test_a_network_is_tested_once_whatever_is_trained_on_it(run):
     search = made.searching(BUDGET)
     first = search.train("one", "trial", CUT, 9 * EPOCH, 0.0)
     assert len(made.tests) == 1
-    search.train("two", "trial", first.sketch.longer(), 12 * EPOCH, 0.0)
+    search.train("two", "trial", first.picks.longer(), 12 * EPOCH, 0.0)
     search.train("three", "trial", CUT, 9.5 * EPOCH, 0.0)
     assert len(made.tests) == 1
-    search.train("four", "arm", Sketch((Move.TRAIN,)), 9 * PACE.epoch(Sketch((Move.TRAIN,))), 0.0)
+    search.train("four", "arm", Picks.of(TRAIN), 9 * PACE.epoch(Picks.of(TRAIN)), 0.0)
     assert len(made.tests) == 2
 
 
@@ -78,7 +81,7 @@ def test_the_planned_seconds_of_range_tests_are_those_that_are_spent(run):
     done = search.train("one", "trial", CUT, seconds, 0.0)
     assert made.account.seconds["range tests"] == pytest.approx(planned) == sum(made.tests)
     assert seconds * 0.88 < made.time - before - PACE.overhead < seconds
-    assert done.sketch.epochs[0] < seconds / EPOCH - planned / EPOCH
+    assert done.picks.epochs[0] < seconds / EPOCH - planned / EPOCH
     assert search._rates.seconds(CUT, search.space.before(CUT)) == 0.0
 
 
@@ -86,16 +89,16 @@ def test_a_fixed_cost_does_not_shrink_later_trainings(run):
     made = run(1e5, fixed=60.0)
     search = made.searching(BUDGET)
     search.train("one", "trial", CUT, 1.0 * EPOCH, 0.0)
-    later = search.train("two", "trial", Sketch((Move.PRUNE, Move.TRAIN), macs=0.465), 5 * EPOCH, 0.0)
-    assert later.sketch.epochs[0] >= 4.0  # of 5; taken for slow steps, the fixed cost would leave 1.2
+    later = search.train("two", "trial", Picks.of(CHANNELS, TRAIN).sized(0.465), 5 * EPOCH, 0.0)
+    assert later.picks.epochs[0] >= 4.0  # of 5; taken for slow steps, the fixed cost would leave 1.2
 
 
 def test_steps_that_really_are_slow_do(run):
     made = run(1e5, slow=3.0)
     search = made.searching(BUDGET)
     search.train("one", "trial", CUT, 2.0 * EPOCH, 0.0)
-    later = search.train("two", "trial", Sketch((Move.PRUNE, Move.TRAIN), macs=0.465), 6 * EPOCH, 0.0)
-    assert 1.5 < later.sketch.epochs[0] < 2.5
+    later = search.train("two", "trial", Picks.of(CHANNELS, TRAIN).sized(0.465), 6 * EPOCH, 0.0)
+    assert 1.5 < later.picks.epochs[0] < 2.5
 
 
 def test_a_training_that_finds_less_time_than_planned_is_shortened_not_skipped(run):
@@ -117,7 +120,7 @@ def test_what_would_be_overhead_for_the_most_part_is_left(run):
 
 
 def test_a_short_run_rounds_to_8_bits_and_trains_one_candidate_with_all_the_rest(run):
-    seconds = 8 * PACE.epoch(Sketch((Move.TRAIN,)))
+    seconds = 8 * PACE.epoch(Picks.of(TRAIN))
     made = run(seconds)
     made.searching(BUDGET).run()
     assert [name for _, name, steps in made.made if not trainings(steps)] == ["int8"]
@@ -133,7 +136,7 @@ def test_a_short_run_rounds_to_8_bits_and_trains_one_candidate_with_all_the_rest
 
 
 def test_a_longer_run_trains_arms_and_several_candidates_and_one_the_longest(run):
-    seconds = 60 * PACE.epoch(Sketch((Move.TRAIN,)))
+    seconds = 60 * PACE.epoch(Picks.of(TRAIN))
     made = run(seconds)
     made.searching(BUDGET).run()
     roles = [role for role, _, _ in trained(made)]
@@ -146,10 +149,10 @@ def test_a_longer_run_trains_arms_and_several_candidates_and_one_the_longest(run
 
 
 def test_time_for_some_arms_goes_to_the_first_of_them(run):
-    made = run(12 * PACE.epoch(Sketch((Move.TRAIN,))))
+    made = run(12 * PACE.epoch(Picks.of(TRAIN)))
     search = made.searching(BUDGET)
     search.run()
-    wanted = [plan.name for plan in arms(made.space, Prober(made.space)) if plan.sketch.trains]
+    wanted = [plan.name for plan in arms(made.space, Prober(made.space)) if plan.picks.trains]
     allocation = allocate(made.seconds, PACE, tuple(wanted))
     assert 0 < len(allocation.arms) < len(wanted)
     assert [name for role, name, _ in trained(made) if role == "arm"] == ["prune 46%"]
@@ -164,10 +167,10 @@ def test_networks_that_bear_little_are_trained_carefully(run):
     search._rates.look()
     assert made.tests == pytest.approx([10 * 4 / 3 * PACE.step])  # once, and coarsely
     cut = search.train("one", "trial", CUT, 3 * EPOCH, 0.0)
-    whole = search.train("two", "arm", Sketch((Move.TRAIN,)), 20.0, 0.0)
-    (own,) = whole.sketch.rates
+    whole = search.train("two", "arm", Picks.of(TRAIN), 20.0, 0.0)
+    (own,) = whole.picks.rates
     assert own < FINE_RATE
-    assert cut.sketch.rates == (pytest.approx(8 * own),)
+    assert cut.picks.rates == (pytest.approx(8 * own),)
 
 
 def test_a_run_that_is_too_short_even_for_a_coarse_test_keeps_the_fixed_rates(run):

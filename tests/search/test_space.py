@@ -1,98 +1,139 @@
-"""Sketches become recipes that can be carried out in their order."""
+"""Orders are made of effects; candidates become recipes that can be carried out in their order."""
 
 import dataclasses
 
 import pytest
 
-from paredown import architecture, distill, prune, quantize, regularize
+from paredown import regularize
+from paredown.architecture.moves import SHALLOW, SLIM
 from paredown.codec import decode, encode
-from paredown.recipe import order
-from paredown.recipe.train import Train
+from paredown.distill.moves import LOGITS
+from paredown.graph.capabilities import Capabilities
+from paredown.prune.moves import CHANNELS, RANDOM, STUDENT
+from paredown.quantize.moves import INT8
+from paredown.recipe import Evidence, Train, order
+from paredown.recipe.move import Effect, Offer
+from paredown.recipe.picks import Picks
+from paredown.recipe.situation import Situation
+from paredown.recipe.training import TRAIN
+from paredown.regularize.moves import AVERAGED, MIXUP
 from paredown.run.labels import families, label
-from paredown.search.space import FAMILIES, ORDERS, Move, Sketch, Space
+from paredown.search.space import DEPTH, FAMILIES, ROUND, WIDTH, Space
+from paredown.testing.bench import small_bench
+from paredown.testing.zoo import captured
 
-SPACE = Space()
+from .pretend import space
+
+SPACE = space()
+ORDERS = SPACE.orders()
 
 
-@pytest.mark.parametrize("moves", ORDERS, ids=lambda moves: "-".join(move.value for move in moves))
+def named(orders):
+    return ["-".join(move.name for move in moves) for moves in orders]
+
+
+def test_the_orders_that_are_proposed_most_promising_first():
+    assert named(ORDERS) == [
+        "prune-train-int8", "shallow-train-int8", "slim-train-int8",
+        "prune-int8-train", "shallow-int8-train", "slim-int8-train",
+        "shallow-prune-train-int8", "train-prune-train-int8", "prune-train-int8-train",
+        "int8-train", "train-int8", "prune-train", "shallow-train", "slim-train",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("moves", ORDERS, ids=named(ORDERS))
 def test_every_order_is_possible_and_can_be_stored(moves):
-    steps = SPACE.recipe(Sketch(moves, macs=0.5, using=SPACE.teacher()))
+    steps = SPACE.recipe(Picks.of(*moves, LOGITS).sized(0.5))
     order.check(steps)
     assert decode(encode(steps)) == steps
 
 
-def test_a_promoted_recipe_shares_its_beginning():
-    sketch = Sketch((Move.PRUNE, Move.TRAIN, Move.INT8), macs=0.4, using=SPACE.teacher(), epochs=(1.0,))
-    short, long = SPACE.recipe(sketch), SPACE.recipe(sketch.longer(5.0))
-    assert long[:2] == short[:2]
-    assert long[2].epochs == 5.0
-    assert long[2].seed != long[1].seed
-    assert long[3:] == short[2:]
-
-
-def test_the_longest_training_is_the_first_after_the_last_cut():
-    sketch = Sketch((Move.TRAIN, Move.PRUNE, Move.TRAIN, Move.INT8), macs=0.4, epochs=(10.0,))
-    assert [step.epochs for step in SPACE.recipe(sketch) if isinstance(step, Train)] == [3.0, 10.0]
-    assert Sketch((Move.INT8, Move.TRAIN)).aware
-    assert not Sketch((Move.TRAIN, Move.INT8)).aware
-    assert not Sketch((Move.PRUNE, Move.TRAIN, Move.INT8, Move.TRAIN)).aware
-
-
-def test_two_cuts_share_the_work():
-    slim, cut = SPACE.recipe(Sketch((Move.SLIM, Move.PRUNE), macs=0.36, epochs=()))
-    assert (slim.macs, cut.allocation.macs) == (0.6, 0.6)
-
-
-def test_the_shape_has_no_training():
-    sketch = Sketch((Move.PRUNE, Move.TRAIN, Move.INT8), macs=0.4, using=SPACE.teacher())
-    assert sketch.shape().order == (Move.PRUNE, Move.INT8)
-    assert sketch.shape() == Sketch((Move.PRUNE, Move.INT8, Move.TRAIN), macs=0.4).shape()
-
-
-def test_a_share_means_nothing_without_a_cut():
-    assert Sketch((Move.INT8,), macs=0.3) == Sketch((Move.INT8,), macs=0.7)
+def test_transforms_in_front_of_the_longest_training():
+    picks = Picks.of(TRAIN, SHALLOW, CHANNELS, TRAIN, INT8, LOGITS).sized(0.36)
+    shallow, cut = SPACE.before(picks)
+    assert (shallow.macs, cut.allocation.macs) == (0.6, 0.6)
+    assert SPACE.before(Picks.of(TRAIN)) == ()
 
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_without_a_family_nothing_of_it_is_proposed(family):
-    space = dataclasses.replace(SPACE, families=frozenset(FAMILIES) - {family})
-    rooms = {prune: "prune", quantize: "quantize", architecture: "architecture"}
-    for moves in space.orders():
-        steps = space.recipe(Sketch(moves, macs=0.5, using=space.teacher() + space.tricks()))
-        assert family not in families(steps)
-    assert rooms
+    some = dataclasses.replace(SPACE, families=frozenset(FAMILIES) - {family})
+    assert some.orders()
+    for moves in some.orders():
+        for using in some.usings():
+            assert family not in families(some.recipe(Picks.of(*moves).using(using).sized(0.5)))
 
 
 def test_without_8_bit_kernels_nothing_is_quantized():
-    assert all(Move.INT8 not in moves for moves in dataclasses.replace(SPACE, int8=False).orders())
+    bench = small_bench()
+    plain = Space(Situation(bench.network, Evidence.of(bench.task, Capabilities("Plain"))))
+    assert plain.orders()
+    assert not any(move.has(Effect.ROUND) for moves in plain.orders() for move in moves)
+    assert plain.answer(INT8).reason.startswith("Plain computes nothing in 8 bits")
 
 
-def test_banned_moves_are_not_proposed():
-    assert all(Move.SLIM not in moves for moves in dataclasses.replace(SPACE, banned=frozenset({Move.SLIM})).orders())
+def test_a_move_that_failed_alone_is_proposed_no_more_nor_are_others_that_do_the_same():
+    failed = SPACE.without(CHANNELS, "it broke")
+    assert {move.name for move in failed.refused} == {"prune", "prune by latency", "student", "random prune"}
+    assert failed.answer(STUDENT).reason == "it broke"
+    assert all(CHANNELS not in moves for moves in failed.orders())
+    assert any(SLIM in moves for moves in failed.orders())
+    assert SPACE.without(SHALLOW, "it broke").offers(SLIM)
+    assert SPACE.offers(CHANNELS)
+
+
+def test_what_takes_part_in_trainings():
+    teacher, tricks = Picks.of(LOGITS).picks, Picks.of(MIXUP, AVERAGED).picks
+    assert SPACE.teacher() == teacher
+    assert SPACE.usings() == ((), teacher, (*teacher, tricks[1]), tricks)
+    assert dataclasses.replace(SPACE, families=frozenset({"prune"})).usings() == ((),)
 
 
 def test_token_ids_are_not_mixed():
-    assert regularize.Mixup() not in dataclasses.replace(SPACE, mixing=False).tricks()
+    words = Space(Situation(captured("Text"), small_bench().evidence()))
+    assert all(Picks.of(MIXUP).picks[0] not in using for using in words.usings())
+    assert "whose sums mean nothing" in words.answer(MIXUP).reason
+    assert words.usings()[-1] == Picks.of(AVERAGED).picks
+
+
+def test_a_family_that_was_not_asked_for_is_refused_by_name():
+    some = dataclasses.replace(SPACE, families=frozenset({"quantize"}))
+    assert some.answer(CHANNELS).reason == "The family prune was not asked for."
+    assert isinstance(some.answer(TRAIN), Offer)
+
+
+def test_orders_that_match_a_pattern():
+    assert named(SPACE.matching(WIDTH, ROUND)) == ["prune-int8"]
+    assert named(SPACE.matching(DEPTH)) == ["shallow"]
+    assert dataclasses.replace(SPACE, families=frozenset({"quantize"})).matching(WIDTH, ROUND) == ()
+
+
+def test_the_least_that_cuts_can_leave():
+    shallow, prune = (SPACE.dial(move).least for move in (SHALLOW, CHANNELS))
+    assert SPACE.least(Picks.of(SHALLOW, TRAIN)) == shallow
+    assert SPACE.least(Picks.of(CHANNELS, INT8)) == prune
+    assert SPACE.least(Picks.of(SHALLOW, CHANNELS)) == pytest.approx(max(shallow, prune) ** 2)
+    assert SPACE.least(Picks.of(INT8)) == 1.0
 
 
 def test_labels_say_what_is_done():
-    teacher = (distill.Logits(),)
-    steps = SPACE.recipe(Sketch((Move.PRUNE, Move.TRAIN, Move.INT8), macs=0.45, using=teacher).longer(4.0))
+    steps = SPACE.recipe(Picks.of(CHANNELS, TRAIN, INT8, LOGITS).sized(0.45).longer(4.0))
     assert label(steps) == "prune 45% → distill → int8"
     assert families(steps) == ("prune", "distill", "quantize")
-    assert label(SPACE.recipe(Sketch((Move.RANDOM, Move.TRAIN), macs=0.45))) == "random prune 45% → train"
-    assert label(SPACE.recipe(Sketch((Move.SLIM,), macs=0.6, epochs=()))) == "slim 60%"
-    assert label(SPACE.recipe(Sketch((Move.TRAIN,), using=SPACE.tricks()))) == "regularize"
-    assert label(()) == "do nothing"
+    assert label(SPACE.recipe(Picks.of(RANDOM, TRAIN).sized(0.45))) == "random prune 45% → train"
+    assert label(SPACE.recipe(Picks.of(SLIM).sized(0.6))) == "slim 60%"
+    assert label(SPACE.recipe(Picks.of(TRAIN, MIXUP, AVERAGED))) == "regularize"
 
 
-def test_kinds_of_cut():
-    assert Sketch((Move.PRUNE, Move.INT8)).kind == "width"
-    assert Sketch((Move.SHALLOW, Move.TRAIN)).kind == "depth"
-    assert Sketch((Move.SHALLOW, Move.PRUNE)).kind == Sketch((Move.SLIM,)).kind == "width and depth"
-    assert (Sketch((Move.INT8,), macs=0.5).kind, Sketch((Move.INT8,), macs=0.5).macs) == ("", 1.0)
+def test_trainings_take_what_was_measured_to_be_fast():
+    @dataclasses.dataclass(frozen=True)
+    class Measured:
+        step: float = 0.1
+        teacher: float = 0.0
+        steps: int = 8
+        precision: str = "bf16-mixed"
 
-
-def test_trainings_take_the_precision_of_the_space():
-    steps = Space(precision="bf16-mixed").recipe(Sketch((Move.TRAIN,)))
-    assert [step.precision for step in steps] == ["bf16-mixed"]
+    faster = dataclasses.replace(SPACE, situation=dataclasses.replace(SPACE.situation, timings=Measured()))
+    assert [step.precision for step in faster.recipe(Picks.of(TRAIN))] == ["bf16-mixed"]
+    assert SPACE.recipe(Picks.of(TRAIN)) == (Train(),)
+    assert regularize.EMA() in SPACE.recipe(Picks.of(TRAIN, AVERAGED))[0].using

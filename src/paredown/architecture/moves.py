@@ -79,8 +79,7 @@ class LeaveOut(Evolve):
 def _each(at: Situation) -> float:
     """Seconds of looking at one network: calibration and select examples, forward only."""
     seen = Slim().examples
-    examples = min(seen, len(at.work.calibrate)) + min(seen, len(at.work.select))
-    return examples / at.work.batch_size * at.timings.step / 3 + _BUILDING
+    return at.showing(min(seen, at.amounts.calibrate) + min(seen, at.amounts.select)) + _BUILDING
 
 
 def _evaluations(at: Situation) -> int:

@@ -39,11 +39,6 @@ _LEAST = (
 _MOST = 0.95
 
 
-def _forward(at: Situation, examples: int) -> float:
-    """Seconds of showing so many examples to the network; a training step is about three such passes."""
-    return examples / at.work.batch_size * at.timings.step / 3
-
-
 @dataclasses.dataclass(frozen=True)
 class CutChannels(Move):
     """Cut the least important channels, heads and hidden units of every coupled group.
@@ -88,7 +83,7 @@ class CutChannels(Move):
         return _LEAST[-1]
 
     def _seconds(self, at: Situation) -> float:
-        return _forward(at, 3 * len(at.work.calibrate))  # gradients, and statistics of batch norms
+        return at.showing(3 * at.amounts.calibrate)  # gradients, and statistics of batch norms
 
     def add(self, at: Situation, chosen: Mapping[str, Any]) -> Recipe:
         """See `Move.add`."""
@@ -149,7 +144,7 @@ class LeaveOutBlocks(Move):
         if reason or not found:
             return Refusal(reason or "This network has no residual block that could be left out.")
         kept = tuple(round((found - gone) / found, 4) for gone in range(1, found + 1) if gone < found) or (0.5,)
-        return Offer({"keep": Options(kept)}, _forward(at, found * (found + 1) // 2 * Blocks().examples))
+        return Offer({"keep": Options(kept)}, at.showing(found * (found + 1) // 2 * Blocks().examples))
 
     def add(self, at: Situation, chosen: Mapping[str, Any]) -> Recipe:
         """See `Move.add`."""

@@ -28,11 +28,6 @@ from paredown.recipe.transform import Transform
 __all__ = ["ADAROUND", "ARMS", "BIASES", "BLOCKWISE", "DYNAMIC", "HALF", "INT8", "MIXED", "MOVES", "WEIGHTS"]
 
 
-def _pass(at: Situation, examples: int) -> float:
-    """Seconds of showing so many examples to the network; a training step is about three such passes."""
-    return examples / at.work.batch_size * at.timings.step / 3
-
-
 @dataclasses.dataclass(frozen=True)
 class Rounding(Move):
     """Base of moves that add one step which rounds."""
@@ -91,7 +86,7 @@ class RoundStatically(Rounding):
 
     def seconds(self, at: Situation) -> float:
         """See `Rounding.seconds`: one pass over the calibration data."""
-        return _pass(at, len(at.work.calibrate))
+        return at.showing(at.amounts.calibrate)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -114,7 +109,7 @@ class RoundSome(RoundStatically):
     def seconds(self, at: Situation) -> float:
         """See `Rounding.seconds`: the losses of as many networks as there are layers."""
         layers = len(place(fold_batch_norm(at.network)[0], at.capabilities).weights)
-        return super().seconds(at) + layers * _pass(at, min(len(at.work.select), Mixed().examples or 1024))
+        return super().seconds(at) + layers * at.showing(min(at.amounts.select, Mixed().examples or 1024))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -185,7 +180,7 @@ class RefineRounding(Move):
         """See `Move.offer`: refused where nothing was rounded."""
         if self._place(at.recipe) is None:
             return Refusal(f"{self.name!r} improves what a step has rounded, and nothing is rounded yet.")
-        return Offer({}, self.passes * _pass(at, len(at.work.calibrate)))
+        return Offer({}, self.passes * at.showing(at.amounts.calibrate))
 
     def add(self, at: Situation, chosen: Mapping[str, Any]) -> Recipe:  # noqa: ARG002 (there are none)
         """See `Move.add`."""

@@ -87,16 +87,18 @@ class Between:
     Attributes:
         least: smallest value.
         most: largest value.
-        default: taken where nothing else is known.
+        default: taken where nothing else is known; None where the technique finds it itself.
 
     """
 
     least: float
     most: float
-    default: float
+    default: float | None
 
     def holds(self, value: Any) -> bool:
         """Whether it is a number within the bounds."""
+        if value is None:
+            return self.default is None
         return isinstance(value, (int, float)) and self.least <= value <= self.most
 
     def nearest(self, wanted: float) -> float:

@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -12,6 +12,7 @@ from paredown.recipe.situation import Situation
 
 __all__ = ["Pick", "Picks"]
 
+_SIDE = 0.3  # of the longest training is what trainings at other places of a recipe get
 _DIGITS = 3  # of the share of the network that is left: a smaller difference is no other candidate
 
 
@@ -159,38 +160,45 @@ class Picks:
     @property
     def epochs(self) -> tuple[float, ...]:
         """Of the trainings that follow one another in the place of the longest; empty where none is."""
-        return tuple(self._epochs(index) for index in self._parts)
+        return tuple(float(self.picks[index].chosen.get("epochs", 1.0)) for index in self._parts)
+
+    @property
+    def rates(self) -> tuple[float | None, ...]:
+        """Learning rates of these trainings; None where it is looked for."""
+        return tuple(self.picks[index].chosen.get("rate") for index in self._parts)
+
+    @property
+    def beside(self) -> float:
+        """Epochs of the trainings at other places of the recipe, as a share of the longest's first."""
+        return _SIDE * (len(self._indices(Effect.TRAIN)) - len(self._parts))
 
     @property
     def _parts(self) -> list[int]:
         if not self.trains:
             return []
-        trainings, index = self._indices(Effect.TRAIN), self.main
-        parts = [index]
+        trainings, parts = self._indices(Effect.TRAIN), [self.main]
         while parts[-1] + 1 in trainings:
             parts.append(parts[-1] + 1)
         return parts
 
-    def _epochs(self, index: int) -> float:
-        return float(self.picks[index].chosen.get("epochs", 1.0))
+    def longer(self, epochs: float = 1.0) -> "Picks":
+        """The same with one more training behind those in the place of the longest."""
+        parts = [self.picks[index] for index in self._parts]
+        return self._with([*parts, Pick(parts[-1].move, {"epochs": epochs})]) if parts else self
 
-    def trained(self, *epochs: float, side: float = 0.0) -> "Picks":
-        """The same with trainings that long, one after the other in the place of the longest.
+    def trained(self, epochs: float, rate: float | None = None) -> "Picks":
+        """The same with the epochs and the learning rate of the last training in the place of the longest.
 
-        Args:
-            epochs: of each.
-            side: share of the first that every other training gets.
-
+        Trainings at other places get a part of the first one's epochs, and its rate.
         """
-        if not self.trains:
-            return self
-        parts = self._parts
-        main = self.picks[parts[0]]
-        others = [
-            pick.choosing(epochs=side * epochs[0]) if pick.move.has(Effect.TRAIN) else pick for pick in self.picks
-        ]
-        longest = [main.choosing(epochs=part) for part in epochs]
-        return Picks((*others[: parts[0]], *longest, *others[parts[-1] + 1 :]))
+        parts = [self.picks[index] for index in self._parts]
+        return self._with([*parts[:-1], parts[-1].choosing(epochs=epochs, rate=rate)]) if parts else self
+
+    def _with(self, parts: Sequence[Pick]) -> "Picks":
+        first, places = parts[0].chosen, self._parts
+        beside = {"epochs": _SIDE * first.get("epochs", 1.0), "rate": first.get("rate")}
+        others = [pick.choosing(**beside) if pick.move.has(Effect.TRAIN) else pick for pick in self.picks]
+        return Picks((*others[: places[0]], *parts, *others[places[-1] + 1 :]))
 
 
 def _dialled(pick: Pick, share: float) -> Pick:

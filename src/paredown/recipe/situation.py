@@ -3,10 +3,11 @@
 import dataclasses
 import functools
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from paredown import codec
 from paredown.budget import Budget
+from paredown.errors import RecipeError
 from paredown.graph.capabilities import Capabilities
 from paredown.graph.network import Network
 from paredown.recipe import run
@@ -15,10 +16,7 @@ from paredown.recipe.order import Recipe, RecipeStep
 from paredown.recipe.train import Precision, Train
 from paredown.recipe.transform import Transform
 
-if TYPE_CHECKING:
-    from paredown.data import WorkData
-
-__all__ = ["Situation", "Timings", "Unmeasured"]
+__all__ = ["Amounts", "Situation", "Timings", "Unmeasured"]
 
 _Known = TypeVar("_Known")
 
@@ -51,6 +49,24 @@ class Unmeasured:
     teacher: float = 0.0
     steps: int = 1
     precision: Precision = "32-true"
+
+
+@dataclasses.dataclass(frozen=True)
+class Amounts:
+    """How many examples there are: nothing where there are no data.
+
+    Attributes:
+        train: to train on.
+        calibrate: to collect statistics from.
+        select: to choose by.
+        batch: examples of a batch.
+
+    """
+
+    train: int = 0
+    calibrate: int = 0
+    select: int = 0
+    batch: int = 1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,14 +105,17 @@ class Situation:
         return self.evidence.seed
 
     @property
-    def work(self) -> "WorkData":
-        """The splits train, calibrate and select.
+    def amounts(self) -> Amounts:
+        """How many examples there are."""
+        try:
+            work = self.evidence.work
+        except RecipeError:
+            return Amounts()
+        return Amounts(len(work.train), len(work.calibrate), len(work.select), work.batch_size)
 
-        Raises:
-            RecipeError: there are no data.
-
-        """
-        return self.evidence.work
+    def showing(self, examples: int) -> float:
+        """Seconds of showing so many examples to the original; a training step is about three such passes of a batch."""
+        return examples / self.amounts.batch * self.timings.step / 3
 
     @property
     def continuous(self) -> bool:

@@ -5,17 +5,20 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from paredown.errors import RecipeError
 from paredown.recipe.ingredient import Ingredient
 from paredown.recipe.move import Between, Effect, Move, Offer, Options, Refusal
+from paredown.recipe.optimizers import AdamW, Auto
 from paredown.recipe.order import Recipe
 from paredown.recipe.situation import Situation
 from paredown.recipe.train import Train
 
-__all__ = ["TRAIN", "Ingredients", "Training"]
+__all__ = ["AWARE", "TRAIN", "Ingredients", "Training"]
 
-_LEAST, _MOST = 1e-3, 1000.0  # epochs
-_AWARE = 2.1  # a step through fake-quantize nodes takes 1.9 to 2.3 times as long
+_EPOCHS = Between(1e-3, 1000.0, 1.0)
+_RATE = Between(1e-7, 10.0, None)
+
+AWARE = 2.1
+"""How many times as long a step through fake-quantize nodes takes: 1.9 to 2.3 were measured."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,20 +34,20 @@ class Training(Move):
     default: bool = True
 
     def offer(self, at: Situation) -> Offer | Refusal:
-        """See `Move.offer`: ``epochs``, refused without training data."""
-        try:
-            examples = len(at.work.train)
-        except RecipeError as error:
-            return Refusal(str(error))
-        if not examples:
+        """See `Move.offer`: ``epochs``, and ``rate``, which is looked for where it is left out; refused without data."""
+        if not at.amounts.train:
             return Refusal("There are no training data. Give some: `Data(train=...)`.")
-        step = at.timings.step * (_AWARE if "quantized" in at.state else 1.0)
-        return Offer({"epochs": Between(_LEAST, _MOST, 1.0)}, at.timings.steps * step)
+        step = at.timings.step * (AWARE if "quantized" in at.state else 1.0)
+        return Offer({"epochs": _EPOCHS, "rate": _RATE}, at.timings.steps * step)
 
     def add(self, at: Situation, chosen: Mapping[str, Any]) -> Recipe:
         """See `Move.add`."""
+        rate = chosen.get("rate")
         training = Train(
-            epochs=chosen.get("epochs", 1.0), precision=at.timings.precision, seed=at.seed + len(at.recipe)
+            epochs=chosen.get("epochs", 1.0),
+            optimizer=AdamW(lr=Auto() if rate is None else rate),
+            precision=at.timings.precision,
+            seed=at.seed + len(at.recipe),
         )
         return (*at.recipe, training)
 

@@ -82,7 +82,7 @@ class Shape:
     Attributes:
         macs: share of the original's multiplications.
         quantized: it computes in 8 bits.
-        kind: what was cut (`Sketch.kind`).
+        kind: what was cut (`Picks.kind`).
         values: ``size`` in bytes and ``latency`` in ms (the ratio to the original, in the original's milliseconds).
         failure: why there is no file; the other fields then say nothing.
 

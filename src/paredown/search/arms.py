@@ -1,9 +1,13 @@
 """One recipe per family in its own honest form, and the controls that every run has."""
 
 import dataclasses
+from collections.abc import Iterator
 
+from paredown.recipe.arm import FamilyArm
+from paredown.recipe.move import Effect, Move
+from paredown.recipe.picks import Picks
 from paredown.search.probing import Prober
-from paredown.search.space import Move, Sketch, Space
+from paredown.search.space import Space
 
 __all__ = ["ArmPlan", "arms"]
 
@@ -17,64 +21,62 @@ class ArmPlan:
     """A recipe that is tried in every run.
 
     Attributes:
-        name: stable, for allocation: the family, or ``random prune``, ``no teacher``.
+        name: stable, for allocation: the family; of a control the move that stands in the place of the family's.
         role: ``arm`` or ``control``.
-        sketch: its recipe, trained for one epoch until the time is allocated.
+        picks: its recipe, trained for one epoch until the time is allocated.
+        word: what legends call it.
 
     """
 
     name: str
     role: str
-    sketch: Sketch
+    picks: Picks
+    word: str
 
     @property
     def label(self) -> str:
-        """Short name for people: the family, and what is kept where something is cut."""
-        name = "int8" if self.name == "quantize" else self.name
-        if name == "architecture":
-            name = "shallow" if Move.SHALLOW in self.sketch.order else "slim"
-        return f"{name} {100 * self.sketch.macs:.0f}%" if any(move.cuts for move in self.sketch.order) else name
+        """Short name for people: the word, and what is kept where something is cut."""
+        return f"{self.word} {100 * self.picks.size:.0f}%" if self.picks.cuts else self.word
 
 
 def arms(space: Space, prober: Prober) -> tuple[ArmPlan, ...]:
-    """Arms and trained controls, most important first.
+    """Arms and trained controls, most important first: what the families list, and the same with their moves' controls.
 
-    - quantize: 8 bits after training, no training;
-    - prune: channels cut to the size that aims at the budget, then plain training;
-    - distill: a student with every width cut alike, taught by the original;
-    - architecture: blocks left out where the network has any, else widths chosen by evolution, then plain training;
-    - regularize: the network as it is, trained on with regularization;
-    - random prune: as prune, channels drawn by lot (control);
-    - no teacher: as distill, without the teacher (control).
+    Of the arms of a family the first is tried whose moves may all be made here.
     """
-    student = (Move.STUDENT, Move.TRAIN)
-    wanted = {
-        "quantize": ("arm", Sketch((Move.INT8,), epochs=())),
-        "prune": ("arm", Sketch((Move.PRUNE, Move.TRAIN))),
-        "distill": ("arm", Sketch(student, using=space.teacher())),
-        "architecture": ("arm", Sketch((_slimming(space, prober), Move.TRAIN))),
-        "regularize": ("arm", Sketch((Move.TRAIN,), using=space.tricks())),
-        "random prune": ("control", Sketch((Move.RANDOM, Move.TRAIN))),
-        "no teacher": ("control", Sketch(student)),
-    }
-    plans = []
-    for name, (role, sketch) in wanted.items():
-        needed = {"random prune": "prune", "no teacher": "distill"}.get(name, name)
-        if needed not in space.families or not space.allows(sketch.order):
-            continue
-        plans.append(ArmPlan(name, role, _sized(sketch, prober)))
-    return tuple(plans)
+    found = [_planned(arm, space, prober) for arm in _possible(space)]
+    return (*found, *(control for plan in found if (control := _control(plan)) is not None))
 
 
-def _slimming(space: Space, prober: Prober) -> Move:
-    """Leaving out whole blocks saves more time than narrowing layers, and needs less training to recover from."""
-    return Move.SHALLOW if prober.skippable and space.allows((Move.SHALLOW,)) else Move.SLIM
+def _possible(space: Space) -> Iterator[FamilyArm]:
+    """The first arm of every family all of whose moves may be made."""
+    taken: set[str] = set()
+    for arm in space.arms:
+        if arm.family in space.families - taken and all(map(space.offers, _moves(arm, space))):
+            taken.add(arm.family)
+            yield arm
 
 
-def _sized(sketch: Sketch, prober: Prober) -> Sketch:
-    if not any(move.cuts for move in sketch.order):
-        return sketch
-    aim = 0.93 if prober.bounds else _NO_AIM
-    share = prober.share(sketch, aim)
-    least = max(_LEAST, prober.least(sketch))
-    return dataclasses.replace(sketch, macs=share if share > least else max(_HALF, least))
+def _moves(arm: FamilyArm, space: Space) -> list[Move]:
+    return [space.first(move) if isinstance(move, Effect) else move for move in arm.moves]
+
+
+def _planned(arm: FamilyArm, space: Space, prober: Prober) -> ArmPlan:
+    picks = Picks.of(*_moves(arm, space)).trained(1.0)
+    return ArmPlan(arm.family, "arm", _sized(picks, prober), arm.name)
+
+
+def _control(plan: ArmPlan) -> ArmPlan | None:
+    picks = plan.picks.control()
+    if picks is None:
+        return None
+    name = next(move.control.name for move in plan.picks.moves if move.control)
+    return ArmPlan(name, "control", picks, name)
+
+
+def _sized(picks: Picks, prober: Prober) -> Picks:
+    if not picks.cuts:
+        return picks
+    share = prober.share(picks, 0.93 if prober.bounds else _NO_AIM)
+    least = max(_LEAST, prober.least(picks))
+    return picks.sized(share if share > least else max(_HALF, least))

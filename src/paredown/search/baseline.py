@@ -3,6 +3,7 @@
 import time
 
 from paredown.recipe.fastest import Trial, fastest_precision
+from paredown.recipe.picks import Picks
 from paredown.recipe.train import Train
 from paredown.run.account import Purpose
 from paredown.run.results import TrialResult
@@ -40,7 +41,9 @@ def measure_pace(bench: Bench, space: Space, original: TrialResult) -> Pace:
             precision, plain = fastest_precision(train, trial, full)
             taught = plain
             if space.teacher():
-                taught = trial.seconds(train, using=space.teacher(), precision=precision)
+                at = space.situation.at((train,))
+                (lesson,) = at.at(Picks(space.teacher()).recipe(at)).trainings
+                taught = trial.seconds(train, using=lesson.using, precision=precision)
             began = time.monotonic()
             bench.evidence.evaluate(bench.network)
             evaluate = time.monotonic() - began

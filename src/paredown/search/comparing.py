@@ -11,6 +11,7 @@ from paredown.codec import encode
 from paredown.errors import InputError
 from paredown.recipe import order
 from paredown.recipe.order import RecipeStep
+from paredown.recipe.picks import Picks
 from paredown.recipe.progress import Progress
 from paredown.recipe.train import Train
 from paredown.recipe.transform import Transform
@@ -25,7 +26,7 @@ from paredown.search.plan import Pace, reserve
 from paredown.search.probing import Prober
 from paredown.search.rates import Rates
 from paredown.search.run import Run
-from paredown.search.space import Sketch, Space
+from paredown.search.space import Space
 from paredown.search.training import Training
 from paredown.targets import Target
 
@@ -134,7 +135,7 @@ def _carry_out(held: Session, recipes: Mapping[str, tuple[RecipeStep, ...]]) -> 
     space = informed(space, held, pace)
     prober = Prober(held.trials, space, held.settings.budget or _GENERAL, original)
     plans = [plan for plan in arms(space, prober) if plan.name in held.settings.families]
-    trained = max(1, sum(plan.sketch.trains for plan in plans)) * held.settings.seeds
+    trained = max(1, sum(plan.picks.trains for plan in plans)) * held.settings.seeds
     files = len(plans) * held.settings.seeds + 2
     Rates(held.bench, pace).look()
     seconds = entries.SECONDS_PER_ARM.once(held.ledger, lambda: _each(held, pace, files, trained))
@@ -162,17 +163,17 @@ def _each(held: Session, pace: Pace, files: int, trained: int) -> float:
     return max(0.0, training) / trained / _MARGIN
 
 
-def _trained(held: Session, plan: ArmPlan, pace: Pace, space: Space, seconds: float) -> Sketch:
+def _trained(held: Session, plan: ArmPlan, pace: Pace, space: Space, seconds: float) -> Picks:
     """The arm with the epochs that so many seconds make; the search for its learning rate is part of them."""
-    sketch = plan.sketch
-    if not sketch.trains:
-        return sketch
+    picks = plan.picks
+    if not picks.trains:
+        return picks
 
     def planned() -> Training:
-        return Rates(held.bench, pace).plan(sketch, space.before(sketch), seconds)
+        return Rates(held.bench, pace).plan(picks, space.before(picks), seconds)
 
     training = entries.TRAINING.of(plan.name).once(held.ledger, planned)
-    return sketch.trained(training.epochs, training.rate)
+    return picks.trained(training.epochs, training.rate)
 
 
 def _seeded(recipe: tuple[RecipeStep, ...], shift: int) -> tuple[RecipeStep, ...]:

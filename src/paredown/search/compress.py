@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from paredown.budget import Budget, duration
 from paredown.errors import InputError
 from paredown.recipe.progress import Progress
+from paredown.recipe.situation import Situation
 from paredown.run import entries as run
 from paredown.run.account import Account, Purpose
 from paredown.run.enough import short_of
@@ -53,7 +54,6 @@ __all__ = [
 ]
 
 FILES, _LEAST_FILES = 12, 7  # in the final comparison, the original not counted
-_MOST_EVALUATIONS = 150
 _LONG = 900.0  # seconds from which every trial's latency is measured with an interval
 
 
@@ -205,13 +205,15 @@ def session(task: "Task", settings: Settings, out: str | Path | None, progress: 
 
 def space_of(held: Session) -> Space:
     """What may be proposed for this task and target."""
-    inputs = [spec.dtype.is_floating_point for spec in held.bench.network.inputs]
-    return Space(
-        families=frozenset(held.settings.families),
-        int8=bool(held.settings.target.capabilities.int8.operators),
-        mixing=all(inputs),
-        seed=held.settings.seed,
+    bench = held.bench
+    situation = Situation(
+        bench.network,
+        bench.evidence,
+        budget=held.settings.budget,
+        seconds=held.settings.seconds,
+        make=lambda steps: bench.make(steps).network,
     )
+    return Space(situation, frozenset(held.settings.families))
 
 
 def _search(held: Session) -> None:
@@ -240,16 +242,9 @@ def pace_of(held: Session, space: Space, original: TrialResult) -> Pace:
 
 
 def informed(space: Space, held: Session, pace: Pace) -> Space:
-    """The space with what was measured: how trainings are fast, and how many networks one evolution may look at.
-
-    Each of those sees calibration and select examples, forward only.
-    """
-    work = held.bench.task.data.work
-    examples = min(512, len(work.calibrate)) + min(512, len(work.select))
-    each = examples / work.batch_size * pace.step / 3 + 0.01
-    wanted = int(min(_MOST_EVALUATIONS, max(12, 0.03 * held.settings.seconds / each)))
-    evaluations = entries.EVALUATIONS.once(held.ledger, lambda: wanted)  # also when a resumed run is given more time
-    return dataclasses.replace(space, precision=pace.precision, evaluations=evaluations)
+    """The space with what was measured: how long trainings take, and how much time there is."""
+    seconds = entries.GIVEN.once(held.ledger, lambda: held.settings.seconds)
+    return dataclasses.replace(space, situation=dataclasses.replace(space.situation, timings=pace, seconds=seconds))
 
 
 def end(held: Session, pace: Pace, most: int = FILES, least: int = _LEAST_FILES) -> None:

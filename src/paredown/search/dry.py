@@ -8,7 +8,9 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from paredown.budget import Budget, duration
+from paredown.recipe.picks import Picks
 from paredown.recipe.progress import Progress
+from paredown.recipe.strategy import Answer, propose
 from paredown.run.labels import FAMILIES, label
 from paredown.run.settings import Settings
 from paredown.search.arms import arms
@@ -16,8 +18,8 @@ from paredown.search.compress import FILES, check_inputs, family_names, informed
 from paredown.search.given import Given
 from paredown.search.plan import Allocation, Pace, allocate, epochs_in, reserve, rungs
 from paredown.search.probing import Prober
-from paredown.search.proposals import Proposer
-from paredown.search.space import Sketch, Space
+from paredown.search.space import Proposals, Space
+from paredown.search.tpe import TRIES, ParzenEstimator
 from paredown.targets import Target
 from paredown.trial.bench import Bench
 
@@ -126,37 +128,37 @@ def _planned(bench: Bench, space: Space, prober: Prober, pace: Pace, settings: S
     plans = arms(space, prober)
     left = bench.clock.left()
     keep = reserve(left, pace, FILES, bench.task.data.judge.count)
-    allocation = allocate(left - keep, pace, tuple(plan.name for plan in plans if plan.sketch.trains))
+    allocation = allocate(left - keep, pace, tuple(plan.name for plan in plans if plan.picks.trains))
     found = [
-        _one(space, pace, plan.sketch, plan.role, allocation.arm, plan.label)
+        _one(space, pace, plan.picks, plan.role, allocation.arm, plan.label)
         for plan in plans
-        if not plan.sketch.trains or plan.name in allocation.arms
+        if not plan.picks.trains or plan.name in allocation.arms
     ]
     return (*found, *_race(space, prober, pace, allocation, settings.seed))
 
 
 def _race(space: Space, prober: Prober, pace: Pace, allocation: Allocation, seed: int) -> list[Planned]:
-    proposer = Proposer(space, prober.share, seed)
+    proposals = Proposals(space, prober.share)
+    history: list[Answer[Picks]] = []
     found: list[Planned] = []
-    sketches: list[Sketch] = []
     for _ in range(allocation.candidates):
-        proposal = proposer.ask()
+        proposal = propose(ParzenEstimator(), proposals, history, seed, TRIES)
         if proposal is None:
             break
-        sketches.append(proposal.sketch)
-        found.append(_one(space, pace, proposal.sketch, "trial", allocation.rung))
-        proposer.fail(proposal.number)
-    ladder = () if allocation.short else rungs(len(sketches), allocation.rung, allocation.last)[1:]
+        found.append(_one(space, pace, proposal.candidate, "trial", allocation.rung))
+        history.append(Answer(proposal))
+    asked = [answer.candidate for answer in history if not answer.repeated]
+    ladder = () if allocation.short else rungs(len(asked), allocation.rung, allocation.last)[1:]
     for count, seconds in ladder:
         found += [
-            _one(space, pace, sketch, "trial", seconds, f"{label(space.recipe(sketch))}, trained on")
-            for sketch in sketches[:count]
+            _one(space, pace, picks, "trial", seconds, f"{label(space.recipe(picks))}, trained on")
+            for picks in asked[:count]
         ]
     return found
 
 
-def _one(space: Space, pace: Pace, sketch: Sketch, role: str, seconds: float, name: str = "") -> Planned:  # noqa: PLR0913, PLR0917
-    training = max(0.0, seconds - pace.scoring(sketch))
-    epochs = epochs_in(training, pace.epoch(sketch), pace.steps) if sketch.trains else 0.0
-    taken = pace.training(sketch, epochs) if sketch.trains else 0.0
-    return Planned(name or label(space.recipe(sketch)), role, pace.overhead + taken, epochs)
+def _one(space: Space, pace: Pace, picks: Picks, role: str, seconds: float, name: str = "") -> Planned:  # noqa: PLR0913, PLR0917
+    training = max(0.0, seconds - pace.scoring(picks))
+    epochs = epochs_in(training, pace.epoch(picks), pace.steps) if picks.trains else 0.0
+    taken = pace.training(picks, epochs) if picks.trains else 0.0
+    return Planned(name or label(space.recipe(picks)), role, pace.overhead + taken, epochs)

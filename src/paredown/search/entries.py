@@ -7,10 +7,8 @@ from paredown.search.training import Curve, Training
 
 __all__ = [
     "ALLOCATION",
-    "DEPTHS",
-    "EVALUATIONS",
     "EXTRA",
-    "LEAST_SHARE",
+    "GIVEN",
     "PACE",
     "RANGE_TEST",
     "RESERVE",
@@ -26,8 +24,8 @@ PACE = Decision("pace", Pace)
 RESERVE = Decision[float]("reserve", (int, float))
 """Seconds kept back for the end."""
 
-EVALUATIONS = Decision("evaluations", int)
-"""Networks that one evolution may look at."""
+GIVEN = Decision[float]("seconds given", (int, float))
+"""To the run when it began: what transforms search for does not change when a run is taken up again with more time."""
 
 SECONDS_PER_ARM = Decision[float]("seconds per arm", (int, float))
 """Of training, in a comparison."""
@@ -48,12 +46,6 @@ THREADS = Decision("threads", int)
 
 EXTRA = Decision("extra", bool)
 """Whether there is time for one more: ``EXTRA.of(number)``."""
-
-LEAST_SHARE = Decision[float]("least share", (int, float))
-"""The smallest share of multiplications that widths can be cut to."""
-
-DEPTHS = Decision[tuple[float, ...]]("depths", tuple)
-"""Shares of multiplications at which whole blocks can be left out."""
 
 SHAPE = Measurement("shape", Shape)
 """An untrained network: ``SHAPE.of(fingerprint)``."""

@@ -3,9 +3,10 @@
 import dataclasses
 import math
 
+from paredown.recipe.picks import Picks
 from paredown.recipe.train import Precision
+from paredown.recipe.training import AWARE, TRAIN
 from paredown.run.enough import needed
-from paredown.search.space import Move, Sketch
 
 __all__ = ["Allocation", "Pace", "allocate", "epochs_in", "is_short", "reserve", "rungs"]
 
@@ -20,9 +21,8 @@ _RUNG_STEPS, _RUNG_EPOCHS = 100, 0.25  # of a candidate of the first rung, at th
 _MOST_CANDIDATES = 12
 _MOST_EPOCHS = 60.0
 _THOROUGH, _MOST = 0.25, 0.40  # of the time may be kept back for the end
-_AWARE = 2.1  # a step through fake-quantize nodes (STACK measurements: 1.9 to 2.3 times)
 
-_WHOLE = Sketch((Move.TRAIN,))
+_WHOLE = Picks.of(TRAIN)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,34 +54,34 @@ class Pace:
     full: float = 0.0
     threads: int | None = None
 
-    def step_of(self, sketch: Sketch) -> float:
-        """Seconds of a step of a sketch's longest training.
+    def step_of(self, picks: Picks) -> float:
+        """Seconds of a step of a candidate's longest training.
 
         A cut network saves less than its multiplications: batch norm, data and the optimizer's step stay.
         """
-        return self.step * _size(sketch) + (self.teacher if sketch.distilled else 0.0)
+        return self.step * _size(picks) + (self.teacher if picks.taught else 0.0)
 
-    def scoring(self, sketch: Sketch) -> float:
-        """Seconds of scoring the network of a sketch on `select`."""
-        return self.evaluate * _size(sketch)
+    def scoring(self, picks: Picks) -> float:
+        """Seconds of scoring the network of a candidate on `select`."""
+        return self.evaluate * _size(picks)
 
-    def epoch(self, sketch: Sketch, slowness: float = 1.0) -> float:
-        """Seconds of an epoch of a sketch's longest training, with the scoring after it.
+    def epoch(self, picks: Picks, slowness: float = 1.0) -> float:
+        """Seconds of an epoch of a candidate's longest training, with the scoring after it.
 
         Args:
-            sketch: what is trained.
+            picks: what is trained.
             slowness: how many times as long as measured a step has turned out to take.
 
         """
-        return self.steps * self.step_of(sketch) * slowness + self.scoring(sketch)
+        return self.steps * self.step_of(picks) * slowness + self.scoring(picks)
 
-    def training(self, sketch: Sketch, epochs: float, slowness: float = 1.0) -> float:
+    def training(self, picks: Picks, epochs: float, slowness: float = 1.0) -> float:
         """Seconds of a training: its epochs, and scoring where it ends between two of them."""
-        return epochs * self.epoch(sketch, slowness) + self.scoring(sketch)
+        return epochs * self.epoch(picks, slowness) + self.scoring(picks)
 
-    def range_test(self, steps: int, sketch: Sketch = _WHOLE) -> float:
+    def range_test(self, steps: int, picks: Picks = _WHOLE) -> float:
         """Seconds of looking for a learning rate in so many steps: each is a training step and a further forward pass."""
-        return steps * (self.full or self.step) * 4 / 3 * _size(sketch)
+        return steps * (self.full or self.step) * 4 / 3 * _size(picks)
 
     def ending(self, files: int, judge: int, rounds: int) -> float:
         """Seconds for measuring so many files fully in so many rounds, and predicting `judge` examples with each."""
@@ -89,8 +89,8 @@ class Pace:
         return files * (rounds * full + judge * self.predict + 0.5 * self.process) + 1.0
 
 
-def _size(sketch: Sketch) -> float:
-    return (0.3 + 0.7 * sketch.macs) * (_AWARE if sketch.aware else 1.0)
+def _size(picks: Picks) -> float:
+    return (0.3 + 0.7 * picks.size) * (AWARE if picks.aware else 1.0)
 
 
 @dataclasses.dataclass(frozen=True)

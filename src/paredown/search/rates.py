@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from paredown import codec
 from paredown.recipe.optimizers import AdamW, Auto
 from paredown.recipe.order import RecipeStep
+from paredown.recipe.picks import Picks
 from paredown.recipe.randomness import derive, isolated
 from paredown.recipe.range_test import curve
 from paredown.recipe.train import Train
@@ -12,7 +13,6 @@ from paredown.run.account import Purpose
 from paredown.run.ledger import Decision
 from paredown.search import entries
 from paredown.search.plan import Pace, epochs_in
-from paredown.search.space import Sketch
 from paredown.search.training import CAREFUL_RATE, FINE_RATE, RATE, Curve, Training
 from paredown.trial.bench import Bench
 from paredown.trial.threads import training_threads
@@ -43,7 +43,7 @@ class Rates:
 
     def plan(
         self,
-        sketch: Sketch,
+        picks: Picks,
         before: Sequence[RecipeStep],
         seconds: float,
         slowness: float = 1.0,
@@ -53,7 +53,7 @@ class Rates:
         """The training for which there are so many seconds.
 
         Args:
-            sketch: what is trained, with which ingredients.
+            picks: what is trained, with which ingredients.
             before: transforms that make the network.
             seconds: for steps, scoring on select, and the range test where one is due.
             slowness: how many times as long as measured a step has turned out to take.
@@ -61,14 +61,14 @@ class Rates:
                 is not left over; a training that has to end early runs through its schedule all the same.
 
         """
-        rate, test = self._fixed(sketch, self._steps(sketch, seconds, slowness)), 0.0
-        if self.worth(self._steps(sketch, seconds - self.seconds(sketch, before), slowness)):
+        rate, test = self._fixed(picks, self._steps(picks, seconds, slowness)), 0.0
+        if self.worth(self._steps(picks, seconds - self.seconds(picks, before), slowness)):
             began = self._bench.clock.used()
             found = self._tested(before)
             test = self._bench.clock.used() - began
-            rate = found.rate(self._steps(sketch, seconds - test, slowness))
-        epochs = self._epochs(sketch, (seconds - test) * (_STRETCH if rest else 1.0), slowness)
-        taken = seconds - test if rest else self._pace.training(sketch, epochs, slowness)
+            rate = found.rate(self._steps(picks, seconds - test, slowness))
+        epochs = self._epochs(picks, (seconds - test) * (_STRETCH if rest else 1.0), slowness)
+        taken = seconds - test if rest else self._pace.training(picks, epochs, slowness)
         return Training(epochs, float(f"{rate:.{_DIGITS}g}"), taken, test, rest)
 
     def look(self) -> None:
@@ -79,13 +79,13 @@ class Rates:
         if self._pace.range_test(_COARSE) <= _COARSE_SHARE * self._bench.clock.limit:
             self._tested((), _COARSE)
 
-    def _fixed(self, sketch: Sketch, steps: int) -> float:
+    def _fixed(self, picks: Picks, steps: int) -> float:
         """The rate of a training that is too short for a range test, scaled from the original's where that is known."""
         found = _kept((), _COARSE).read(self._bench.ledger)
         if found is None:
-            return CAREFUL_RATE if sketch.kind else FINE_RATE
+            return CAREFUL_RATE if picks.kind else FINE_RATE
         own = found.rate(steps)
-        return min(RATE, _AFTER_CUT * own) if sketch.kind else min(FINE_RATE, own)
+        return min(RATE, _AFTER_CUT * own) if picks.kind else min(FINE_RATE, own)
 
     def worth(self, steps: int) -> bool:
         """Whether a training of so many steps is long enough for a range test.
@@ -94,17 +94,17 @@ class Rates:
         """
         return self._pace.range_test(_FULL) <= _SHARE * steps * self._pace.step
 
-    def seconds(self, sketch: Sketch, before: Sequence[RecipeStep]) -> float:
+    def seconds(self, picks: Picks, before: Sequence[RecipeStep]) -> float:
         """What a test of this network would take now: nothing where it was made before."""
         known = _kept(before).read(self._bench.ledger) is not None
-        return 0.0 if known else self._pace.range_test(_FULL, sketch)
+        return 0.0 if known else self._pace.range_test(_FULL, picks)
 
-    def _steps(self, sketch: Sketch, seconds: float, slowness: float) -> int:
-        return round(self._epochs(sketch, seconds, slowness) * self._pace.steps)
+    def _steps(self, picks: Picks, seconds: float, slowness: float) -> int:
+        return round(self._epochs(picks, seconds, slowness) * self._pace.steps)
 
-    def _epochs(self, sketch: Sketch, seconds: float, slowness: float) -> float:
+    def _epochs(self, picks: Picks, seconds: float, slowness: float) -> float:
         pace = self._pace
-        return epochs_in(max(0.0, seconds - pace.scoring(sketch)), pace.epoch(sketch, slowness), pace.steps)
+        return epochs_in(max(0.0, seconds - pace.scoring(picks)), pace.epoch(picks, slowness), pace.steps)
 
     def _tested(self, before: Sequence[RecipeStep], steps: int = _FULL) -> Curve:
         """The range test of a network, made now or before; the transforms are those of the recipe, and kept for it."""

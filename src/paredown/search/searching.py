@@ -4,6 +4,9 @@ import dataclasses
 import statistics
 
 from paredown.budget import Budget
+from paredown.recipe.move import Move
+from paredown.recipe.picks import Picks
+from paredown.recipe.strategy import Answer, Proposal, Strategy, propose
 from paredown.run import entries as run
 from paredown.run.ledger import Filtered, Skipped, TrialRecord
 from paredown.run.results import TrialResult
@@ -12,10 +15,10 @@ from paredown.search.arms import ArmPlan, arms
 from paredown.search.choose import Feasible, Standing, excess, feasible, promote, wish
 from paredown.search.plan import Allocation, Pace, allocate, rungs
 from paredown.search.probing import Prober
-from paredown.search.proposals import Proposer
 from paredown.search.rates import Rates
-from paredown.search.space import Move, Sketch, Space
+from paredown.search.space import DEPTH, ROUND, WIDTH, Proposals, Space
 from paredown.search.standings import standing_of
+from paredown.search.tpe import TRIES, ParzenEstimator
 from paredown.search.training import Training
 from paredown.trial.trials import Trials
 
@@ -24,7 +27,6 @@ __all__ = ["Searching"]
 _OVERSHOOT = 1.5  # a training may take so many times what was planned before its schedule is shortened
 _FILTER = 0.08  # a shape that misses a limit on cost by more than this is not trained
 _PROBING = 0.15  # share of the time that may go into untrained shapes
-_LEADING = ((Move.PRUNE, Move.INT8), (Move.SHALLOW, Move.INT8))
 _EXTRAS = 40
 _PARTS = 6  # trainings one after the other that one candidate gets
 _TRANSFORMS = 0.5  # seconds that a trial's transforms may take before its trainings have less
@@ -37,16 +39,15 @@ _UNKNOWN = 1.1  # how much longer a step takes than those that were timed, as lo
 class _Entrant:
     """A proposal in the race."""
 
-    number: int
-    sketch: Sketch
+    picks: Picks
     record: TrialRecord | None = None
 
 
 @dataclasses.dataclass(frozen=True)
 class _Trained:
-    """A sketch with the epochs it got, and what came out."""
+    """A candidate with the epochs it got, and what came out."""
 
-    sketch: Sketch
+    picks: Picks
     record: TrialRecord
 
 
@@ -62,6 +63,7 @@ class Searching:
         original: its result.
         pace: measured.
         reserve: seconds to keep back for the end.
+        strategy: decides what is tried next.
 
     """
 
@@ -72,6 +74,7 @@ class Searching:
     original: TrialResult
     pace: Pace
     reserve: float
+    strategy: Strategy = ParzenEstimator()  # noqa: RUF009 (a frozen value)
 
     def __post_init__(self) -> None:
         self._slow: list[float] = []
@@ -82,14 +85,14 @@ class Searching:
         """Probe shapes, carry out the arms, race the combinations, use what time is left."""
         self._probe()
         plans = arms(self.space, self.prober)
-        trained = tuple(plan.name for plan in plans if plan.sketch.trains)
+        trained = tuple(plan.name for plan in plans if plan.picks.trains)
         self._rates.look()
         allocation = entries.ALLOCATION.once(self.trials.ledger, lambda: allocate(self.left(), self.pace, trained))
         race = _Race(self, allocation)
-        for plan in (plan for plan in plans if not plan.sketch.trains):
+        for plan in (plan for plan in plans if not plan.picks.trains):
             self._arm(plan, allocation)
         race.open()
-        for plan in (plan for plan in plans if plan.sketch.trains):
+        for plan in (plan for plan in plans if plan.picks.trains):
             self._arm(plan, allocation)
         race.run()
 
@@ -104,31 +107,27 @@ class Searching:
         each = self.pace.overhead + 3 * self.pace.process
         limit = self.trials.bench.clock.limit
         self._shapes_left = entries.SHAPES.once(self.trials.ledger, lambda: int(_PROBING * limit / each))
-        leading = [order for order in _LEADING if self.space.allows(order)]
-        first = [
-            Sketch(order, macs=0.5, epochs=())
-            for order in (*leading[:1], (Move.INT8,), *leading[1:], (Move.PRUNE,))
-            if self.space.allows(order)
-        ]
+        space = self.space
+        leading = [*space.matching(WIDTH, ROUND), *space.matching(DEPTH, ROUND)]
+        orders = [*leading[:1], *space.matching(ROUND), *leading[1:], *space.matching(WIDTH)]
+        first = [Picks.of(*order).sized(0.5) for order in orders]
         chosen = first[: max(1, self._shapes_left)]
         shapes = self.prober.measure(chosen) if chosen and self._shapes_left else []
         self._shapes_left -= len(shapes)
-        self._ban(
-            {move for sketch, shape in zip(chosen, shapes, strict=False) if shape.failure for move in sketch.order}
-        )
+        failed = [picks for picks, shape in zip(chosen, shapes, strict=False) if shape.failure]
+        self._refuse({move for picks in failed for move in picks.moves})
         for number, order in enumerate(leading):
             tries = min(3, self._shapes_left // (len(leading) - number))
-            if self.prober.bounds and self.space.allows(order) and tries > 0:
-                self.prober.aim(Sketch(order, epochs=()), 0.93, tries)
+            if self.prober.bounds and all(map(self.space.offers, order)) and tries > 0:
+                self.prober.aim(Picks.of(*order), 0.93, tries)
                 self._shapes_left -= tries
 
-    def _ban(self, suspects: set[Move]) -> None:
-        """Find out which of the moves of failed shapes fails alone."""
-        banned: set[Move] = set()
-        for move in suspects:
-            if self.prober.measure([Sketch((move,), macs=0.5, epochs=())])[0].failure:
-                banned |= {move, Move.RANDOM, Move.STUDENT} if move is Move.PRUNE else {move}
-        self.space = dataclasses.replace(self.space, banned=self.space.banned | banned)
+    def _refuse(self, suspects: set[Move]) -> None:
+        """Find out which of the moves of failed shapes fails alone, and propose it no more."""
+        for move in sorted(suspects, key=self.space.moves.index):
+            failure = self.prober.measure([Picks.of(move).sized(0.5)])[0].failure
+            if failure:
+                self.space = self.space.without(move, failure)
         self.prober.space = self.space
 
     # -- trials
@@ -137,21 +136,21 @@ class Searching:
         self,
         name: str,
         role: str,
-        sketch: Sketch,
+        picks: Picks,
         seconds: float,
         keep: float,
         *,
         label: str = "",
         forced: bool = False,
     ) -> _Trained | None:
-        """Carry a sketch out whose last training takes about so many seconds; None where there is no time for it.
+        """Carry a candidate out whose last training takes about so many seconds; None where there is no time for it.
 
         Where less time is left, the training is shorter.
 
         Args:
             name: under which the decision is kept.
             role: ``arm``, ``control`` or ``trial``.
-            sketch: the epochs and the learning rate of its last training are set here.
+            picks: the epochs and the learning rate of its last training are set here.
             seconds: of training wanted, scoring and the search for a learning rate included.
             keep: seconds that have to be left afterwards.
             label: where the steps do not say it.
@@ -159,38 +158,38 @@ class Searching:
 
         """
         plan = entries.TRAINING.of(name).once(
-            self.trials.ledger, lambda: self._plan(sketch, seconds, keep, forced=forced)
+            self.trials.ledger, lambda: self._plan(picks, seconds, keep, forced=forced)
         )
         if plan.epochs <= 0:
             self.trials.ledger.event(Skipped(name, "no time left for it", named=role != "trial"))
             return None
-        sketch = sketch.trained(plan.epochs, plan.rate)
-        taken = plan.seconds * (1 + self._beside(sketch))
+        picks = picks.trained(plan.epochs, plan.rate)
+        taken = plan.seconds * (1 + self._beside(picks))
         allowed = taken if plan.rest else _OVERSHOOT * max(seconds - plan.test, taken)
-        record = self.trials.run(role, self.space.recipe(sketch), seconds=allowed + _TRANSFORMS, name=label)
-        self._learn(sketch, record)
-        return _Trained(sketch, record)
+        record = self.trials.run(role, self.space.recipe(picks), seconds=allowed + _TRANSFORMS, name=label)
+        self._learn(picks, record)
+        return _Trained(picks, record)
 
-    def _plan(self, sketch: Sketch, seconds: float, keep: float, *, forced: bool) -> Training:
+    def _plan(self, picks: Picks, seconds: float, keep: float, *, forced: bool) -> Training:
         """What there is time for: as much as is wanted or left, and nothing where a trial's overhead would be most of it."""
         available = self.left() - keep - self.pace.overhead
         time = min(seconds, available)
-        least = max(self.pace.overhead, _LEAST_STEPS * self.pace.step_of(sketch)) + self.pace.scoring(sketch)
+        least = max(self.pace.overhead, _LEAST_STEPS * self.pace.step_of(picks)) + self.pace.scoring(picks)
         if time < min(least, seconds) and not forced:
             return Training()
         rest = keep == 0 and available > 0 and seconds >= _ALL * available
-        main = max(0.0, time) / (1 + self._beside(sketch))
-        return self._rates.plan(sketch, self.space.before(sketch), main, self._slowness(), rest=rest)
+        main = max(0.0, time) / (1 + self._beside(picks))
+        return self._rates.plan(picks, self.space.before(picks), main, self._slowness(), rest=rest)
 
-    def _beside(self, sketch: Sketch) -> float:
+    def _beside(self, picks: Picks) -> float:
         """What a recipe's other trainings take, as a share of its longest; they are not made again when that goes on."""
-        return self.space.side * (sketch.order.count(Move.TRAIN) - 1) if len(sketch.epochs) == 1 else 0.0
+        return picks.beside if len(picks.epochs) == 1 else 0.0
 
-    def _learn(self, sketch: Sketch, record: TrialRecord) -> None:
+    def _learn(self, picks: Picks, record: TrialRecord) -> None:
         """How long steps really took: from trainings of one network alone, without what is spent between their steps."""
-        if record.state != "measured" or sketch.order.count(Move.TRAIN) > 1 or not record.result.made:
+        if record.state != "measured" or picks.beside or not record.result.made:
             return
-        expected = record.result.made * self.pace.step_of(sketch)
+        expected = record.result.made * self.pace.step_of(picks)
         self._slow.append(record.result.stepping / max(1e-9, expected))
 
     def _slowness(self) -> float:
@@ -200,11 +199,11 @@ class Searching:
     def _arm(self, plan: ArmPlan, allocation: Allocation) -> None:
         ledger = self.trials.ledger
         record = None
-        if not plan.sketch.trains:
-            record = self.trials.run(plan.role, self.space.recipe(plan.sketch), name=plan.label)
+        if not plan.picks.trains:
+            record = self.trials.run(plan.role, self.space.recipe(plan.picks), name=plan.label)
         elif plan.name in allocation.arms:
             keep = 0.7 * allocation.last
-            trained = self.train(plan.name, plan.role, plan.sketch, allocation.arm, keep, label=plan.label)
+            trained = self.train(plan.name, plan.role, plan.picks, allocation.arm, keep, label=plan.label)
             record = trained.record if trained else None
         else:
             ledger.event(Skipped(plan.name, _too_short(allocation)))
@@ -215,20 +214,20 @@ class Searching:
         """A measured trial, limit by limit."""
         return standing_of(record, self.original, self.budget, self.trials.bench.task.score)
 
-    def worth_training(self, sketch: Sketch) -> tuple[bool, dict[str, float], float]:
-        """Whether a sketch can meet the limits on cost, by how much it misses each, and its cost in what is wished.
+    def worth_training(self, picks: Picks) -> tuple[bool, dict[str, float], float]:
+        """Whether a candidate can meet the limits on cost, by how much it misses each, and its cost in what is wished.
 
         The shape is measured where there is time for that, else the model is asked.
         """
         if self._shapes_left > 0 and self.prober.bounds:
             self._shapes_left -= 1
-            shape = self.prober.measure([sketch])[0]
+            shape = self.prober.measure([picks])[0]
         else:
-            shape = self.prober.expected(sketch)
+            shape = self.prober.expected(picks)
         over = self.prober.excess(shape)
-        cost = shape.values.get(wish(self.budget), sketch.macs)
+        cost = shape.values.get(wish(self.budget), picks.size)
         # Where nothing meets the limits, whatever comes nearest is worth training.
-        hopeless = sketch.macs <= self.prober.least(sketch) or not any(move.cuts for move in sketch.order)
+        hopeless = picks.size <= self.prober.least(picks) or not picks.cuts
         hopeless = hopeless and not self.prober.attainable(_FILTER)
         return not shape.failure and (hopeless or all(value <= _FILTER for value in over.values())), over, cost
 
@@ -239,7 +238,8 @@ class _Race:
     def __init__(self, search: Searching, allocation: Allocation) -> None:
         self._search = search
         self._allocation = allocation
-        self._proposer = Proposer(search.space, search.prober.share, search.trials.bench.seed)
+        self._proposals = Proposals(search.space, search.prober.share)
+        self._history: list[Answer[Picks]] = []
         self._entrants: dict[str, _Entrant] = {}
 
     def open(self) -> None:
@@ -267,34 +267,35 @@ class _Race:
         """Train one new proposal for a first, short time; False where there are no more or there is no time."""
         search = self._search
         for _ in range(8):
-            proposal = self._proposer.ask()
+            proposal = propose(search.strategy, self._proposals, self._history, search.trials.bench.seed, TRIES)
             if proposal is None:
                 return False
-            worth, over, cost = search.worth_training(proposal.sketch)
+            picks, number = proposal.candidate, len(self._history)
+            worth, over, cost = search.worth_training(picks)
             if not worth:
-                search.trials.ledger.event(Filtered(proposal.number, over))
-                self._proposer.tell(proposal.number, self._worst(), cost, over)
+                search.trials.ledger.event(Filtered(number, over))
+                self._history.append(Answer(proposal, (self._worst(), cost), over))
                 continue
-            name = f"proposal {proposal.number}"
-            trained = search.train(name, "trial", proposal.sketch, seconds, keep, forced=forced)
+            trained = search.train(f"proposal {number}", "trial", picks, seconds, keep, forced=forced)
             if trained is None:
+                self._history.append(Answer(proposal))
                 return False
             record = trained.record
-            self._told(proposal.number, record)
+            self._history.append(self._answer(proposal, record))
             if record.state != "measured":
                 continue
-            self._entrants[record.id] = _Entrant(proposal.number, trained.sketch, record)
+            self._entrants[record.id] = _Entrant(trained.picks, record)
             return True
         return False
 
-    def _told(self, number: int, record: TrialRecord) -> None:
+    def _answer(self, proposal: Proposal[Picks], record: TrialRecord) -> Answer[Picks]:
+        """What became of a proposal: loss of quality and cost; limits that are missed."""
         if record.state != "measured":
-            self._proposer.fail(number)
-            return
+            return Answer(proposal)
         standing = self._search.standing(record)
         violations = {limit.quantity: excess(limit) or -max(0.0, limit.room) for limit in standing.limits}
         cost = standing.values.get(wish(self._search.budget), float(record.result.macs))
-        self._proposer.tell(number, standing.values["drop"], cost, violations)
+        return Answer(proposal, (standing.values["drop"], cost), violations)
 
     def _worst(self) -> float:
         """The largest drop seen, for proposals that are not worth finding out."""
@@ -311,13 +312,13 @@ class _Race:
             if len(later) == count:
                 break
             entrant = by_id[key]
-            if not entrant.sketch.trains:
+            if not entrant.picks.trains:
                 continue
-            trained = search.train(f"{name} place {place}", "trial", entrant.sketch.longer(), seconds, keep=0.0)
+            trained = search.train(f"{name} place {place}", "trial", entrant.picks.longer(), seconds, keep=0.0)
             if trained is None:
                 break
             if trained.record.state == "measured":
-                grown = _Entrant(entrant.number, trained.sketch, trained.record)
+                grown = _Entrant(trained.picks, trained.record)
                 self._entrants[trained.record.id] = grown
                 later.append(grown)
         return later
@@ -334,7 +335,7 @@ class _Race:
             first = promote(standings, search.budget, 1)[0]
             sure = feasible(next(s for s in standings if s.key == first)) is Feasible.YES
             entrant = self._entrants[first]
-            if not sure and len(entrant.sketch.epochs) < _PARTS:
+            if not sure and len(entrant.picks.epochs) < _PARTS:
                 if not self._promoted([entrant], 1, self._or_all(each), f"extra {extra}"):
                     return
             elif not self._enter(self._or_all(each), keep=0.0):

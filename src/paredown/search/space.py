@@ -1,142 +1,59 @@
-"""The recipes that a search may propose: moves of the five families, and their order.
+"""The recipes that a search may propose: moves of the families, and their order.
 
-A `Sketch` says in few words what a recipe does; `Space.recipe` writes it out as steps.
+Moves are known by their effects alone; which techniques there are says `paredown.search.catalogue`.
 """
 
 import dataclasses
-import enum
-from collections.abc import Sequence
+import itertools
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from paredown import architecture, distill, prune, quantize, regularize
-from paredown.recipe.ingredient import Ingredient
-from paredown.recipe.optimizers import AdamW, Auto
-from paredown.recipe.order import RecipeStep
-from paredown.recipe.train import Precision, Train
-from paredown.recipe.transform import Transform
+import numpy as np
+
+from paredown.recipe.arm import FamilyArm
+from paredown.recipe.move import Between, Effect, Move, Offer, Options, Refusal
+from paredown.recipe.order import Recipe
+from paredown.recipe.picks import Pick, Picks
+from paredown.recipe.situation import Situation
+from paredown.recipe.strategy import History, Point, Proposal
 from paredown.run.labels import FAMILIES
+from paredown.search.catalogue import ARMS, MOVES
 
-__all__ = ["ORDERS", "Move", "Order", "Sketch", "Space"]
-
-
-class Move(enum.Enum):
-    """One thing that a recipe does."""
-
-    PRUNE = "prune"
-    RANDOM = "random prune"
-    STUDENT = "student"
-    SLIM = "slim"
-    SHALLOW = "shallow"
-    INT8 = "int8"
-    TRAIN = "train"
-
-    @property
-    def cuts(self) -> bool:
-        """The network gets smaller by it."""
-        return self in _KINDS
-
-
-_KINDS = {
-    Move.PRUNE: "width",
-    Move.RANDOM: "width",
-    Move.STUDENT: "width",
-    Move.SLIM: "width and depth",
-    Move.SHALLOW: "depth",
-}
+__all__ = ["DEPTH", "ROUND", "TRAIN", "WIDTH", "Order", "Proposals", "Slot", "Space"]
 
 Order = tuple[Move, ...]
 
-ORDERS: tuple[Order, ...] = (
-    (Move.PRUNE, Move.TRAIN, Move.INT8),
-    (Move.SHALLOW, Move.TRAIN, Move.INT8),
-    (Move.SLIM, Move.TRAIN, Move.INT8),
-    (Move.PRUNE, Move.INT8, Move.TRAIN),
-    (Move.SHALLOW, Move.INT8, Move.TRAIN),
-    (Move.SLIM, Move.INT8, Move.TRAIN),
-    (Move.SHALLOW, Move.PRUNE, Move.TRAIN, Move.INT8),
-    (Move.TRAIN, Move.PRUNE, Move.TRAIN, Move.INT8),
-    (Move.PRUNE, Move.TRAIN, Move.INT8, Move.TRAIN),
-    (Move.INT8, Move.TRAIN),
-    (Move.TRAIN, Move.INT8),
-    (Move.PRUNE, Move.TRAIN),
-    (Move.SHALLOW, Move.TRAIN),
-    (Move.SLIM, Move.TRAIN),
+Slot = frozenset[frozenset[Effect]]
+"""What may stand at one place of an order: moves with exactly one of these sets of effects."""
+
+
+def _slot(*effects: set[Effect]) -> Slot:
+    return frozenset(map(frozenset, effects))
+
+
+WIDTH = _slot({Effect.WIDTH})
+DEPTH = _slot({Effect.DEPTH})
+ROUND = _slot({Effect.ROUND})
+TRAIN = _slot({Effect.TRAIN})
+_CUT = _slot({Effect.WIDTH}, {Effect.DEPTH}, {Effect.WIDTH, Effect.DEPTH})
+
+_PATTERNS: tuple[tuple[Slot, ...], ...] = (
+    (_CUT, TRAIN, ROUND),
+    (_CUT, ROUND, TRAIN),
+    (DEPTH, WIDTH, TRAIN, ROUND),
+    (TRAIN, WIDTH, TRAIN, ROUND),
+    (WIDTH, TRAIN, ROUND, TRAIN),
+    (ROUND, TRAIN),
+    (TRAIN, ROUND),
+    (_CUT, TRAIN),
 )
-"""Every order that is proposed, most promising first."""
+"""Every kind of order that is proposed, most promising first."""
 
-
-@dataclasses.dataclass(frozen=True)
-class Sketch:
-    """A recipe in few words.
-
-    Attributes:
-        order: what is done, in this order. The longest training is the first after the last cut (or the only one).
-        macs: share of the multiplications that all cuts together keep.
-        importance: how `Move.PRUNE` ranks channels; None takes the default.
-        using: ingredients of every training.
-        epochs: trainings one after the other in the place of the longest; a promoted recipe gets one more.
-        rates: highest learning rate of each of them; those that have none look for theirs with a range test.
-
-    """
-
-    order: Order
-    macs: float = 1.0
-    importance: Any = None
-    using: tuple[Ingredient, ...] = ()
-    epochs: tuple[float, ...] = (1.0,)
-    rates: tuple[float, ...] = ()
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "macs", round(self.macs, 3) if self.kind else 1.0)
-
-    @property
-    def kind(self) -> str:
-        """What is cut: ``width``, ``depth``, both, or nothing (empty): cost follows another line for each."""
-        return " and ".join(
-            sorted({kind for move in self.order for kind in _KINDS.get(move, "").split(" and ") if kind}, reverse=True)
-        )
-
-    @property
-    def trains(self) -> bool:
-        """It costs training time."""
-        return Move.TRAIN in self.order
-
-    @property
-    def quantized(self) -> bool:
-        """The file will compute in 8 bits."""
-        return Move.INT8 in self.order
-
-    @property
-    def aware(self) -> bool:
-        """The longest training sees the quantized network, which takes about twice the time per step."""
-        return self.quantized and self.trains and self.order.index(Move.INT8) < self.main
-
-    @property
-    def distilled(self) -> bool:
-        """A teacher is asked at every training step."""
-        return any(thing.taught for thing in self.using)
-
-    @property
-    def main(self) -> int:
-        """Position of the longest training."""
-        cuts = [index for index, move in enumerate(self.order) if move.cuts]
-        after = [index for index, move in enumerate(self.order) if move is Move.TRAIN and index > max(cuts, default=-1)]
-        return after[0] if after else self.order.index(Move.TRAIN)
-
-    def shape(self) -> "Sketch":
-        """The same without training: a network of the same shape, whose file is as fast."""
-        return dataclasses.replace(
-            self, order=tuple(move for move in self.order if move is not Move.TRAIN), using=(), epochs=(), rates=()
-        )
-
-    def longer(self, epochs: float = 1.0) -> "Sketch":
-        """The same with one more training behind those it has had."""
-        return dataclasses.replace(self, epochs=(*self.epochs, epochs))
-
-    def trained(self, epochs: float, rate: float) -> "Sketch":
-        """The same with the epochs and the learning rate of its last training."""
-        before = len(self.epochs) - 1
-        return dataclasses.replace(self, epochs=(*self.epochs[:-1], epochs), rates=(*self.rates[:before], rate))
+_DROPPED = {Effect.WIDTH, Effect.DEPTH, Effect.ROUND}
+_TRICKS = {Effect.DISTURB, Effect.PENALIZE, Effect.AVERAGE}
+_USUAL = 0.93  # of the budget is aimed at
+_AIM = Between(0.50, 1.0, _USUAL)
+_NEAR = 0.1  # how far a neighbour's aim lies, at most
 
 
 @dataclasses.dataclass(frozen=True)
@@ -144,103 +61,205 @@ class Space:
     """What may be proposed for one task, target and choice of families.
 
     Attributes:
+        situation: at the beginning of every recipe.
         families: names out of `FAMILIES`.
-        int8: the target has 8-bit kernels.
-        mixing: inputs are floating-point numbers, so that two examples can be mixed.
-        seed: of trainings and of the random control.
-        side: share of the longest training that the other trainings of a recipe get.
-        evaluations: networks that one evolution may look at.
-        precision: of every training.
-        banned: moves that this network does not allow (nothing to cut, nothing to quantize).
+        moves: whatever there is.
+        arms: of the families, most important first.
+        refused: moves that have turned out not to work on this network, with the reasons.
 
     """
 
+    situation: Situation
     families: frozenset[str] = frozenset(FAMILIES)
-    int8: bool = True
-    mixing: bool = True
-    seed: int = 0
-    side: float = 0.3
-    precision: Precision = "32-true"
-    evaluations: int = 150
-    banned: frozenset[Move] = frozenset()
+    moves: tuple[Move, ...] = MOVES
+    arms: tuple[FamilyArm, ...] = ARMS
+    refused: Mapping[Move, str] = dataclasses.field(default_factory=dict)
+    _answers: dict[Move, Offer | Refusal] = dataclasses.field(
+        init=False, default_factory=dict, compare=False, repr=False
+    )
 
-    def allows(self, order: Order) -> bool:
-        """Whether every move belongs to the chosen families and to what the target can do."""
-        family = {
-            Move.PRUNE: "prune",
-            Move.RANDOM: "prune",
-            Move.STUDENT: "distill",
-            Move.SLIM: "architecture",
-            Move.SHALLOW: "architecture",
-            Move.INT8: "quantize",
-        }
-        return all(move is Move.TRAIN or family[move] in self.families for move in order) and not (
-            self.banned & set(order) or (Move.INT8 in order and not self.int8)
-        )
+    def answer(self, move: Move) -> Offer | Refusal:
+        """What a move of the chosen families offers, or why it is not proposed."""
+        if move.family in FAMILIES and move.family not in self.families:
+            return Refusal(f"The family {move.family} was not asked for.")
+        return self.offer(move)
+
+    def offer(self, move: Move) -> Offer | Refusal:
+        """What a move of any family offers where it may be made first: at the beginning, or behind a first training."""
+        if move not in self._answers:
+            self._answers[move] = self._asked(move)
+        return self._answers[move]
+
+    def _asked(self, move: Move) -> Offer | Refusal:
+        if move in self.refused:
+            return Refusal(self.refused[move])
+        at = self.situation
+        if not move.shapes and not move.has(Effect.TRAIN):
+            at = at.at(Picks.of(self.first(Effect.TRAIN)).recipe(at))
+        return move.offer(at)
+
+    def offers(self, move: Move) -> bool:
+        """Whether a move may be made, whatever family it is of: students belong to several."""
+        return isinstance(self.offer(move), Offer)
+
+    def first(self, *effects: Effect) -> Move:
+        """The first of all moves that has these effects, whatever family it is of."""
+        return next(move for move in self.moves if move.has(*effects))
+
+    @property
+    def proposed(self) -> tuple[Move, ...]:
+        """Moves that are made without being asked for."""
+        return tuple(move for move in self.moves if move.default and isinstance(self.answer(move), Offer))
+
+    def matching(self, *pattern: Slot) -> tuple[Order, ...]:
+        """Orders of proposed moves that have the effects of a pattern, one after the other."""
+        proposed = self.proposed
+        return tuple(itertools.product(*([move for move in proposed if move.effects in slot] for slot in pattern)))
 
     def orders(self) -> tuple[Order, ...]:
         """Combinations that may be proposed, most promising first."""
-        return tuple(order for order in ORDERS if self.allows(order))
+        return tuple(order for pattern in _PATTERNS for order in self.matching(*pattern))
 
-    def teacher(self) -> tuple[Ingredient, ...]:
+    def teacher(self) -> tuple[Pick, ...]:
         """Distillation from the original, where it may be used."""
-        return (distill.Logits(),) if "distill" in self.families else ()
+        return self._having({Effect.TEACH})
 
-    def tricks(self) -> tuple[Ingredient, ...]:
-        """Regularization, where it may be used."""
-        if "regularize" not in self.families:
-            return ()
-        return (regularize.Mixup(), regularize.EMA()) if self.mixing else (regularize.EMA(),)
+    def usings(self) -> tuple[tuple[Pick, ...], ...]:
+        """What takes part in trainings: nothing, a teacher, a teacher and an average, regularization."""
+        teacher = self.teacher()
+        averaged = (*teacher, *self._having({Effect.AVERAGE}))
+        return tuple(dict.fromkeys([(), teacher, averaged, self._having(_TRICKS)]))
 
-    def recipe(self, sketch: Sketch) -> tuple[RecipeStep, ...]:
-        """Steps of a sketch.
+    def _having(self, effects: set[Effect]) -> tuple[Pick, ...]:
+        return tuple(Pick(move) for move in self.proposed if move.effects & effects)
 
-        Trainings beside the longest one get `side` of its first part.
-        """
-        cuts = sum(1 for move in sketch.order if move.cuts)
-        keep = sketch.macs ** (1 / cuts) if cuts else 1.0
-        steps: list[RecipeStep] = []
-        for index, move in enumerate(sketch.order):
-            if move is Move.TRAIN:
-                main = index == sketch.main
-                parts: Sequence[float] = sketch.epochs if main else (self.side * sketch.epochs[0],)
-                steps += self._trainings(sketch, parts, len(steps))
-            else:
-                steps.append(self._transform(move, keep, sketch.importance))
-        return tuple(steps)
+    def recipe(self, picks: Picks) -> Recipe:
+        """Steps of a candidate."""
+        return picks.recipe(self.situation)
 
-    def before(self, sketch: Sketch) -> tuple[RecipeStep, ...]:
-        """Transforms that make the network which the longest training of a sketch trains."""
-        moves = tuple(move for move in sketch.order[: sketch.main] if move is not Move.TRAIN)
-        steps = self.recipe(sketch.shape())
-        return steps[: len(moves)]
+    def before(self, picks: Picks) -> Recipe:
+        """Transforms that make the network which the longest training of a candidate trains."""
+        return self.recipe(Picks(picks.picks[: picks.main]).shape())
 
-    def _trainings(self, sketch: Sketch, parts: Sequence[float], earlier: int) -> list[RecipeStep]:
-        """Trainings one after the other, each with a seed of its own, so that each has its own order of the data."""
-        rates: list[float | Auto] = [*sketch.rates[: len(parts)], *([Auto()] * (len(parts) - len(sketch.rates)))]
-        return [
-            Train(
-                epochs=part,
-                using=sketch.using,
-                optimizer=AdamW(lr=rate),
-                precision=self.precision,
-                seed=self.seed + earlier + number,
-            )
-            for number, (part, rate) in enumerate(zip(parts, rates, strict=True))
+    def dial(self, move: Move) -> Options | Between | None:
+        """Shares of the network that a move can leave here; None for moves without a size, and those not to be made."""
+        answer = self.offer(move)
+        return answer.settings.get(move.dial) if move.dial and isinstance(answer, Offer) else None
+
+    def least(self, picks: Picks) -> float:
+        """The smallest share of the network that all cuts of a candidate together can leave, each its equal part."""
+        least = [dial.least for pick in picks.cuts if (dial := self.dial(pick.move)) is not None]
+        return float(max(least, default=1.0) ** len(least))
+
+    def without(self, move: Move, reason: str) -> "Space":
+        """The space without a move that failed alone, and without others of its family that do the same."""
+        alike = [
+            other
+            for other in self.moves
+            if other.family == move.family and other.effects & _DROPPED == move.effects & _DROPPED
         ]
+        return dataclasses.replace(self, refused={**self.refused, **dict.fromkeys(alike, reason)})
 
-    def _transform(self, move: Move, keep: float, importance: Any) -> Transform:
-        keep = round(keep, 4)
-        match move:
-            case Move.PRUNE:
-                return prune.Channels(importance=importance or prune.L2(), allocation=prune.Global(macs=keep))
-            case Move.RANDOM:
-                return prune.Channels(importance=prune.Random(seed=self.seed), allocation=prune.Global(macs=keep))
-            case Move.STUDENT:
-                return prune.Channels(allocation=prune.Uniform(macs=keep))
-            case Move.SLIM:
-                return architecture.Slim(macs=keep, evaluations=self.evaluations)
-            case Move.SHALLOW:
-                return architecture.Slim(macs=keep, width=None, evaluations=self.evaluations)
-            case _:
-                return quantize.Int8()
+
+class Proposals:
+    """The recipes of a space as a strategy sees them: a `paredown.recipe.strategy.SearchSpace`.
+
+    A point says in which order what is done, which part of the budget is aimed at, the settings of all moves (those of
+    moves that the order does not have count for nothing), and what takes part in trainings.
+
+    Args:
+        space: what may be proposed.
+        share: for a candidate and an aim (part of the budget to be used, 1 all of it) the share of the network that
+            meets it; 0 where none does.
+
+    """
+
+    def __init__(self, space: Space, share: Callable[[Picks, float], float]) -> None:
+        self.evaluations = float("inf")
+        self._share = share
+        self._orders = space.orders()
+        self._usings = space.usings()
+        self._taught = self._usings.index(space.teacher())
+        self._settings = _settings(space, self._orders)
+
+    @property
+    def dimensions(self) -> Mapping[str, Options | Between]:
+        """Order, aim, settings, what takes part in trainings; none where nothing can be proposed."""
+        if not self._orders:
+            return {}
+        settings = {f"{name} of {move.name}": options for (move, name), options in self._settings.items()}
+        return {"order": Options(self._orders), "aim": _AIM, **settings, "using": Options(self._usings)}
+
+    def given(self, history: History[Picks]) -> Sequence[Proposal[Picks]]:  # noqa: ARG002 (they depend on nothing)
+        """The most promising orders at the size that just meets the budget."""
+        return [self.build(point) for point in self._first()]
+
+    def _first(self) -> list[Point]:
+        cutting = [index for index, order in enumerate(self._orders) if any(move.cuts for move in order)]
+        taught = self._taught
+        # Blocks go as a whole: between the last network that fits and the first that does not lies the best one.
+        deep = [index for index in cutting if _fits(self._orders[index], (DEPTH, TRAIN, ROUND))]
+        aware = [self._at(index) for index, order in enumerate(self._orders) if order[0].effects in ROUND]
+        # Channels by their norm, trained plainly and then taught, were better after short trainings than by Taylor.
+        first = [self._at(index, using=using) for index in cutting[:1] for using in (0, taught)]
+        others = [self._at(index, using=taught, setting=1) for index in cutting[:1]]
+        rest = [self._at(index, using=taught) for index in cutting[1:3] if index not in deep]
+        both = [self._at(index, aim, using=taught) for aim in (0.93, 1.0, 0.8) for index in deep]
+        smaller = [self._at(index, 0.72, using=taught) for index in cutting[:1]]
+        return first + both[:2] + others + smaller + aware + both[2:] + rest
+
+    def _at(self, order: int, aim: float = _USUAL, *, using: int = 0, setting: int = 0) -> Point:
+        settings = {name: 0 for name in self.dimensions if name not in {"order", "aim", "using"}}
+        return {"order": order, "aim": aim, **dict.fromkeys(settings, setting), "using": using}
+
+    def build(self, point: Point) -> Proposal[Picks]:
+        """The candidate at a point."""
+        order: Order = self._orders[point["order"]]
+        picks = Picks(tuple(Pick(move, self._chosen(move, point)) for move in order)).trained(1.0)
+        picks = picks.using(self._usings[point["using"]])
+        return Proposal(picks.sized(self._share(picks, point["aim"])), point)
+
+    def _chosen(self, move: Move, point: Point) -> dict[str, Any]:
+        return {
+            name: options.values[point[f"{name} of {move.name}"]]
+            for (owner, name), options in self._settings.items()
+            if owner == move
+        }
+
+    def sample(self, draw: np.random.Generator) -> Proposal[Picks]:
+        """A random recipe."""
+        return self.build({name: _drawn(setting, draw) for name, setting in self.dimensions.items()})
+
+    def mutate(self, proposal: Proposal[Picks], draw: np.random.Generator) -> Proposal[Picks]:
+        """A recipe that differs in one dimension."""
+        dimensions = self.dimensions
+        name = str(draw.choice(list(dimensions)))
+        value = _moved(dimensions[name], proposal.point[name], draw)
+        return self.build({**proposal.point, name: value})
+
+
+def _settings(space: Space, orders: Sequence[Order]) -> dict[tuple[Move, str], Options]:
+    """Settings of moves in orders that leave something to choose; sizes follow the aim, and trainings the time."""
+    found: dict[tuple[Move, str], Options] = {}
+    for move in dict.fromkeys(move for order in orders for move in order if move.shapes):
+        answer = space.offer(move)
+        for name, options in answer.settings.items() if isinstance(answer, Offer) else ():
+            if name != move.dial and isinstance(options, Options) and len(options.values) > 1:
+                found[move, name] = options
+    return found
+
+
+def _fits(order: Order, pattern: Sequence[Slot]) -> bool:
+    return len(order) == len(pattern) and all(move.effects in slot for move, slot in zip(order, pattern, strict=True))
+
+
+def _drawn(setting: Options | Between, draw: np.random.Generator) -> float:
+    if isinstance(setting, Options):
+        return int(draw.integers(len(setting.values)))
+    return float(draw.uniform(setting.least, setting.most))
+
+
+def _moved(setting: Options | Between, value: float, draw: np.random.Generator) -> float:
+    if isinstance(setting, Options):
+        return int((value + draw.integers(1, max(2, len(setting.values)))) % len(setting.values))
+    return float(setting.nearest(value + draw.uniform(-_NEAR, _NEAR)))

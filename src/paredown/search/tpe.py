@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
     from optuna.trial import FrozenTrial
 
-__all__ = ["ParzenEstimator", "trial_seed"]
+__all__ = ["TRIES", "ParzenEstimator", "trial_seed"]
+
+TRIES = 12
+"""So many known recipes proposed in a row mean that nothing new is found."""
 
 
 def trial_seed(seed: int, number: int) -> int:
