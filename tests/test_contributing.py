@@ -74,6 +74,76 @@ def test_it_is_found():
     assert found["PD199"] == "A toy was found."
 '''
 
+MOVE = '''
+
+@dataclasses.dataclass(frozen=True)
+class CutToy(Move):
+    """Cut channels, whatever they matter."""
+
+    name: str = "toy"
+    family: str = "prune"
+    effects: frozenset[Effect] = frozenset({Effect.WIDTH})
+    dial: str | None = "macs"
+    default: bool = True
+
+    def offer(self, at: Situation) -> Offer | Refusal:
+        """See `Move.offer`."""
+        return CHANNELS.offer(at)
+
+    def add(self, at: Situation, chosen: Mapping[str, Any]) -> Recipe:
+        """See `Move.add`."""
+        return (*at.recipe, Channels(importance=L2(), allocation=Uniform(macs=chosen.get("macs", 0.5))))
+
+
+'''
+
+STRATEGY = '''"""The last order first."""
+
+import dataclasses
+
+from paredown.recipe.strategy import C, History, Proposal, SearchSpace, Strategy
+
+__all__ = ["Backwards"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Backwards(Strategy):
+    """Go through the orders from the last to the first, at one size."""
+
+    def ask(self, space: SearchSpace[C], history: History[C], seed: int) -> Proposal[C] | None:
+        """See `Strategy.ask`."""
+        orders = space.dimensions["order"].values
+        if len(history) == len(orders):
+            return None
+        point = {name: 0 for name in space.dimensions}
+        return space.build({**point, "aim": 0.93, "order": len(orders) - 1 - len(history)})
+'''
+
+SEARCH_TEST = '''"""The search proposes with a toy move and a toy strategy; nothing else knows of them."""
+
+from paredown.budget import Budget
+from paredown.recipe.picks import Picks
+from paredown.recipe.training import TRAIN
+from paredown.search.backwards import Backwards
+
+from .pretend import PACE, space, world
+
+
+def test_toys(tmp_path, monkeypatch):
+    assert ["toy", "train", "int8"] in [[move.name for move in order] for order in space().orders()]
+    seconds = 60 * PACE.epoch(Picks.of(TRAIN))
+    with world(tmp_path / "usual", seconds, monkeypatch) as made:
+        made.searching(Budget(latency="60%", drop="1 pt")).run()
+        steps = next(steps for role, _, steps in made.made if role == "trial")
+        assert steps[0].word.startswith("uniform prune")
+    with world(tmp_path / "backwards", seconds, monkeypatch) as made:
+        search = made.searching(Budget(latency="60%", drop="1 pt"))
+        search.strategy = Backwards()
+        search.run()
+        words = [[step.word.split()[0] for step in steps] for role, _, steps in made.made if role == "trial"]
+        assert words[0] == ["slim", "train"]
+'''
+
 PAGE = (
     "# PD199: a toy\n\n## What was seen\n\nA toy.\n\n## Why it matters\n\nIt does not.\n\n## What to do\n\nNothing.\n"
 )
@@ -143,6 +213,16 @@ def add_finding(house, *, documented):
     return set(touched)
 
 
+def add_move(house):
+    file = house / "src/paredown/prune/moves.py"
+    insert(file, "RANDOM = CutByLot()", MOVE.lstrip())
+    return {insert(file, "CHANNELS, LATENCY, BLOCKS", "CutToy(), ")}
+
+
+def add_strategy(house):
+    return {write(house / "src/paredown/search/backwards.py", STRATEGY)}
+
+
 CONTRACTS = ("tests/contracts/test_contracts.py", "tests/contracts/test_settings.py")
 OWN = ("tests/prune/test_toy.py", "tests/verdict/test_pd199.py")
 DOCUMENTED = ("tests/test_docs.py", "tests/verdict/test_findings.py")
@@ -164,3 +244,12 @@ def test_what_is_not_documented_is_caught(house):
     assert run.returncode == 1
     assert "prune.Toy" in run.stdout
     assert "pd199.md" in run.stdout
+
+
+def test_a_move_and_a_strategy_take_one_file_each(house):
+    assert len(add_move(house)) == listed("a move")
+    assert len(add_strategy(house)) == listed("a strategy")
+    write(house / "tests/search/test_toys.py", SEARCH_TEST)
+    run = checked(house, "tests/search/test_toys.py", "tests/contracts/test_moves.py", "-k", "toy or unique")
+    assert run.returncode == 0, run.stdout[-3000:]
+    assert int(re.search(r"(\d+) passed", run.stdout)[1]) == 5, "the contract suite has not found the move"

@@ -178,16 +178,16 @@ def test_a_run_that_is_too_short_even_for_a_coarse_test_keeps_the_fixed_rates(ru
     search = made.searching(BUDGET)
     search._rates.look()
     assert made.tests == []
-    assert search.train("one", "trial", CUT, 10.0, 0.0).sketch.rates == (CAREFUL_RATE,)
-    assert search.train("two", "arm", Sketch((Move.TRAIN,)), 10.0, 0.0).sketch.rates == (FINE_RATE,)
+    assert search.train("one", "trial", CUT, 10.0, 0.0).picks.rates == (CAREFUL_RATE,)
+    assert search.train("two", "arm", Picks.of(TRAIN), 10.0, 0.0).picks.rates == (FINE_RATE,)
 
 
 def test_the_other_trainings_of_a_recipe_are_part_of_its_time(run):
     made = run(1e5)
     search = made.searching(BUDGET)
-    both = dataclasses.replace(CUT, order=(Move.PRUNE, Move.TRAIN, Move.INT8, Move.TRAIN))
-    alone = search.train("one", "trial", CUT, 3 * EPOCH, 0.0).sketch.epochs[0]
-    shared = search.train("two", "trial", both, 3 * EPOCH, 0.0).sketch.epochs[0]
+    both = Picks.of(CHANNELS, TRAIN, INT8, TRAIN).sized(0.465)
+    alone = search.train("one", "trial", CUT, 3 * EPOCH, 0.0).picks.epochs[0]
+    shared = search.train("two", "trial", both, 3 * EPOCH, 0.0).picks.epochs[0]
     assert 1.3 * shared == pytest.approx(alone, rel=0.1)
     later = search.train("three", "trial", dataclasses.replace(both, epochs=(1.0, 1.0)), 3 * EPOCH, 0.0)
-    assert later.sketch.epochs[-1] == pytest.approx(alone, rel=0.1)
+    assert later.picks.epochs[-1] == pytest.approx(alone, rel=0.1)
