@@ -1,16 +1,14 @@
 """How a search spends its time, on a pretended clock."""
 
-import dataclasses
-
 import pytest
 
 from paredown.budget import Budget
-from paredown.prune.moves import CHANNELS
+from paredown.prune.moves import CHANNELS, LATENCY
 from paredown.quantize.moves import INT8
 from paredown.recipe import Train
 from paredown.recipe.picks import Picks
 from paredown.recipe.training import TRAIN
-from paredown.run.ledger import Skipped
+from paredown.run.ledger import Skipped, Unmade
 from paredown.search.arms import arms
 from paredown.search.plan import allocate
 from paredown.search.training import CAREFUL_RATE, FINE_RATE, RATE
@@ -189,5 +187,16 @@ def test_the_other_trainings_of_a_recipe_are_part_of_its_time(run):
     alone = search.train("one", "trial", CUT, 3 * EPOCH, 0.0).picks.epochs[0]
     shared = search.train("two", "trial", both, 3 * EPOCH, 0.0).picks.epochs[0]
     assert 1.3 * shared == pytest.approx(alone, rel=0.1)
-    later = search.train("three", "trial", dataclasses.replace(both, epochs=(1.0, 1.0)), 3 * EPOCH, 0.0)
+    later = search.train("three", "trial", both.longer(), 3 * EPOCH, 0.0)
     assert later.picks.epochs[-1] == pytest.approx(alone, rel=0.1)
+
+
+
+
+def test_moves_that_are_not_possible_are_written_down_with_the_reason_once(run):
+    made = run(100.0)
+    search = made.searching(BUDGET, refused={CHANNELS: "it broke", LATENCY: "not asked for"})
+    search._tell_refusals()
+    search._tell_refusals()
+    told = [(event.recipe, event.reason) for event in made.ledger.events() if isinstance(event, Unmade)]
+    assert told == [("prune", "it broke")]

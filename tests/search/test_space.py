@@ -69,7 +69,9 @@ def test_without_8_bit_kernels_nothing_is_quantized():
     plain = Space(Situation(bench.network, Evidence.of(bench.task, Capabilities("Plain"))))
     assert plain.orders()
     assert not any(move.has(Effect.ROUND) for moves in plain.orders() for move in moves)
+    assert plain.impossible() == {INT8: plain.answer(INT8).reason}
     assert plain.answer(INT8).reason.startswith("Plain computes nothing in 8 bits")
+    assert SPACE.impossible() == dataclasses.replace(plain, families=frozenset({"prune"})).impossible() == {}
 
 
 def test_a_move_that_failed_alone_is_proposed_no_more_nor_are_others_that_do_the_same():

@@ -4,9 +4,8 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from paredown.architecture.problem import Problem
 from paredown.architecture.slim import Slim
-from paredown.architecture.space import Space
+from paredown.architecture.space import Candidate, Space
 from paredown.errors import RecipeError
 from paredown.recipe.arm import FamilyArm
 from paredown.recipe.move import Between, Effect, Move, Offer, Options, Refusal
@@ -31,7 +30,7 @@ class Evolve(Move):
     dial: str | None = "macs"
 
     def offer(self, at: Situation) -> Offer | Refusal:
-        """See `Move.offer`: the dial, from the smallest network of the space."""
+        """See `Move.offer`: the dial, from the network with every width at its least and all of its blocks."""
         step = self.step(at, 0.5)
         reason = step.check(at.state)
         if reason:
@@ -44,8 +43,8 @@ class Evolve(Move):
 
     def _dial(self, step: Slim, at: Situation) -> Options | Between:
         space = Space(at.network, step.width, step.depth, at.capabilities.channel_multiple)
-        problem = Problem(space, {}, 1)
-        least = min(_MOST, max(_LEAST, problem.share("macs", problem.smallest()) + 5e-4))
+        narrow = Candidate(tuple(counts[0] for counts in space.counts), space.whole.dropped)
+        least = min(_MOST, max(_LEAST, space.macs(narrow) / max(1, space.macs(space.whole)) + 5e-4))
         return Between(least, _MOST, max(0.5, least))
 
     def add(self, at: Situation, chosen: Mapping[str, Any]) -> Recipe:

@@ -43,7 +43,7 @@ class Problem:
         self._check(limits)
 
     def _check(self, limits: Mapping[str, float]) -> None:
-        smallest = self.smallest()
+        smallest = self.smallest() if limits else self.space.whole
         for name, share in limits.items():
             least = self.share(name, smallest)
             if least > share:

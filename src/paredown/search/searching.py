@@ -8,7 +8,7 @@ from paredown.recipe.move import Move
 from paredown.recipe.picks import Picks
 from paredown.recipe.strategy import Answer, Proposal, Strategy, propose
 from paredown.run import entries as run
-from paredown.run.ledger import Filtered, Skipped, TrialRecord
+from paredown.run.ledger import Filtered, Skipped, TrialRecord, Unmade
 from paredown.run.results import TrialResult
 from paredown.search import entries
 from paredown.search.arms import ArmPlan, arms
@@ -108,6 +108,7 @@ class Searching:
         limit = self.trials.bench.clock.limit
         self._shapes_left = entries.SHAPES.once(self.trials.ledger, lambda: int(_PROBING * limit / each))
         space = self.space
+        self._tell_refusals()
         leading = [*space.matching(WIDTH, ROUND), *space.matching(DEPTH, ROUND)]
         orders = [*leading[:1], *space.matching(ROUND), *leading[1:], *space.matching(WIDTH)]
         first = [Picks.of(*order).sized(0.5) for order in orders]
@@ -121,6 +122,13 @@ class Searching:
             if self.prober.bounds and all(map(self.space.offers, order)) and tries > 0:
                 self.prober.aim(Picks.of(*order), 0.93, tries)
                 self._shapes_left -= tries
+
+    def _tell_refusals(self) -> None:
+        """Write down which moves are not possible here, and why: once, also where a run is taken up again."""
+        known = [event for event in self.trials.ledger.events() if isinstance(event, Unmade)]
+        for move, reason in self.space.impossible().items():
+            if Unmade(move.name, reason) not in known:
+                self.trials.ledger.event(Unmade(move.name, reason))
 
     def _refuse(self, suspects: set[Move]) -> None:
         """Find out which of the moves of failed shapes fails alone, and propose it no more."""

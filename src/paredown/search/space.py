@@ -111,6 +111,11 @@ class Space:
         """Moves that are made without being asked for."""
         return tuple(move for move in self.moves if move.default and isinstance(self.answer(move), Offer))
 
+    def impossible(self) -> dict[Move, str]:
+        """Moves of the chosen families that would be made without being asked for, and why they cannot be made here."""
+        wanted = [move for move in self.moves if move.default and move.family in {*self.families, "train"}]
+        return {move: answer.reason for move in wanted if isinstance(answer := self.offer(move), Refusal)}
+
     def matching(self, *pattern: Slot) -> tuple[Order, ...]:
         """Orders of proposed moves that have the effects of a pattern, one after the other."""
         proposed = self.proposed
