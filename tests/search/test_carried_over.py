@@ -1,8 +1,9 @@
 """What was proposed before moves offered themselves is proposed still.
 
 ``carried_over.json`` was written by the code before that change: recipes as titles, for several choices of families,
-targets and seeds, and whole runs on a pretended clock. Left out is what differs: where no criterion of pruning is to be
-chosen, the estimator draws in one dimension less, so that only the given proposals are the same.
+targets and seeds, and the trials of runs on a pretended clock up to the first promotion (among equals, and all are there,
+names decide who is promoted). Left out is what differs: where no criterion of pruning is to be chosen, the estimator draws in
+one dimension less, so that only the given proposals are the same.
 """
 
 import dataclasses
@@ -72,4 +73,5 @@ def test_the_same_runs_are_carried_out(name, tmp_path, monkeypatch):
     with world(tmp_path, before["epochs"] * PACE.epoch(Picks.of(TRAIN)), monkeypatch) as made:
         families = frozenset(before["case"].get("families", FAMILIES))
         made.searching(Budget(latency="60%", drop="1 pt"), families=families).run()
-        assert [f"{role} {label}: {titled(steps)}" for role, label, steps in made.made] == before["trials"]
+        trials = [f"{role} {label}: {titled(steps)}" for role, label, steps in made.made]
+        assert trials[: len(before["trials"])] == before["trials"]

@@ -16,7 +16,6 @@ from paredown.quantize.int8 import Int8
 from paredown.quantize.minmax import MinMax
 from paredown.quantize.mixed import Mixed
 from paredown.quantize.others import others
-from paredown.quantize.others import others
 from paredown.quantize.placement import place
 from paredown.quantize.refinement import Refinement
 from paredown.quantize.weight_only import WeightOnly
