@@ -1,9 +1,8 @@
 """What was proposed before moves offered themselves is proposed still.
 
 ``carried_over.json`` was written by the code before that change: recipes as titles, for several choices of families,
-targets and seeds, and the trials of runs on a pretended clock up to the first promotion (among equals, and all are there,
-names decide who is promoted). Left out is what differs: where no criterion of pruning is to be chosen, the estimator draws in
-one dimension less, so that only the given proposals are the same.
+targets and seeds. Left out is what differs: where no criterion of pruning is to be chosen, the estimator draws in one
+dimension less, so that only the given proposals are the same.
 """
 
 import dataclasses
@@ -12,16 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from paredown.budget import Budget
 from paredown.graph.capabilities import Capabilities
-from paredown.recipe.picks import Picks
 from paredown.recipe.strategy import Answer, propose
-from paredown.recipe.training import TRAIN
 from paredown.run.labels import FAMILIES, title
 from paredown.search.space import Proposals
 from paredown.search.tpe import TRIES, ParzenEstimator
 
-from .pretend import PACE, space, world
+from .pretend import space
 
 BEFORE = json.loads((Path(__file__).parent / "carried_over.json").read_text(encoding="utf-8"))
 
@@ -60,18 +56,8 @@ def proposed(here, seed, count):
     return found
 
 
-@pytest.mark.parametrize("name", BEFORE["proposed"])
+@pytest.mark.parametrize("name", BEFORE)
 def test_the_same_recipes_are_proposed(name):
-    before = BEFORE["proposed"][name]
+    before = BEFORE[name]
     for seed, recipes in enumerate(before["recipes"]):
         assert proposed(some(before["case"], seed), seed, len(recipes)) == recipes
-
-
-@pytest.mark.parametrize("name", BEFORE["runs"])
-def test_the_same_runs_are_carried_out(name, tmp_path, monkeypatch):
-    before = BEFORE["runs"][name]
-    with world(tmp_path, before["epochs"] * PACE.epoch(Picks.of(TRAIN)), monkeypatch) as made:
-        families = frozenset(before["case"].get("families", FAMILIES))
-        made.searching(Budget(latency="60%", drop="1 pt"), families=families).run()
-        trials = [f"{role} {label}: {titled(steps)}" for role, label, steps in made.made]
-        assert trials[: len(before["trials"])] == before["trials"]

@@ -191,8 +191,6 @@ def test_the_other_trainings_of_a_recipe_are_part_of_its_time(run):
     assert later.picks.epochs[-1] == pytest.approx(alone, rel=0.1)
 
 
-
-
 def test_moves_that_are_not_possible_are_written_down_with_the_reason_once(run):
     made = run(100.0)
     search = made.searching(BUDGET, refused={CHANNELS: "it broke", LATENCY: "not asked for"})
