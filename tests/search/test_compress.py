@@ -85,7 +85,7 @@ def test_the_saved_file_is_certified_and_verified(finished, tmp_path):
     assert certificate.data.split == "judge"
     assert certificate.quality.n == 90
     result = verify(path, task=task)
-    assert {check.name: str(check.outcome) for check in result.checks}["hash"] == "holds"
+    assert {check.name: str(check.outcome) for check in result.checks}["hash"] == "checked"
 
 
 def test_a_file_that_was_changed_is_not_saved(finished, tmp_path):
