@@ -133,3 +133,29 @@ def test_settings():
 def test_a_network_of_pictures_has_nothing_to_smooth(network):
     x, _ = pictures(4, 0)
     assert torch.equal(SmoothQuant().on(network)(x), network(x))
+
+
+class Products(nn.Module):
+    """A layer norm that GPT-2's `Conv1D` reads, as one list of rows."""
+
+    def __init__(self):
+        super().__init__()
+        self.norm, self.weight, self.bias = (
+            nn.LayerNorm(16),
+            nn.Parameter(torch.randn(16, 8)),
+            nn.Parameter(torch.zeros(8)),
+        )
+
+    def forward(self, x):
+        rows = torch.addmm(self.bias, self.norm(x).reshape(-1, 16), self.weight)
+        return rows.reshape(*x.shape[:-1], 8)
+
+
+def test_products_with_stored_matrices_are_smoothed_too():
+    network, x = capture(Products(), 5, 16), tokens(0)
+    step = SmoothQuant()
+    plan = step.plan(network, evidence_of(x))
+    assert plan.reason == "1 normalisations before 1 linear layers were smoothed."
+    smooth = step.apply(network, plan)
+    assert smooth.get_parameter("weight").shape == (8, 16)
+    torch.testing.assert_close(smooth(x), network(x), rtol=1e-4, atol=1e-4)

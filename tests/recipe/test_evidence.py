@@ -208,6 +208,6 @@ def test_data_of_another_shape_than_the_networks_is_named():
     evidence = Evidence.of(
         paredown.Task(nn.Identity(), paredown.Data(*[rows] * 4), F.cross_entropy, paredown.scores.accuracy)
     )
-    words = r"A batch holds input as \[8, 4, 6\]; the network was captured for \[batch, 5, 6\]\. Give data of that shape, or capture"
+    words = r"A batch holds input as \[8, 4, 6\]; the network was captured for \[batch, 5, 6\]\. Give data of that shape \(pad"
     with pytest.raises(InputError, match=words):
         evidence.loss(network)

@@ -6,7 +6,7 @@ from paredown.graph.products import say_linear
 from paredown.graph.settled import settle_weights
 from paredown.graph.shapes import propagate
 
-__all__ = ["inference_form"]
+__all__ = ["inference_form", "linear_form"]
 
 
 def inference_form(network: Network) -> tuple[Network, tuple[str, ...]]:
@@ -19,8 +19,11 @@ def inference_form(network: Network) -> tuple[Network, tuple[str, ...]]:
         An independent network in eval mode, and the names of the batch norm nodes that were folded.
 
     """
+    return fold_batch_norm(linear_form(network))
+
+
+def linear_form(network: Network) -> Network:
+    """A copy in eval mode in which layers read stored weights and products with stored matrices are linear layers."""
     network = network.copy().eval()
     changed = [settle_weights(network), say_linear(network)]
-    if any(changed):
-        propagate(network.recompile())
-    return fold_batch_norm(network)
+    return propagate(network.recompile()) if any(changed) else network

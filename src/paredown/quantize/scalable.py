@@ -65,10 +65,10 @@ def norms(network: Network) -> list[Scalable]:
     for node in network.nodes():
         if node.target not in _PARAMETERS or len(node.args[1]) != 1:  # type: ignore[arg-type]
             continue
-        own = _parameters(node)
-        if own and all(map(sharing.alone, own)) and _read_by_layers(node, sharing):
+        own, layers = _parameters(node), _read_by_layers(node, sharing)
+        if own and all(map(sharing.alone, own)) and layers:
             makers = tuple(str(parameter.target) for parameter in own)
-            found.append(Scalable(node.name, makers, tuple(reader.name for reader in node.users)))
+            found.append(Scalable(node.name, makers, tuple(reader.name for reader in layers)))
     return found
 
 
@@ -81,25 +81,43 @@ def chains(network: Network) -> list[Scalable]:
     sharing = Sharing(network)
     found = []
     for node in network.nodes():
-        if node.op != "call_function" or node.target in _PARAMETERS or not _read_by_layers(node, sharing):
+        if node.op != "call_function" or node.target in _PARAMETERS or _flattens(node):
             continue
-        for maker in _makers(node):
+        layers = _read_by_layers(node, sharing)
+        for maker in _makers(node) if layers else ():
             own = [argument for argument in maker.args[1:3] if isinstance(argument, fx.Node)]
             if not all(map(sharing.alone, own)) or own[0].meta["val"].shape[0] != node.meta["val"].shape[-1]:
                 continue
             names = tuple(str(argument.target) for argument in own)
-            candidate = Scalable(node.name, names, tuple(reader.name for reader in node.users))
+            candidate = Scalable(node.name, names, tuple(reader.name for reader in layers))
             if _holds(network, candidate):
                 found.append(candidate)
                 break
     return found
 
 
-def _read_by_layers(node: fx.Node, sharing: Sharing) -> bool:
-    readers = list(node.users)
-    return bool(readers) and all(
-        reader.target is LINEAR and reader.args[0] is node and sharing.alone(reader.args[1]) for reader in readers
-    )
+def _read_by_layers(node: fx.Node, sharing: Sharing) -> list[fx.Node]:
+    """The linear layers that read a value, also as one list of rows; none where something else reads it."""
+    layers: list[fx.Node] = []
+    for reader in node.users:
+        if _flattens(reader):
+            behind = _read_by_layers(reader, sharing)
+            if not behind:
+                return []
+            layers += behind
+        elif reader.target is LINEAR and reader.args[0] is node and sharing.alone(reader.args[1]):
+            layers.append(reader)
+        else:
+            return []
+    return layers
+
+
+def _flattens(node: fx.Node) -> bool:
+    """Whether a node puts the rows of a value into one list; channels stay on the last axis."""
+    if node.target not in {_aten.reshape.default, _aten.view.default}:
+        return False
+    before, after = node.args[0].meta["val"].shape, node.meta["val"].shape  # type: ignore[union-attr]
+    return len(after) < len(before) and str(before[-1]) == str(after[-1])
 
 
 def _makers(node: fx.Node) -> Iterator[fx.Node]:

@@ -7,6 +7,7 @@ import torch
 
 from paredown.errors import RecipeError
 from paredown.graph.fakequantize import fake_quantized
+from paredown.graph.inference import linear_form
 from paredown.graph.network import Network
 from paredown.quantize.scalable import Scalable, norms
 from paredown.recipe.plan import Plan
@@ -59,6 +60,7 @@ class SmoothQuant(Transform):
                 f"{already[0].value.name!r}). Its ranges belong to the scales it has. Put the step before Int8()."
             )
             raise RecipeError(msg)
+        network = linear_form(network)
         found = norms(network)
         largest: dict[str, torch.Tensor] = {}
         if found:
@@ -81,7 +83,7 @@ class SmoothQuant(Transform):
 
     def apply(self, network: Network, plan: Plan) -> Network:
         """Scale normalisations and weights in a copy."""
-        network = network.copy()
+        network = linear_form(network)
         for entry in plan.decisions["norms"]:
             norm = Scalable(**entry)
             norm.scale(network, plan.tensors[f"{norm.value}.factor"])

@@ -42,8 +42,8 @@ def flat(network: Network, inputs: Any) -> list[torch.Tensor]:
         if not _fits(spec.shape, tensor.shape):
             msg = (
                 f"A batch holds {spec.name} as {list(tensor.shape)}; the network was captured for "
-                f"[{', '.join(map(str, spec.shape))}]. Give data of that shape, or capture the model with an example like "
-                "the data."
+                f"[{', '.join(map(str, spec.shape))}]. Give data of that shape (pad to one length, crop or resize to one size), "
+                "or capture the model with an example like the data."
             )
             raise InputError(msg)
     return tensors
