@@ -224,6 +224,7 @@ class Steps(nn.Module):
 def test_layers_behind_a_recurrent_one_run_in_eight_bits(kind, tmp_path):
     plan, _, lowering = lower(Steps(kind), tmp_path)
     assert {weight["parameter"] for weight in plan.decisions["weights"]} == {"hidden.weight", "head.weight"}
+    assert plan.decisions["float"] == {kind.__name__.lower(): f"aten.{kind.__name__.lower()}.input has no 8-bit kernel"}
     assert lowering.operators["MatMulIntegerToFloat"] == 1
     assert lowering.operators["QGemm"] == 1
 

@@ -18,7 +18,7 @@ from paredown.graph.movement import JOIN, moves
 from paredown.graph.network import Network, module_path
 from paredown.graph.products import stored_product
 
-__all__ = ["CONVOLUTIONS", "LINEAR", "MULTIPLY", "NO_LAYER", "Placement", "Point", "Weight", "place"]
+__all__ = ["CONVOLUTIONS", "LINEAR", "MULTIPLY", "NO_LAYER", "RECURRENT", "Placement", "Point", "Weight", "place"]
 
 _aten = torch.ops.aten
 
@@ -26,6 +26,12 @@ CONVOLUTIONS = {_aten.conv1d.default, _aten.conv2d.default, _aten.conv3d.default
 LINEAR = _aten.linear.default
 NO_LAYER = "its product with a stored tensor is no linear layer"
 _ALWAYS = CONVOLUTIONS | {LINEAR}  # the work is worth a conversion, wherever the input comes from
+RECURRENT = frozenset(
+    {
+        *(_aten.lstm.input, _aten.gru.input, _aten.rnn_tanh.input, _aten.rnn_relu.input),
+        *(_aten.lstm_cell.default, _aten.gru_cell.default, _aten.rnn_tanh_cell.default, _aten.rnn_relu_cell.default),
+    }
+)
 MULTIPLY = frozenset(
     _ALWAYS | {_aten.conv_transpose1d.default, _aten.conv_transpose2d.input, _aten.conv_transpose3d.input}
 )

@@ -10,7 +10,7 @@ from paredown.graph.fakequantize import Grid
 from paredown.graph.formats import IntFormat, PerChannel, PerGroup
 from paredown.graph.network import Network, module_path
 from paredown.graph.products import stored_product
-from paredown.quantize.placement import LINEAR, NO_LAYER
+from paredown.quantize.placement import LINEAR, NO_LAYER, RECURRENT
 from paredown.quantize.range import WeightRange, grid
 
 __all__ = ["EMBEDDING", "Stored", "Tables", "matrix_grid", "tables"]
@@ -73,6 +73,8 @@ def tables(network: Network, kinds: Collection[str], skip: tuple[str, ...] = ())
     for node in network.nodes():
         if node.op == "call_function" and stored_product(node):
             left[node.name] = NO_LAYER
+        if node.target in RECURRENT:
+            left[node.name] = "recurrent layers are not rounded"
         if node.target not in _PLACE or str(node.target) not in kinds:
             continue
         reason = _against(node, skip)
