@@ -24,7 +24,7 @@ from paredown.quantize.refining import (
     refuse_quantized,
     write_refined,
 )
-from paredown.quantize.stored import EMBEDDING, Stored, matrix_grid, tables
+from paredown.quantize.stored import EMBEDDING, LSTM, Stored, matrix_grid, tables
 from paredown.recipe.plan import Plan
 from paredown.recipe.settings import flags
 from paredown.recipe.transform import Transform
@@ -45,8 +45,9 @@ class DynamicInt8(Transform):
     Weights are signed and symmetric, activations unsigned: ``s = (max(x, 0) - min(x, 0)) / 255``,
     ``z = round(-min(x, 0) / s)``, over the whole tensor. No calibration data is needed and no outlier is clipped, which
     is what transformers want; with outliers that static ranges cannot hold, it is the first thing to try there. Because
-    the range is that of a batch, an example's answer depends a little on its company. Convolutions and recurrent layers
-    stay in float: they would be slower. Tables of embeddings are stored in 8 bits, a scale for each row. Followed by
+    the range is that of a batch, an example's answer depends a little on its company. LSTMs round their weights likewise,
+    and inputs and state at every step, which is not simulated; other recurrent layers have no kernels and stay in float, as
+    do convolutions, which would be slower. Tables of embeddings are stored in 8 bits, a scale for each row. Followed by
     `Train`: quantization-aware training.
 
     Attributes:
@@ -86,8 +87,8 @@ class DynamicInt8(Transform):
         _check_target(capabilities)
         folded, _ = inference_form(network)
         embedding = {str(EMBEDDING)} & capabilities.weight_operators if self.embeddings else set()
-        places = tables(folded, {str(LINEAR)} & capabilities.dynamic_operators | embedding, self.skip)
-        if not any(stored.linear for stored in places.found):
+        places = tables(folded, {str(LINEAR), str(LSTM)} & capabilities.dynamic_operators | embedding, self.skip)
+        if all(stored.table for stored in places.found):
             raise RecipeError(_nothing(capabilities, self.skip, places.left))
         tensors: dict[str, torch.Tensor] = {}
         bits = min(self.weight_bits, capabilities.int8.weight_bits)
@@ -99,14 +100,15 @@ class DynamicInt8(Transform):
                 f"{stored.name}.zero_point": numbers.zero_point.cpu(),
             }
         layers = sum(len(stored.users) for stored in places.found if stored.linear)
-        picked = sum(len(stored.users) for stored in places.found if not stored.linear)
+        picked = sum(len(stored.users) for stored in places.found if stored.table)
+        steps = {user for stored in places.found if stored.kind == str(LSTM) for user in stored.users}
         convolutions = sum(node.target in CONVOLUTIONS for node in folded.nodes())
         slower = f" {convolutions} convolutions stay in float: they would be slower." if convolutions else ""
         plan = Plan(
             technique="quantize.DynamicInt8",
             reason=(
-                f"{capabilities.name} computes {layers} linear layers in 8 bits with ranges found while running; "
-                f"{picked} embeddings are stored in 8 bits.{slower}"
+                f"{capabilities.name} computes {layers} linear layers{f' and {len(steps)} LSTMs' if steps else ''} in 8 bits "
+                f"with ranges found while running; {picked} embeddings are stored in 8 bits.{slower}"
             ),
             decisions={
                 "stored": [dataclasses.asdict(stored) for stored in places.found],
@@ -145,7 +147,7 @@ class DynamicInt8(Transform):
 
 def _form(stored: Stored, bits: int) -> IntFormat:
     """Weights are signed and take what sums have room for; rows of tables are picked, not summed."""
-    return IntFormat(bits, signed=True) if stored.linear else UINT8
+    return UINT8 if stored.table else IntFormat(bits, signed=True)
 
 
 def _check_target(capabilities: Capabilities) -> None:

@@ -9,7 +9,7 @@ import torch
 from paredown.errors import RecipeError
 from paredown.graph.capabilities import Capabilities, Int8Kernels
 from paredown.graph.fakequantize import Grid, insert_after, round_biases
-from paredown.graph.formats import IntFormat
+from paredown.graph.formats import IntFormat, PerChannel
 from paredown.graph.inference import inference_form
 from paredown.graph.network import Network
 from paredown.quantize.activation import drop_upper_clip, split_gates
@@ -27,6 +27,7 @@ from paredown.quantize.refining import (
     refuse_quantized,
     write_refined,
 )
+from paredown.quantize.stored import LSTM, Stored, matrix_grid, tables
 from paredown.recipe.plan import Plan
 from paredown.recipe.settings import flags
 from paredown.recipe.transform import Transform
@@ -45,8 +46,9 @@ class Int8(Transform):
     """Round weights per output channel (symmetric) and activations per tensor to 8 bits.
 
     Batch norms are folded first. Which operators are rounded is the target's word; ranges come from one pass over the
-    calibration split. The scales are trainable, so `Int8()` followed by `Train()` is quantization-aware training
-    (Jacob et al., CVPR 2018; scales as in Esser et al., ICLR 2020).
+    calibration split. Where the target has LSTMs with 8-bit weights, it finds the ranges of what they read while running.
+    The scales are trainable, so `Int8()` followed by `Train()` is quantization-aware training (Jacob et al., CVPR 2018;
+    scales as in Esser et al., ICLR 2020).
 
     Attributes:
         activations: how the range of an activation is chosen.
@@ -102,7 +104,9 @@ class Int8(Transform):
         folded, norms = inference_form(network)
         gates = split_gates(folded) if kernels.operators >= _GATE else ()
         places = place(folded, capabilities, self.skip)
-        if not places.points:
+        steps = tables(folded, {str(LSTM)} & capabilities.dynamic_operators, self.skip).found
+        places = dataclasses.replace(places, left=_without(places.left, steps))
+        if not places.points and not steps:
             raise RecipeError(_nothing(folded, capabilities, self.skip, places.left))
         taken = min(self.weight_bits, kernels.weight_bits)
         weights = IntFormat(taken, signed=True)
@@ -112,6 +116,10 @@ class Int8(Transform):
         tensors = self._activation_grids(places, kernels, seen)
         for weight in places.weights:
             tensors |= self._weight_grid(folded, weight, places, tensors, weights, kernels.weight_axis)
+        for stored in steps:
+            numbers = matrix_grid(finite_weight(folded, stored.parameter), self.weights, weights, PerChannel(0))
+            scale = next_power_of_two(numbers.scale) if self.power_of_two else numbers.scale
+            tensors |= {f"{stored.name}.scale": scale.cpu(), f"{stored.name}.zero_point": numbers.zero_point.cpu()}
         nodes = len({user for weight in places.weights for user in weight.users})
         here = "sums would overflow in its kernels on this processor"
         why = here if taken >= kernels.sum_bits else "the target asks for no more"
@@ -120,10 +128,12 @@ class Int8(Transform):
             if taken < 8
             else ""
         )
+        lstms = {user for stored in steps for user in stored.users}
+        also = f", and {len(lstms)} LSTMs with ranges found while running" if lstms else ""
         plan = Plan(
             technique="quantize.Int8",
             reason=(
-                f"{capabilities.name} computes {nodes} of the layers faster in 8 bits; {len(places.points)} activations "
+                f"{capabilities.name} computes {nodes} of the layers faster in 8 bits{also}; {len(places.points)} activations "
                 f"are rounded, {len(norms)} batch norms were folded, {len(places.left)} operators stay in float.{bits}{_never_changed(still)}"
             ),
             decisions={
@@ -131,6 +141,7 @@ class Int8(Transform):
                 "split": list(gates),
                 "activations": [dataclasses.asdict(point) for point in places.points],
                 "weights": [dataclasses.asdict(weight) for weight in places.weights],
+                "steps": [dataclasses.asdict(stored) for stored in steps],
                 "activation_format": dataclasses.asdict(kernels.activation),
                 "weight_format": dataclasses.asdict(weights),
                 "float": places.left,
@@ -163,6 +174,12 @@ class Int8(Transform):
             numbers = Grid(scale, zero_point, weight_form, axis=0 if scale.ndim else -1)
             users = [nodes[user] for user in weight.users]
             insert_after(network, users[0].args[1], weight.parameter, numbers, users=users)  # type: ignore[arg-type]
+        for entry in plan.decisions.get("steps", ()):
+            stored = Stored(**{**entry, "users": tuple(entry["users"])})
+            scale, zero_point = (plan.tensors[f"{stored.name}.{kind}"] for kind in ("scale", "zero_point"))
+            numbers = Grid(scale, zero_point, weight_form, axis=0)
+            readers = [nodes[user] for user in stored.users]
+            insert_after(network, stored.source(network), stored.name, numbers, users=readers)
         round_biases(network)
         return network.recompile()
 
@@ -225,6 +242,12 @@ def _check_target(capabilities: Capabilities) -> None:
             f"nothing in 8 bits. {others(lambda able: able.int8.operators)}"
         )
         raise RecipeError(msg)
+
+
+def _without(left: Mapping[str, str], steps: Sequence[Stored]) -> dict[str, str]:
+    """What stays in float, less the LSTMs whose weights are rounded."""
+    rounded = {user for stored in steps for user in stored.users}
+    return {name: reason for name, reason in left.items() if name not in rounded}
 
 
 def _unseen(node: str) -> str:

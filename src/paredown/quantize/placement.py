@@ -114,7 +114,7 @@ class _Placer:
         self.left |= {
             node.name: f"{node.target} has no 8-bit kernel"
             for node in self.nodes
-            if node.target in MULTIPLY and str(node.target) not in self.kernels.operators
+            if node.target in MULTIPLY | RECURRENT and str(node.target) not in self.kernels.operators
         }
         while True:  # an operator on values that are nowhere in 8 bits would only add conversions
             anyway = self._rounded_anyway()

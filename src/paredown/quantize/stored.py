@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Collection, Iterator
+from typing import Any
 
 import torch
 from torch import fx
@@ -13,10 +14,12 @@ from paredown.graph.products import stored_product
 from paredown.quantize.placement import LINEAR, NO_LAYER, RECURRENT
 from paredown.quantize.range import WeightRange, grid
 
-__all__ = ["EMBEDDING", "Stored", "Tables", "matrix_grid", "tables"]
+__all__ = ["EMBEDDING", "LSTM", "Stored", "Tables", "matrix_grid", "tables"]
 
 EMBEDDING = torch.ops.aten.embedding.default
+LSTM = torch.ops.aten.lstm.input
 _PLACE = {LINEAR: 1, EMBEDDING: 0}
+_PARAMETERS = 2  # of an LSTM: weights and biases of every layer and direction, in one list
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,7 +28,7 @@ class Stored:
 
     Attributes:
         parameter: its name.
-        kind: ``aten.linear.default`` or ``aten.embedding.default``.
+        kind: ``aten.linear.default``, ``aten.lstm.input`` or ``aten.embedding.default``.
         users: names of the nodes that read it.
 
     """
@@ -40,13 +43,20 @@ class Stored:
         return self.kind == str(LINEAR)
 
     @property
+    def table(self) -> bool:
+        """Whether rows of it are picked."""
+        return self.kind == str(EMBEDDING)
+
+    @property
     def name(self) -> str:
         """What its scale and zero point are called after; a matrix may be a table and a weight."""
-        return self.parameter if self.linear else f"{self.parameter}_table"
+        return f"{self.parameter}_table" if self.table else self.parameter
 
     def source(self, network: Network) -> fx.Node:
         """The node that reads the parameter."""
         user = next(node for node in network.nodes() if node.name == self.users[0])
+        if user.target is LSTM:
+            return next(weight for weight in _weights(user) if weight.target == self.parameter)
         found: fx.Node = user.args[_PLACE[user.target]]  # type: ignore[assignment, index]
         return found
 
@@ -73,8 +83,13 @@ def tables(network: Network, kinds: Collection[str], skip: tuple[str, ...] = ())
     for node in network.nodes():
         if node.op == "call_function" and stored_product(node):
             left[node.name] = NO_LAYER
-        if node.target in RECURRENT:
-            left[node.name] = "recurrent layers are not rounded"
+        if node.target is LSTM and str(LSTM) in kinds:
+            reason = _against_steps(node, skip)
+            left |= {node.name: reason} if reason else {}
+            for weight in () if reason else _weights(node):
+                users.setdefault((str(weight.target), str(LSTM)), []).append(node.name)
+        elif node.target in RECURRENT:
+            left[node.name] = "it has no kernel that reads narrow weights"
         if node.target not in _PLACE or str(node.target) not in kinds:
             continue
         reason = _against(node, skip)
@@ -105,10 +120,33 @@ def _stored(users: dict[tuple[str, str], list[str]]) -> Iterator[Stored]:
         yield Stored(parameter, kind, tuple(names))
 
 
+def _weights(node: fx.Node) -> list[fx.Node]:
+    """The matrices of an LSTM: of its inputs and of its state, for every layer and direction."""
+    given: Any = node.args[_PARAMETERS]
+    return [parameter for parameter in given if parameter.meta["val"].ndim == 2]
+
+
+def _against_steps(node: fx.Node, skip: tuple[str, ...]) -> str:
+    """Why an LSTM stays in float; empty where nothing speaks against rounding its weights."""
+    given: Any = node.args[_PARAMETERS]
+    if _skipped(node, skip):
+        return "it was asked to be left in float"
+    if any(parameter.op != "get_attr" for parameter in given):
+        return "its weight is computed while running"
+    if given[0].meta["val"].dtype != torch.float32:
+        return f"its weight is stored as {given[0].meta['val'].dtype}"
+    layers: Any = node.args[4] * (1 + node.args[7])  # type: ignore[operator]
+    return "" if len(given) == layers * (4 if node.args[3] else 2) else "its state is projected"
+
+
+def _skipped(node: fx.Node, skip: tuple[str, ...]) -> bool:
+    path = module_path(node)
+    return any(name in (node.name, path) or path.startswith(f"{name}.") for name in skip)
+
+
 def _against(node: fx.Node, skip: tuple[str, ...]) -> str:
     """Why a node stays in float; empty where nothing speaks against rounding what it reads."""
-    path = module_path(node)
-    if any(name in (node.name, path) or path.startswith(f"{name}.") for name in skip):
+    if _skipped(node, skip):
         return "it was asked to be left in float"
     weight = node.args[_PLACE[node.target]]  # type: ignore[index]
     if not isinstance(weight, fx.Node) or weight.op != "get_attr":

@@ -33,8 +33,24 @@ def _fake_quantize(x: Any, scale: Any, zero_point: Any, axis: int, quant_min: in
     )
 
 
-def _microsoft(name: str, inputs: Mapping[str, str], attributes: Sequence[str]) -> Any:
-    """An operator of ONNX Runtime's own, which the exporter has no schema of; inputs with a ``?`` may be missing."""
+def _microsoft(
+    name: str,
+    inputs: Mapping[str, str],
+    attributes: Sequence[str],
+    *,
+    words: Sequence[str] = (),
+    outputs: Sequence[str] = ("Y",),
+) -> Any:
+    """An operator of ONNX Runtime's own, which the exporter has no schema of.
+
+    Args:
+        name: of the operator.
+        inputs: types by name; those with a ``?`` may be missing.
+        attributes: names of those that are whole numbers.
+        words: names of those that are words.
+        outputs: their names.
+
+    """
     schema = onnx.defs.OpSchema
     options = schema.FormalParameterOption
     given = [
@@ -51,8 +67,11 @@ def _microsoft(name: str, inputs: Mapping[str, str], attributes: Sequence[str]) 
         MICROSOFT,
         1,
         inputs=given,
-        outputs=[schema.FormalParameter("Y", "tensor(float)", "")],
-        attributes=[schema.Attribute(key, schema.AttrType.INT, "", required=True) for key in attributes],
+        outputs=[schema.FormalParameter(key, "tensor(float)", "") for key in outputs],
+        attributes=[
+            *(schema.Attribute(key, schema.AttrType.INT, "", required=True) for key in attributes),
+            *(schema.Attribute(key, schema.AttrType.STRING, "", required=True) for key in words),
+        ],
     )
     return onnxscript.values.Op(onnxscript.values.Opset(MICROSOFT, 1), name, made)
 
@@ -61,6 +80,26 @@ _MATMUL = _microsoft(
     "MatMulNBits",
     {"A": "float", "B": "uint8", "scales": "float", "zeros": "uint8?", "order": "int32?", "bias": "float?"},
     ("K", "N", "bits", "block_size", "accuracy_level"),
+)
+_LSTM = _microsoft(
+    "DynamicQuantizeLSTM",
+    {
+        "X": "float",
+        "W": "int8",
+        "R": "int8",
+        "B": "float?",
+        "lengths": "int32?",
+        "h": "float?",
+        "c": "float?",
+        "P": "float?",
+        "W_scale": "float",
+        "W_zero": "int8",
+        "R_scale": "float",
+        "R_zero": "int8",
+    },
+    ("hidden_size",),
+    words=("direction",),
+    outputs=("Y", "Y_h", "Y_c"),
 )
 _GATHER = _microsoft(
     "GatherBlockQuantized",
@@ -79,6 +118,25 @@ def _linear_narrow(  # noqa: PLR0913, PLR0917 (the operator's)
 
 def _gather_narrow(table: Any, index: Any, scale: Any, zero: Any, bits: int, block: int, width: int) -> Any:  # noqa: ARG001, PLR0913, PLR0917 (the operator's)
     return _GATHER(table, index, scale, zero, gather_axis=0, quantize_axis=1, block_size=block, bits=bits)
+
+
+def _lstm_narrow(  # noqa: PLR0913, PLR0917 (the operator's)
+    x: Any,
+    weight: Any,
+    recurrent: Any,
+    bias: Any,
+    hidden: Any,
+    cell: Any,
+    weight_scale: Any,
+    weight_zero: Any,
+    recurrent_scale: Any,
+    recurrent_zero: Any,
+) -> Any:
+    directions, width = (int(recurrent.shape[axis]) for axis in (0, 1))
+    state = (None, hidden, cell, None)
+    grids = (weight_scale, weight_zero, recurrent_scale, recurrent_zero)
+    direction = "bidirectional" if directions == 2 else "forward"
+    return _LSTM(x, weight, recurrent, bias, *state, *grids, hidden_size=width, direction=direction)
 
 
 def _quantize_dynamic(x: Any) -> Any:
@@ -106,6 +164,7 @@ _TABLE: dict[Any, Any] = {
     torch.ops.paredown.fake_quantize.default: _fake_quantize,
     words.linear_narrow._opoverload: _linear_narrow,
     words.gather_narrow._opoverload: _gather_narrow,
+    words.lstm_narrow._opoverload: _lstm_narrow,
     words.quantize_dynamic._opoverload: _quantize_dynamic,
     words.integer_linear._opoverload: _integer_linear,
 }

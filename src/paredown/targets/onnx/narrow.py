@@ -12,10 +12,12 @@ from paredown.graph.fakequantize import FakeQuantize, effective, fake_quantized,
 from paredown.graph.fold import drop_unused
 from paredown.graph.network import Network
 from paredown.targets.onnx import words
+from paredown.targets.onnx.steps import say_steps
 
 __all__ = ["say_narrow"]
 
 _aten = torch.ops.aten
+_LSTM = _aten.lstm.input
 _BITS = (4, 8)
 _BLOCKS = (16, 32, 64, 128, 256)
 
@@ -38,7 +40,10 @@ def say_narrow(network: Network) -> Network:
     for entry in fake_quantized(network):
         if entry.node.name in entries:
             for user in list(entry.node.users):
-                writer.replace(user, entry)
+                if user.target is _LSTM:
+                    say_steps(network, user)
+                else:
+                    writer.replace(user, entry)
     graph = network.graph_module.graph
     graph.eliminate_dead_code()
     drop_unused(network.graph_module)
@@ -51,6 +56,8 @@ def _is_narrow(network: Network, entry: FakeQuantize) -> bool:
         return False
     grouped = tensor_of(network.graph_module, entry.scale).ndim > 1
     users = list(entry.node.users)
+    if all(user.target is _LSTM for user in users):
+        return True
     if all(user.target is _aten.linear.default and user.args[1] is entry.node for user in users):
         return grouped or all(is_dynamic(user.args[0]) for user in users)  # type: ignore[arg-type]
     table = all(user.target is _aten.embedding.default and user.args[0] is entry.node for user in users)

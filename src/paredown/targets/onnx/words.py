@@ -9,7 +9,7 @@ import torch
 
 from paredown.graph.dynamic import dynamic_grid
 
-__all__ = ["gather_narrow", "integer_linear", "linear_narrow", "pack", "quantize_dynamic"]
+__all__ = ["gather_narrow", "integer_linear", "linear_narrow", "lstm_narrow", "pack", "quantize_dynamic"]
 
 
 def pack(stored: torch.Tensor, bits: int) -> torch.Tensor:
@@ -147,3 +147,57 @@ def integer_linear(  # noqa: PLR0913, PLR0917 (the signature of the operator)
 def _(stored: Any, scale: Any, zero_point: Any, weight: Any, weight_scale: Any, bias: Any) -> torch.Tensor:  # noqa: ARG001, PLR0913, PLR0917
     result: torch.Tensor = scale.new_empty((*stored.shape[:-1], weight.shape[1]))
     return result
+
+
+@torch.library.custom_op("paredown::lstm_narrow", mutates_args=())
+def lstm_narrow(  # noqa: PLR0913, PLR0917 (the signature of the operator)
+    x: torch.Tensor,
+    weight: torch.Tensor,
+    recurrent: torch.Tensor,
+    bias: torch.Tensor,
+    hidden: torch.Tensor,
+    cell: torch.Tensor,
+    weight_scale: torch.Tensor,
+    weight_zero: torch.Tensor,
+    recurrent_scale: torch.Tensor,
+    recurrent_zero: torch.Tensor,
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """One layer of an LSTM with stored weights (com.microsoft DynamicQuantizeLSTM); gates are in, out, forget, cell.
+
+    Args:
+        x: ``[time, batch, inputs]``.
+        weight: ``[directions, inputs, 4 * hidden]``, signed bytes.
+        recurrent: ``[directions, hidden, 4 * hidden]``, signed bytes.
+        bias: ``[directions, 8 * hidden]``, of inputs and of the state.
+        hidden: ``[directions, batch, hidden]``.
+        cell: likewise.
+        weight_scale: ``[directions, 4 * hidden]``.
+        weight_zero: likewise, signed bytes.
+        recurrent_scale: as `weight_scale`.
+        recurrent_zero: as `weight_zero`.
+
+    Returns:
+        ``[time, directions, batch, hidden]``, and the last state and cell.
+
+    """
+    inside = (weight.float() - weight_zero.float()[:, None]) * weight_scale[:, None]
+    around = (recurrent.float() - recurrent_zero.float()[:, None]) * recurrent_scale[:, None]
+    of_input, of_state = bias.chunk(2, 1)
+    ends, said = [], []
+    for direction in range(len(weight)):
+        h, c, steps = hidden[direction], cell[direction], []
+        for step in x.flip(0) if direction else x:
+            gates = step @ inside[direction] + of_input[direction] + h @ around[direction] + of_state[direction]
+            enter, leave, keep, new = gates.chunk(4, 1)
+            c = keep.sigmoid() * c + enter.sigmoid() * new.tanh()
+            h = leave.sigmoid() * c.tanh()
+            steps.append(h)
+        said.append(torch.stack(steps[::-1] if direction else steps))
+        ends.append((h, c))
+    return torch.stack(said, 1), torch.stack([h for h, _ in ends]), torch.stack([c for _, c in ends])
+
+
+@lstm_narrow.register_fake
+def _(x: Any, weight: Any, recurrent: Any, bias: Any, hidden: Any, cell: Any, *rest: Any) -> tuple[Any, Any, Any]:  # noqa: ARG001, PLR0913, PLR0917
+    every = x.new_empty((x.shape[0], hidden.shape[0], x.shape[1], hidden.shape[2]))
+    return every, torch.empty_like(hidden), torch.empty_like(cell)

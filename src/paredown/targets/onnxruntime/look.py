@@ -48,7 +48,16 @@ _MOVES = frozenset(
         "Unsqueeze",
     }
 )
-_SUMS = ("QLinearConv", "QLinearMatMul", "QGemm", "MatMulInteger", "ConvInteger", "DynamicQuantizeMatMul", "QAttention")
+_SUMS = (
+    "QLinearConv",
+    "QLinearMatMul",
+    "QGemm",
+    "MatMulInteger",
+    "ConvInteger",
+    "DynamicQuantizeMatMul",
+    "DynamicQuantizeLSTM",
+    "QAttention",
+)
 _HAS_KERNEL = {
     "Add",
     "AveragePool",

@@ -118,7 +118,7 @@ class OnnxRuntime(Target):
             ),
             channel_multiple=8,
             formats=frozenset({"float32", "int8", "uint8"}),
-            dynamic_operators=frozenset({"aten.linear.default"}),
+            dynamic_operators=frozenset({"aten.linear.default", "aten.lstm.input"}),
             stored_formats=frozenset({"float16", "bfloat16"}),
             weight_operators=_STORED,
             weight_formats=frozenset({"int4", "uint4", "int8", "uint8"}),

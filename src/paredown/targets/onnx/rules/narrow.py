@@ -5,7 +5,7 @@ from torch import fx
 
 from paredown.targets.onnx import words
 from paredown.targets.onnx.builder import MICROSOFT, Builder
-from paredown.targets.onnx.rules.reading import Rule, given
+from paredown.targets.onnx.rules.reading import Rule, fake, given
 
 __all__ = ["ACCURACY", "RULES"]
 
@@ -70,7 +70,22 @@ def _integer(builder: Builder, node: fx.Node) -> None:
     builder.emit("Add", [product, builder.value(bias)], node)
 
 
+def _steps(builder: Builder, node: fx.Node) -> None:
+    x, weight, recurrent, bias, hidden, cell, *grids = (builder.value(thing) for thing in node.args)
+    directions, _, width = fake(node.args[2]).shape
+    builder.emit(
+        "DynamicQuantizeLSTM",
+        [x, weight, recurrent, bias, "", hidden, cell, "", *grids],
+        node,
+        outputs=3,
+        domain=MICROSOFT,
+        hidden_size=width // 4,
+        direction="bidirectional" if directions == 2 else "forward",
+    )
+
+
 RULES: dict[object, Rule] = {
+    words.lstm_narrow._opoverload: _steps,
     words.linear_narrow._opoverload: _linear,
     words.gather_narrow._opoverload: _gather,
     words.quantize_dynamic._opoverload: _dynamic,
