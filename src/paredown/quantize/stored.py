@@ -86,8 +86,8 @@ def tables(network: Network, kinds: Collection[str], skip: tuple[str, ...] = ())
         if node.target is LSTM and str(LSTM) in kinds:
             reason = _against_steps(node, skip)
             left |= {node.name: reason} if reason else {}
-            for weight in () if reason else _weights(node):
-                users.setdefault((str(weight.target), str(LSTM)), []).append(node.name)
+            for matrix in () if reason else _weights(node):
+                users.setdefault((str(matrix.target), str(LSTM)), []).append(node.name)
         elif node.target in RECURRENT:
             left[node.name] = "it has no kernel that reads narrow weights"
         if node.target not in _PLACE or str(node.target) not in kinds:

@@ -89,8 +89,8 @@ class _Steps:
                 "Runtime's LSTM takes all weights so. Quantize it with quantize.DynamicInt8()."
             )
             raise LoweringError(msg)
-        grid = (tensor_of(self.module, name) for name in (entry.scale, entry.zero_point))
-        scale, zero = effective(*grid, entry.quant_min, entry.quant_max)
+        step, offset = (tensor_of(self.module, name) for name in (entry.scale, entry.zero_point))
+        scale, zero = effective(step, offset, entry.quant_min, entry.quant_max)
         values = tensor_of(self.module, str(entry.value.target)).detach().float()
         stored = ((values / scale[:, None]).round() + zero[:, None]).clamp(entry.quant_min, entry.quant_max)
         turned = _ordered(stored).T.contiguous().to(torch.int8)
