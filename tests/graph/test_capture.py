@@ -292,7 +292,7 @@ def test_what_weights_are_computed_from_can_be_trained_on_request(make):
     model, x = nn.Sequential(make(), nn.ReLU(), nn.Linear(6, 3)), torch.randn(4, 6)
     network = capture(model, x, parametrized=True)
     assert {name for name, _ in network.named_parameters()} == {name for name, _ in model.named_parameters()}
-    assert network.lost == ()
+    assert all("only updated while training" in text for text in network.lost)  # the vectors of spectral norms
     torch.testing.assert_close(network.write_back(model)(x), network(x))
 
 

@@ -4,7 +4,10 @@ import torch.nn.functional as F
 from torch import nn
 
 from paredown import quantize
-from paredown.errors import RecipeError
+from paredown.errors import InputError, RecipeError
+from paredown.graph.capabilities import Int8Kernels
+from paredown.graph.fakequantize import fake_quantized
+from paredown.graph.formats import INT8
 from paredown.targets import OnnxRuntime
 
 from .conftest import capture, evidence_of, pictures
@@ -247,3 +250,58 @@ def test_a_network_of_nothing_but_an_lstm_is_rounded_and_skipped_on_request(tmp_
     assert lowering.quantized == 1
     with pytest.raises(RecipeError, match=r"lstm: aten.lstm.input has no 8-bit kernel|leaving out steps"):
         lower(Alone(), tmp_path, quantize.Int8(skip=("steps",)))
+
+
+def planned(model, **kernels):
+    network = capture(model, 3, 8, 8)
+    able = OnnxRuntime().capabilities.with_int8(**kernels)
+    plan = quantize.Int8().plan(network, evidence_of(pictures(64, 0)[0], able))
+    return network, plan, {point["node"] for point in plan.decisions["activations"]}
+
+
+def test_results_of_linear_layers_are_rounded_where_kernels_want_it():
+    _, _, without = planned(Tokens())
+    _, _, points = planned(Tokens(), output_rounded=True)
+    assert points - without == {"linear", "linear_1"}
+
+
+def test_outputs_of_the_network_are_rounded_where_files_give_8_bits():
+    _, _, without = planned(Steps(nn.LSTM))
+    network, _, points = planned(Steps(nn.LSTM), io=INT8)
+    last = next(node for node in network.nodes() if node.op == "output").all_input_nodes[0]
+    assert points - without == {last.name}
+
+
+def test_inputs_of_a_concatenation_keep_their_scales_where_it_computes():
+    _, plan, _ = planned(Forked(relu=True), concat_shares_scale=False)
+    shares = [point["shares"] for point in plan.decisions["activations"]]
+    assert len(shares) == len(set(shares))
+
+
+def test_activations_that_are_not_fused_are_rounded_before_and_after():
+    _, _, fused = planned(Forked(relu=True))
+    _, _, alone = planned(Forked(relu=True), fused_clips=frozenset())
+    assert {"conv2d", "conv2d_1"} & fused == set()
+    assert {"conv2d", "conv2d_1"} <= alone
+
+
+def test_one_scale_for_a_whole_weight():
+    network, plan, _ = planned(Forked(relu=True), weight_axis=None, weight_bits=8)
+    assert {plan.tensors[f"{name}.weight.scale"].numel() for name in "abc"} == {1}
+    rounded = quantize.Int8().apply(network, plan)
+    weights = [entry for entry in fake_quantized(rounded) if entry.value.op == "get_attr"]
+    assert [entry.axis for entry in weights] == [-1, -1, -1]
+    x = pictures(8, 3)[0]
+    assert (network(x) - rounded(x)).abs().max() < 0.1 * network(x).abs().max()
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"symmetric": True}, r"symmetric=True\) was given with activations in uint8.* Type activation=INT8"),
+        ({"weight_axis": 1}, r"weight_axis=1\) was given; it is 0, .* Type weight_axis=0"),
+    ],
+)
+def test_kernels_that_cannot_be_are_refused(given, words):
+    with pytest.raises(InputError, match=words):
+        Int8Kernels(**given)
