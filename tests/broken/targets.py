@@ -77,6 +77,7 @@ class NoSpaces(Broken):
 @dataclasses.dataclass(frozen=True)
 class Salted(Broken):
     caught_by, words = "the same network gives the same bytes", "gives other bytes"
+    reproducible = True
 
     def write(self, network, path):
         network = network.copy()

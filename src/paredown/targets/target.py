@@ -125,7 +125,10 @@ class Target(abc.ABC):
 
     @property
     def reproducible(self) -> bool:
-        """Whether the same network gives the same bytes; if not, what was measured is kept and checked once more."""
+        """Whether the same network gives the same bytes, also once it was stored and loaded.
+
+        If not, files are saved as they were measured, after they have given the network's outputs once more.
+        """
         return True
 
     @property

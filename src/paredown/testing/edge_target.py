@@ -2,6 +2,8 @@
 
 import dataclasses
 import os
+import tempfile
+import zlib
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +18,7 @@ from paredown.errors import CorruptError, LoweringError
 from paredown.graph.capabilities import Capabilities, Int8Kernels
 from paredown.graph.fakequantize import FakeQuantize, effective, fake_quantized, spread, tensor_of
 from paredown.graph.formats import INT8
+from paredown.graph.movement import moves
 from paredown.graph.network import Network, module_path
 from paredown.targets import Batches, Fixed, Lowering, Port, Session, Target, parity
 
@@ -57,6 +60,11 @@ class EdgeTarget(Target):
         return Capabilities(self.name, int8=kernels, channel_multiple=4, formats=frozenset({"float32", "int8"}))
 
     @property
+    def reproducible(self) -> bool:
+        """Archives tell when they were made."""
+        return False
+
+    @property
     def batches(self) -> Batches:
         """What `batch` says, and nothing else."""
         return Fixed(self.batch)
@@ -68,7 +76,9 @@ class EdgeTarget(Target):
             _check(stored, entry)
         lowering = _lowering(stored)
         save_file(_taken(stored), path.with_suffix(".weights"), {"batch": str(self.batch)})
-        stored.save(path)
+        with tempfile.TemporaryDirectory(prefix="paredown-") as scratch:
+            stored.save(Path(scratch) / "graph.pt2")
+            path.write_bytes(zlib.compress((Path(scratch) / "graph.pt2").read_bytes()))
         with self.open(path) as session:
             parity.check(network, session, self.floors.float, self.name, self.batches)
         return lowering
@@ -82,7 +92,7 @@ class EdgeTarget(Target):
             raise LoweringError(msg)
         try:
             return _EdgeSession(path, self.threads)
-        except (CorruptError, SafetensorError) as error:
+        except (CorruptError, SafetensorError, zlib.error) as error:
             msg = f"{path} cannot be opened by {self.name} ({error}). Lower the network to it again."
             raise LoweringError(msg) from error
 
@@ -133,7 +143,7 @@ def _lowering(network: Network) -> Lowering:
             continue
         name = str(node.target)
         read = [argument for argument in node.args[:2] if isinstance(argument, fx.Node)]
-        rounded = name in _LAYERS and all(FakeQuantize.of(argument) is not None for argument in read)
+        rounded = name in _LAYERS and all(FakeQuantize.of(_origin(argument)) is not None for argument in read)
         counts[f"{'int8' if rounded else 'float'}.{name}"] += 1
         if rounded and name == _LINEAR and not _is_rounded(node):
             unfused.append(
@@ -143,6 +153,13 @@ def _lowering(network: Network) -> Lowering:
     quantized = sum(count for name, count in made.items() if name.startswith("int8."))
     floats = {name: count for name, count in made.items() if name.startswith("float.") and quantized}
     return Lowering(made, quantized, tuple(unfused), floats=floats, conversions=counts["quantize"])
+
+
+def _origin(value: fx.Node) -> fx.Node:
+    """What a value was before it was moved."""
+    while moves(value) and value.all_input_nodes:
+        value = value.all_input_nodes[0]
+    return value
 
 
 def _is_rounded(node: fx.Node) -> bool:
@@ -155,7 +172,10 @@ def _is_rounded(node: fx.Node) -> bool:
 
 class _EdgeSession(Session):
     def __init__(self, path: Path, threads: int) -> None:
-        self._network = Network.load(path)
+        with tempfile.TemporaryDirectory(prefix="paredown-") as scratch:
+            graph = Path(scratch) / "graph.pt2"
+            graph.write_bytes(zlib.decompress(path.read_bytes()))
+            self._network = Network.load(graph)
         module = self._network.graph_module
         places = dict((*module.named_parameters(), *module.named_buffers()))
         with safe_open(path.with_suffix(".weights"), framework="pt") as stored:
