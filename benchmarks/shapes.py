@@ -4,6 +4,7 @@
     python -m benchmarks.shapes shortcuts    # padded shortcuts as identity convolutions, by size
     python -m benchmarks.shapes channels     # four 3x3 convolutions by their number of channels
     python -m benchmarks.shapes groups       # four grouped 3x3 convolutions
+    python -m benchmarks.shapes recurrent    # an LSTM by its number of units
 
 Each takes some minutes on a machine that does nothing else. Ratios are those of interleaved fresh processes, between
 files of one question; the result tells the load of the machine.
@@ -157,11 +158,34 @@ def groups(folder: Path) -> list[list[dict[str, Any]]]:
     return tables
 
 
+class Steps(nn.Module):
+    """An LSTM over twenty steps."""
+
+    def __init__(self, units: int) -> None:
+        super().__init__()
+        self.steps = nn.LSTM(units, units, batch_first=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``[n, 20, units]`` to ``[n, 20, units]``."""
+        return self.steps(x)[0]
+
+
+def recurrent(folder: Path) -> list[list[dict[str, Any]]]:
+    """An LSTM over twenty steps, by units: weights in 8 bits, ranges found while running, against float."""
+    tables = []
+    for units in (32, 64, 128, 256, 512):
+        network = captured(Steps(units), 20, units)
+        rounded = quantize.DynamicInt8().on(network, Evidence.empty(TARGET.capabilities))
+        tables.append(timed({f"{units} units, float": network, f"{units} units, 8 bits": rounded}, folder, (5, 7)))
+    return tables
+
+
 QUESTIONS: Mapping[str, Callable[[Path], Iterable[list[dict[str, Any]]]]] = {
     "resnet20": resnet20,
     "shortcuts": shortcuts,
     "channels": channels,
     "groups": groups,
+    "recurrent": recurrent,
 }
 
 

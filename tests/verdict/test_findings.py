@@ -250,6 +250,14 @@ def test_pd114_lost():
     assert of_run("PD114").severity == "not applicable"
 
 
+def test_pd115_constant():
+    severity, text = told(of_file("PD115", constant=tuple(f"relu_{n}" for n in range(7))))
+    assert severity == "tip"
+    assert text.startswith("relu_0, relu_1, relu_2, relu_3, relu_4 and 2 more: always the same on the calibration data")
+    assert of_file("PD115", constant=()).severity == "passed"
+    assert of_file("PD115").severity == "not applicable"
+
+
 def test_all_are_given_every_time_and_have_a_page():
     found = check(FileContext(Measured("x"), Measured("original"))) + check(RunContext())
     assert {str(finding.severity) for finding in found} == {"not applicable"}

@@ -1,7 +1,8 @@
 """Surprises of a run, explained."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from paredown.run.chosen import Chosen
 from paredown.run.ledger import Ledger, TrialRecord
@@ -70,4 +71,22 @@ def _file(
         macs=result.macs,
         original_macs=original.macs,
         sparsity=result.sparsity,
+        constant=_constant(result),
     )
+
+
+def _constant(result: TrialResult) -> tuple[str, ...] | None:
+    """Nodes that the plans of all steps say never changed on the calibration data; None where none looked."""
+    found: list[tuple[str, ...]] = [
+        tuple(held) for step in result.steps for held in _under(step.plan.get("decisions", {}), "constant")
+    ]
+    return tuple(dict.fromkeys(name for names in found for name in names)) if found else None
+
+
+def _under(decisions: Any, key: str) -> Iterator[Sequence[str]]:
+    """Every list under a key, also in the plans of steps inside of steps."""
+    for name, held in decisions.items() if isinstance(decisions, Mapping) else ():
+        if name == key:
+            yield held
+        else:
+            yield from _under(held, key)

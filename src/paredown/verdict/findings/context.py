@@ -47,6 +47,7 @@ class FileContext:
     original_macs: int | None = None
     sparsity: float | None = None
     margins: Margins = dataclasses.field(default_factory=Margins)
+    constant: tuple[str, ...] | None = None
     unit: str = ""
 
 
