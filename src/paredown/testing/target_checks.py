@@ -1,6 +1,8 @@
 """What every `paredown.targets.Target` promises."""
 
+import shutil
 import tempfile
+import weakref
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -94,9 +96,15 @@ def _takes_a_network_in_train_mode(subject: Subject[Target]) -> None:
 
 def _made(subject: Subject[Target]) -> Artifact:
     """The bench's network as an artifact, lowered once for several checks."""
-    folder = subject.once("folder", tempfile.TemporaryDirectory)
-    path = Path(folder.name) / f"network{subject.thing.suffix}"
+    path = subject.once("folder", lambda: _folder_of(subject)) / f"network{subject.thing.suffix}"
     return subject.once("artifact", lambda: subject.thing.lower(subject.bench.network, path))
+
+
+def _folder_of(subject: Subject[Target]) -> Path:
+    """A folder that lasts as long as the subject."""
+    folder = tempfile.mkdtemp(prefix="paredown-")
+    weakref.finalize(subject, shutil.rmtree, folder, ignore_errors=True)
+    return Path(folder)
 
 
 def _is_one_thing(subject: Subject[Target]) -> None:

@@ -45,8 +45,10 @@ def test_an_eager_file_loads_with_torch_alone(rounded, tmp_path):
 
 def test_threads_are_pinned_when_a_file_is_opened(network, tmp_path):
     Torch(threads=1).lower(network, tmp_path / "network.pt2")
-    Torch(threads=2).open(tmp_path / "network.pt2").close()
-    assert torch.get_num_threads() == 2
+    before = torch.get_num_threads()
+    with Torch(threads=before + 1).open(tmp_path / "network.pt2"):
+        assert torch.get_num_threads() == before + 1
+    assert torch.get_num_threads() == before
 
 
 @pytest.mark.skipif(shutil.which("g++") is None, reason="needs a C++ compiler")
