@@ -66,7 +66,7 @@ def test_states_and_inputs_can_be_said(tmp_path):
     artifact = OnnxRuntime().lower(network, tmp_path / "sums.onnx")
     with torch.no_grad():
         network.get_parameter("layer.bias").add_(1e-2)  # another network than the file's
-    inputs = [{"x": np.random.default_rng(seed).standard_normal((2, 6)).astype(np.float32)} for seed in range(3)]
+    inputs = [{"x": np.random.default_rng(seed).standard_normal((5, 6)).astype(np.float32)} for seed in range(3)]
     found = streaming(network, artifact, {"total": 0}, inputs=inputs, steps=20)
     assert found.states == {"total": 0}
     assert found.errors == found.state_errors

@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -78,7 +78,8 @@ def streaming(  # noqa: PLR0913 (each is one word of the call)
 ) -> Streaming:
     """Run network and file for many steps, each fed with its own state, and compare their outputs.
 
-    Parity of single inferences says nothing about networks in step form: a difference comes back with the state.
+    Parity of single inferences says nothing about networks in step form: a difference comes back with the state. States
+    are zeros at first.
 
     Args:
         network: what was lowered; left bit-identical.
@@ -101,9 +102,9 @@ def streaming(  # noqa: PLR0913 (each is one word of the call)
         raise InputError(msg)
     pairs = _pairs(network) if states is None else _checked(network, states)
     reference = network.copy().cpu().eval()
-    feeds = _feeds(reference, pairs, inputs, seed)
-    names = [spec.name for spec in network.inputs]
-    start = {spec.name: tensor.numpy() for spec, tensor in zip(network.inputs, network.example, strict=True)}
+    start = _start(network, _given(network, inputs) or artifact.target.batches.nearest(2))
+    feeds = _feeds(start, pairs, inputs, seed)
+    names = list(start)
     ours, theirs = ({name: np.zeros_like(start[name]) for name in pairs} for _ in range(2))
     errors, state_errors = [], []
     with artifact.target.open(artifact.path) as session, torch.no_grad():
@@ -118,11 +119,31 @@ def streaming(  # noqa: PLR0913 (each is one word of the call)
     return Streaming(dict(pairs), tuple(errors), tuple(state_errors))
 
 
+def _given(network: "Network", inputs: Sequence[Mapping[str, "NDArray[Any]"]]) -> int:
+    """Examples in the inputs of a step; 0 where none are given."""
+    first = inputs[0] if inputs else {}
+    return next(
+        (int(first[s.name].shape[s.batch_dim]) for s in network.inputs if s.batch_dim is not None and s.name in first),
+        0,
+    )
+
+
+def _start(network: "Network", batch: int) -> dict[str, "NDArray[Any]"]:
+    """The example's inputs by name, as many examples as the file takes."""
+    return {
+        spec.name: spec.rows(tensor, [row % 2 for row in range(batch)]).numpy()
+        for spec, tensor in zip(network.inputs, network.example, strict=True)
+    }
+
+
 def _feeds(
-    network: "Network", pairs: Mapping[str, int], inputs: Sequence[Mapping[str, "NDArray[Any]"]], seed: int
-) -> "Any":
-    free = [(s, t.numpy()) for s, t in zip(network.inputs, network.example, strict=True) if s.name not in pairs]
-    missing = [spec.name for spec, _ in free if inputs and spec.name not in inputs[0]]
+    start: Mapping[str, "NDArray[Any]"],
+    pairs: Mapping[str, int],
+    inputs: Sequence[Mapping[str, "NDArray[Any]"]],
+    seed: int,
+) -> "Iterator[dict[str, NDArray[Any]]]":
+    free = {name: array for name, array in start.items() if name not in pairs}
+    missing = [name for name in free if inputs and name not in inputs[0]]
     if missing:
         msg = f"inputs were given without {', '.join(missing)}. Give an array for every input that is no state."
         raise InputError(msg)
@@ -132,7 +153,7 @@ def _feeds(
         if inputs:
             yield dict(inputs[step % len(inputs)])
         else:
-            yield {spec.name: _drawn(array, generator) for spec, array in free}
+            yield {name: _drawn(array, generator) for name, array in free.items()}
         step += 1
 
 

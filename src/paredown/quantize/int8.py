@@ -278,8 +278,9 @@ def _nothing(network: Network, capabilities: Capabilities, skip: tuple[str, ...]
     listed = [f"{name}: {reason}" for name, reason in list(why.items())[:5]]
     found = f" ({'; '.join(listed)}{' …' if len(why) > 5 else ''})" if why else ""
     kernels = ", ".join(sorted(str(operator) for operator in MULTIPLY if str(operator) in capabilities.int8.operators))
+    kinds = {str(node.target) for node in network.nodes() if node.target in MULTIPLY} - capabilities.int8.operators
+    who = others(lambda able: able.int8.operators & kinds) if kinds else "Leave the step out."
     return (
         f"Int8() was given a network without a layer that {capabilities.name} runs faster in 8 bits{asked}{found}. There, "
-        f"{kernels} are such layers, in float32 and with stored weights; what other targets run says their "
-        "`capabilities.int8.operators`. Leave the step out; `Half()` makes a file of half the size."
+        f"{kernels} are such layers, in float32 and with stored weights. {who} `Half()` makes a file of half the size."
     )
