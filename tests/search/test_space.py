@@ -91,6 +91,21 @@ def test_what_takes_part_in_trainings():
     assert dataclasses.replace(SPACE, families=frozenset({"prune"})).usings() == ((),)
 
 
+def test_only_moves_that_are_wanted_are_asked():
+    asked = []
+
+    @dataclasses.dataclass(frozen=True)
+    class Asked(type(LOGITS)):
+        def offer(self, at):
+            asked.append(self.name)
+            return super().offer(at)
+
+    taught, cut = Asked(default=True), dataclasses.replace(CHANNELS, name="never asked")
+    some = dataclasses.replace(SPACE, moves=(TRAIN, cut, taught))
+    assert some.teacher() == some.teacher() == Picks.of(taught).picks
+    assert asked == ["logits"]
+
+
 def test_token_ids_are_not_mixed():
     words = Space(Situation(captured("Text"), small_bench().evidence()))
     assert all(Picks.of(MIXUP).picks[0] not in using for using in words.usings())

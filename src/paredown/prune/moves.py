@@ -19,6 +19,7 @@ from paredown.prune.random import Random
 from paredown.prune.schedule import iterative
 from paredown.prune.taylor import Taylor
 from paredown.recipe.arm import FamilyArm
+from paredown.recipe.evidence import Evidence
 from paredown.recipe.move import Between, Effect, Move, Offer, Options, Refusal
 from paredown.recipe.order import Recipe
 from paredown.recipe.situation import Situation
@@ -72,11 +73,11 @@ class CutChannels(Move):
         return f"No group of channels of this network can be cut{f' ({held})' if held else ''}."
 
     def _least(self, at: Situation) -> float:
-        """Layers may not vanish, so that there is a smallest network."""
-        network = at.network
+        """Layers may not vanish, so that there is a smallest network; no data are needed to find it."""
+        network, evidence = at.network, Evidence.empty(at.capabilities, seed=at.seed)
         for share in _LEAST:
             try:
-                Channels(allocation=self.allocation.toward(share)).plan(network, at.evidence)
+                Channels(allocation=self.allocation.toward(share)).plan(network, evidence)
             except InputError:
                 continue
             return share

@@ -106,10 +106,10 @@ class Space:
         """The first of all moves that has these effects, whatever family it is of."""
         return next(move for move in self.moves if move.has(*effects))
 
-    @property
-    def proposed(self) -> tuple[Move, ...]:
-        """Moves that are made without being asked for."""
-        return tuple(move for move in self.moves if move.default and isinstance(self.answer(move), Offer))
+    def proposed(self, wanted: Callable[[Move], object]) -> tuple[Move, ...]:
+        """Moves that are made without being asked for, of those that are wanted; others are not asked for an offer."""
+        some = [move for move in self.moves if move.default and wanted(move)]
+        return tuple(move for move in some if isinstance(self.answer(move), Offer))
 
     def impossible(self) -> dict[Move, str]:
         """Moves of the chosen families that would be made without being asked for, and why they cannot be made here."""
@@ -118,8 +118,10 @@ class Space:
 
     def matching(self, *pattern: Slot) -> tuple[Order, ...]:
         """Orders of proposed moves that have the effects of a pattern, one after the other."""
-        proposed = self.proposed
-        return tuple(itertools.product(*([move for move in proposed if move.effects in slot] for slot in pattern)))
+        return tuple(itertools.product(*map(self._filling, pattern)))
+
+    def _filling(self, slot: Slot) -> tuple[Move, ...]:
+        return self.proposed(lambda move: move.effects in slot)
 
     def orders(self) -> tuple[Order, ...]:
         """Combinations that may be proposed, most promising first."""
@@ -136,7 +138,7 @@ class Space:
         return tuple(dict.fromkeys([(), teacher, averaged, self._having(_TRICKS)]))
 
     def _having(self, effects: set[Effect]) -> tuple[Pick, ...]:
-        return tuple(Pick(move) for move in self.proposed if move.effects & effects)
+        return tuple(map(Pick, self.proposed(lambda move: move.effects & effects)))
 
     def recipe(self, picks: Picks) -> Recipe:
         """Steps of a candidate."""
