@@ -12,7 +12,7 @@ from paredown.recipe.order import Recipe
 from paredown.recipe.situation import Situation
 from paredown.recipe.train import Train
 
-__all__ = ["AWARE", "TRAIN", "Ingredients", "Training"]
+__all__ = ["AWARE", "TRAIN", "Ingredients", "PlainTraining"]
 
 _EPOCHS = Between(1e-3, 1000.0, 1.0)
 _RATE = Between(1e-7, 10.0, None)
@@ -22,7 +22,7 @@ AWARE = 2.1
 
 
 @dataclasses.dataclass(frozen=True)
-class Training(Move):
+class PlainTraining(Move):
     """Train the network as it is at this place of the recipe, in the precision that is fast on this machine.
 
     Every training of a recipe has a seed of its own, so that each has its own order of examples.
@@ -52,7 +52,7 @@ class Training(Move):
         return (*at.recipe, training)
 
 
-TRAIN = Training()
+TRAIN = PlainTraining()
 
 
 @dataclasses.dataclass(frozen=True)
