@@ -1,7 +1,8 @@
 """Trying a task out on one batch, before any work."""
 
 import math
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -15,15 +16,29 @@ from paredown.task.inputs import arguments, tensor_items
 from paredown.task.instead import described, of_module
 from paredown.task.outputs import Objective, contents
 
-if TYPE_CHECKING:
-    from paredown.task.task import Task
-
-__all__ = ["kinds", "trial"]
+__all__ = ["Tried", "kinds", "trial"]
 
 _PROBED = 8
 
 
-def kinds(task: "Task") -> list[str]:
+class Tried(Protocol):
+    """What is looked at of a task."""
+
+    @property
+    def model(self) -> nn.Module: ...  # noqa: D102 (as `Task` has them)
+    @property
+    def data(self) -> Data: ...  # noqa: D102
+    @property
+    def loss(self) -> Callable[[Any, Any], torch.Tensor]: ...  # noqa: D102
+    @property
+    def score(self) -> Score: ...  # noqa: D102
+    @property
+    def guards(self) -> Mapping[str, Score]: ...  # noqa: D102
+
+    def outputs(self, raw: Any) -> Any: ...  # noqa: D102
+
+
+def kinds(task: Tried) -> list[str]:
     """Attributes of the wrong kind."""
     found = []
     model, data, loss, logits = (vars(task)[name] for name in ("model", "data", "loss", "logits"))
@@ -51,7 +66,7 @@ def _loss_by_name(given: Any) -> str:
     return f"Type loss=torch.nn.functional.{name}."
 
 
-def trial(task: "Task") -> list[str]:
+def trial(task: Tried) -> list[str]:
     """What goes wrong on one batch."""
     try:
         model = detached_copy(task.model).cpu().eval()
@@ -84,7 +99,7 @@ def trial(task: "Task") -> list[str]:
     return found
 
 
-def _range(task: "Task", outputs: Any) -> list[str]:
+def _range(task: Tried, outputs: Any) -> list[str]:
     """Classes beyond the outputs."""
     most = task.data.most_class()
     if most is None or not isinstance(outputs, torch.Tensor) or outputs.ndim != 2 or outputs.shape[1] < 2:
@@ -98,7 +113,7 @@ def _range(task: "Task", outputs: Any) -> list[str]:
     return [f"{split} has class {largest} at index {index}; {holds}. {remedy}"]
 
 
-def _loss(task: "Task", outputs: Any, target: Any) -> list[str]:
+def _loss(task: Tried, outputs: Any, target: Any) -> list[str]:
     """Whether the loss is one finite number that can be trained on."""
     if isinstance(outputs, torch.Tensor):
         outputs = outputs.detach().clone()
