@@ -92,6 +92,13 @@ _REPORTED: Mapping[str, tuple[str, Callable[[], nn.Module], Callable[[], tuple[T
     "conv3d": ("3-D convolutions", reported.Volumes, _normal((4, 1, 4, 8, 8))),
     "buffer": ("a buffer updated in forward, and read", reported.Counting, ROWS),
     "counter": ("a buffer updated in forward, not read", lambda: reported.Counting(read=False), ROWS),
+    "compiled": ("torch.compile(model)", lambda: torch.compile(reported.Perceptron()), ROWS),
+    "parallel": ("nn.DataParallel(model)", lambda: nn.DataParallel(reported.Perceptron()), ROWS),
+    "adapter": ("low-rank adapters on frozen layers", reported.Adapted, ROWS),
+    "hook": ("a forward hook that changes an output", reported.hooked, ROWS),
+    "length": ("a batch size by len(x)", reported.Lengthy, ROWS),
+    "lazy": ("a lazy module that never ran", lambda: nn.Sequential(nn.LazyLinear(4)), ROWS),
+    "complex": ("complex weights", reported.Complex, ROWS),
     "stream": ("one step with its state", reported.Step, _normal((4, 8), (4, 16))),
 }
 

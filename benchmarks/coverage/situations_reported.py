@@ -8,9 +8,12 @@ import torch.nn.utils.prune
 from torch import Tensor, nn
 
 __all__ = [
+    "Adapted",
     "Bag",
+    "Complex",
     "Counting",
     "Dead",
+    "Lengthy",
     "Padded",
     "Perceptron",
     "Products",
@@ -20,6 +23,7 @@ __all__ = [
     "StraightThrough",
     "TimeFirst",
     "Volumes",
+    "hooked",
     "masked",
     "remembering",
     "spectral",
@@ -188,6 +192,46 @@ class Step(nn.Module):
         """[batch, 8] and [batch, 16] to [batch, 4] and [batch, 16]."""
         h = self.cell(self.first(x).relu(), h)
         return self.head(h), h
+
+
+class Adapted(Perceptron):
+    """Frozen layers, and a small product beside the first that is trained."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.requires_grad_(requires_grad=False)
+        self.down, self.up = nn.Parameter(torch.randn(4, 8) * 0.1), nn.Parameter(torch.zeros(16, 4))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[batch, 8] to [batch, 4]."""
+        return self.second(F.elu(self.first(x) + F.linear(F.linear(x, self.down), self.up)))
+
+
+class Lengthy(Perceptron):
+    """Takes the batch size as a number."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[batch, 8] to [batch, 4]."""
+        return super().forward(x.reshape(len(x), 8))
+
+
+class Complex(nn.Module):
+    """Weights with a real and an imaginary part."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.weight = nn.Linear(8, 16), nn.Parameter(torch.randn(16, 4, dtype=torch.cfloat))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[batch, 8] to [batch, 4]."""
+        return (self.first(x).relu().to(torch.cfloat) @ self.weight).abs()
+
+
+def hooked() -> nn.Module:
+    """A layer whose result is doubled behind its back."""
+    model = Perceptron()
+    model.first.register_forward_hook(lambda _module, _inputs, output: output * 2)
+    return model
 
 
 class _Remembering(Perceptron):

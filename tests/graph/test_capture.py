@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from paredown import prune
 from paredown.errors import CaptureError, InputError
+from paredown.graph.agreement import _distance
 from paredown.graph.capture import capture
 from paredown.graph.network import module_path
 from paredown.graph.sparsity import sparse_weights
@@ -511,3 +512,69 @@ def test_rows_that_belong_together_are_explained():
     words = r"_Flat.forward runs on the example, but not on the first two along the batch \(dimension 0 of x\) at .*graph.*one example"
     with pytest.raises(CaptureError, match=words):
         capture(_Flat(), torch.randn(6, 3), torch.randint(4, 6, (2, 8)))
+
+
+class _Lazy(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.LazyLinear(3)
+
+    def forward(self, x):
+        return self.layer(x)
+
+
+def _rounded_by_torch():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return torch.ao.quantization.quantize_dynamic(nn.Sequential(nn.Linear(6, 3)), {nn.Linear})
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (
+            _rounded_by_torch,
+            r"Sequential cannot be captured: its module '0' is quantized by torch.ao.*Capture the float model",
+        ),
+        (_Lazy, r"_Lazy cannot be captured: its module 'layer' is lazy and was never run.*`model\(example\)`"),
+        (lambda: nn.Linear(6, 3).to("meta"), r"Linear cannot be captured: it is on the device meta.*load_state_dict"),
+    ],
+)
+def test_models_without_weights_in_sight_are_refused(make, words):
+    with pytest.raises(CaptureError, match=words):
+        capture(make(), torch.randn(4, 6))
+
+
+@pytest.mark.parametrize("wrap", [torch.compile, nn.DataParallel])
+def test_wrapped_models_are_captured(wrap):
+    model, x = nn.Sequential(nn.Linear(6, 3), nn.ReLU()), torch.randn(4, 6)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # torch.compile imports what torch deprecates
+        network = capture(wrap(model), x)
+    torch.testing.assert_close(network(x), model(x))
+
+
+class _Turns(nn.Module):
+    """A complex answer whose imaginary part depends on the call."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(6, 3, dtype=torch.cfloat))
+
+    def forward(self, x):
+        return x.to(torch.cfloat) @ self.weight
+
+
+def test_complex_answers_are_compared_whole():
+    model, x = _Turns(), torch.randn(4, 6)
+    network = capture(model, x)
+    torch.testing.assert_close(network(x), model(x))
+    assert network.lost == ()
+    wrong = model(x).conj().resolve_conj()
+    assert _distance(model(x), wrong) > 0.1
+
+
+def test_a_lazy_model_that_ran_is_captured():
+    model, x = _Lazy(), torch.randn(4, 6)
+    model(x)
+    torch.testing.assert_close(capture(model, x)(x), model(x))

@@ -58,3 +58,18 @@ def test_a_half_network_that_does_not_agree_is_not_told_to_leave_quantization_ou
         pytest.raises(ParityError, match=r"at least 50 dB holds .*Capture the model in float32, `model.float\(\)`"),
     ):
         parity.check(network, session, floors.FLOAT, "ONNX Runtime")
+
+
+class Complex(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(8, 4, dtype=torch.cfloat))
+
+    def forward(self, x):
+        return (x.to(torch.cfloat) @ self.weight).abs()
+
+
+def test_complex_numbers_that_a_runtime_lacks_are_named(tmp_path):
+    network = paredown.capture(Complex(), torch.randn(2, 8))
+    with pytest.raises(LoweringError, match=r"computes with complex numbers \(node '\w+'\).*torch.view_as_real"):
+        OnnxRuntime().lower(network, tmp_path / "network.onnx")

@@ -177,6 +177,8 @@ def _distance(want: torch.Tensor, have: torch.Tensor) -> float:
     """Largest difference relative to the largest number; infinite values and NaN must be at the same places."""
     if want.dtype == torch.bool or not (want.is_floating_point() or want.is_complex()):
         return float((want != have).any())
+    if want.is_complex():
+        want, have = torch.view_as_real(want.detach().resolve_conj()), torch.view_as_real(have.detach().resolve_conj())
     want, have = want.detach().double(), have.detach().double()
     finite = want.isfinite()
     if not torch.equal(finite, have.isfinite()) or not torch.equal(

@@ -25,6 +25,7 @@ from paredown.graph.normalise import normalise
 from paredown.graph.parametrized import fold_parametrizations
 from paredown.graph.sparsity import mark_sparse
 from paredown.graph.structure import Structure, flatten
+from paredown.graph.unready import refuse_unready
 from paredown.task.copying import detached_copy
 from paredown.task.instead import described, of_module
 
@@ -76,6 +77,25 @@ def capture(
 
     """
     _check_module(model)
+    with _eagerly(model):
+        return _captured(model, args, kwargs, dynamic, parametrized=parametrized)
+
+
+def _eagerly(model: nn.Module) -> contextlib.AbstractContextManager[Any]:
+    """Run what ``torch.compile`` wrapped as it was written; a graph is made of that."""
+    if any(type(module).__name__ == "OptimizedModule" for module in model.modules()):
+        return torch.compiler.set_stance("force_eager")
+    return contextlib.nullcontext()
+
+
+def _captured(
+    model: nn.Module,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    dynamic: Mapping[str, Mapping[int, str]] | None,
+    *,
+    parametrized: bool,
+) -> Network:
     args, kwargs = _as_called(model, args, kwargs)
     examples = read_example(model, args, kwargs, dynamic)
     usual = next(examples)
@@ -107,7 +127,7 @@ def capture(
 
 def _check_module(model: object) -> None:
     if isinstance(model, nn.Module):
-        _refuse_scripted(model)
+        refuse_unready(model)
         return
     remedy = of_module(model, "Type capture({model}, example)")
     msg = f"{described(model)} was given to capture; a graph is made of an nn.Module. {remedy}"
@@ -152,18 +172,6 @@ def _runs(model: nn.Module, args: tuple[Any, ...]) -> bool:
     except Exception:  # noqa: BLE001 (a user's module may raise anything; the other way is tried then, and tells its error)
         return False
     return True
-
-
-def _refuse_scripted(model: nn.Module) -> None:
-    scripted = [path for path, module in model.named_modules() if isinstance(module, torch.jit.ScriptModule)]
-    if scripted:
-        which = f"its module {scripted[0]!r} is" if scripted[0] else "it is"
-        msg = (
-            f"{type(model).__name__} cannot be captured: {which} scripted or traced (torch.jit), which hides its operators. "
-            "Capture the Python module that it was made of; its weights go over with "
-            "`module.load_state_dict(scripted.state_dict())`."
-        )
-        raise CaptureError(msg)
 
 
 def _copy(model: nn.Module) -> nn.Module:

@@ -53,7 +53,7 @@ def compare_gradients(model: nn.Module, network: Network, example: Example) -> t
         return (f"gradients: the model's own backward pass fails in eval mode ({reason})",)
     twin = network.copy()
     for parameter in twin.parameters():
-        parameter.requires_grad_(parameter.is_floating_point())
+        parameter.requires_grad_(parameter.is_floating_point() or parameter.is_complex())
     have = _network(twin, example)
     names = tuple(_different(wanted.gradients, have))
     if not names:
@@ -98,7 +98,7 @@ def _listed(names: tuple[str, ...]) -> str:
 
 def _model(model: nn.Module, example: Example, parameters: Mapping[str, nn.Parameter]) -> _Backward:
     for parameter in parameters.values():
-        parameter.requires_grad_(parameter.is_floating_point())
+        parameter.requires_grad_(parameter.is_floating_point() or parameter.is_complex())
     args, kwargs = example.structure.build([tensor.clone() for tensor in example.tensors])
     with torch.enable_grad(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
@@ -129,9 +129,14 @@ def _backward(outputs: list[torch.Tensor]) -> None:
 
 def _gradients(parameters: Mapping[str, nn.Parameter]) -> dict[str, torch.Tensor]:
     return {
-        name: torch.zeros_like(parameter) if parameter.grad is None else parameter.grad.detach()
+        name: _real(torch.zeros_like(parameter) if parameter.grad is None else parameter.grad.detach())
         for name, parameter in parameters.items()
     }
+
+
+def _real(gradient: torch.Tensor) -> torch.Tensor:
+    """Real and imaginary parts as numbers of their own."""
+    return torch.view_as_real(gradient.resolve_conj()) if gradient.is_complex() else gradient
 
 
 def _different(wanted: Mapping[str, torch.Tensor], have: Mapping[str, torch.Tensor]) -> Iterator[str]:

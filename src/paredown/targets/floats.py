@@ -40,6 +40,11 @@ def refuse_bfloat16(network: "Network", where: str, *, inside: bool) -> None:
 def float_advice(network: "Network") -> str:
     """What to do where a runtime lacks kernels for a network's type; empty for a network in float32."""
     for name, kind in _types(network, inside=True).items():
+        if kind.is_complex:
+            return (
+                f" The network computes with complex numbers (node {name!r}), which few runtimes do. Write real and imaginary "
+                "parts apart: torch.view_as_real, and (a + bi)(c + di) = (ac - bd) + (ad + bc)i."
+            )
         if kind.is_floating_point and str(kind) != "torch.float32":
             return f" The network computes in {str(kind).removeprefix('torch.')} (node {name!r}). {_CAST}."
     return ""
