@@ -84,7 +84,8 @@ def capture(
 def _eagerly(model: nn.Module) -> contextlib.AbstractContextManager[Any]:
     """Run what ``torch.compile`` wrapped as it was written; a graph is made of that."""
     if any(type(module).__name__ == "OptimizedModule" for module in model.modules()):
-        return torch.compiler.set_stance("force_eager")
+        eager: contextlib.AbstractContextManager[Any] = torch.compiler.set_stance("force_eager")
+        return eager
     return contextlib.nullcontext()
 
 
