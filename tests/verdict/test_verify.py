@@ -12,6 +12,7 @@ from measurements import energy_of, hits, latency_of, memory_of
 from onnx import TensorProto, helper
 
 from paredown import codec, scores
+from paredown.data.openings import Openings
 from paredown.errors import CertificateError, MeasureError
 from paredown.measure import Interval, processor, quality
 from paredown.targets import Artifact, Lowering, OnnxRuntime
@@ -454,7 +455,7 @@ def test_an_edited_drop_fails_with_task_and_original(made, task, monkeypatch):
 
 
 @pytest.mark.usefixtures("quick")
-def test_judge_is_opened_only_when_somebody_counts(made, task, monkeypatch):
+def test_opening_judge_is_counted_once_for_a_file(made, task, monkeypatch, tmp_path):
     faked(monkeypatch, ms=1.0)
     file, certificate = made
     judge = task.data.judge
@@ -463,13 +464,28 @@ def test_judge_is_opened_only_when_somebody_counts(made, task, monkeypatch):
         certificate, data=data_of(judge, "judge", 150), quality=quality(rows, rows, scores.accuracy)
     )
     claim.write(file)
-    assert check(verify(file, task=task), "score").outcome is Held.NOT_CHECKED
-    counted = []
-    found = verify(file, task=task, register=lambda name: counted.append(name) or len(counted))
-    assert counted == [judge.fingerprint]
-    assert check(found, "score").outcome is Held.HOLDS
+    monkeypatch.setenv("PAREDOWN_CACHE", str(tmp_path / "cache"))
+    for _ in range(2):
+        assert check(verify(file, task=task), "score").outcome is Held.HOLDS
+        assert Openings().count(judge.fingerprint) == 1
     dataclasses.replace(claim, data=dataclasses.replace(claim.data, fingerprint="0")).write(file)
     assert check(verify(file, task=task), "score").outcome is Held.NOT_CHECKED
+
+
+@pytest.mark.usefixtures("quick")
+def test_judge_stays_sealed_where_nothing_can_be_counted(made, task, monkeypatch, tmp_path):
+    faked(monkeypatch, ms=1.0)
+    file, certificate = made
+    rows = hits(150, 0)
+    claim = dataclasses.replace(
+        certificate, data=data_of(task.data.judge, "judge", 150), quality=quality(rows, rows, scores.accuracy)
+    )
+    claim.write(file)
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("PAREDOWN_CACHE", str(tmp_path / "file" / "cache"))
+    found = check(verify(file, task=task), "score")
+    assert found.outcome is Held.NOT_CHECKED
+    assert "judge stays sealed: its opening was not recorded" in found.text
 
 
 @pytest.mark.usefixtures("quick")

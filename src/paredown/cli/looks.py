@@ -3,7 +3,7 @@
 import dataclasses
 import json
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -204,11 +204,8 @@ def verify(file: Path, given: Given) -> int:
     if given.original is not None and not given.original.is_file():
         msg = f"There is no file {str(given.original)!r}. Give the original's file, or leave --original out."
         raise InputError(msg)
-    task, register = None, None
-    if given.task:
-        task = tasks.load(given.task)
-        register = _register(file)
-    found = check(file, task=task, original=given.original, register=register, trust=given.trust)
+    task = tasks.load(given.task) if given.task else None
+    found = check(file, task=task, original=given.original, trust=given.trust)
     _tell(found, as_json=given.as_json)
     return exits.OK if (found.complete if given.strict else found.holds) else exits.FAILED
 
@@ -231,19 +228,6 @@ def _tell(found: "Verified", *, as_json: bool) -> None:
     for check in found.checks:
         sign, style = signs.get(str(check.outcome), ("?", "yellow"))
         console.print(f"[{style}]{sign}[/{style}] {_plain(str(check))}")
-
-
-def _register(file: Path) -> Callable[[str], int]:
-    """Counts openings of judge for verifying, per user and across runs, as searches do."""
-    from paredown.data.openings import Openings  # noqa: PLC0415
-    from paredown.verdict.certificate import file_sha256  # noqa: PLC0415
-
-    def register(data: str) -> int:
-        openings = Openings()
-        openings.add(data, f"verify {file_sha256(file)}", file.resolve().parent)
-        return openings.count(data)
-
-    return register
 
 
 def list_targets(*, as_json: bool) -> int:

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from paredown.trust import cache_directory
@@ -44,6 +45,21 @@ class Openings:
         except OSError:
             return False
         return True
+
+    def registering(self, opening: str, place: Path) -> Callable[[str], int]:
+        """What `Sealed.open` asks for: writes an opening down and says how often these data have been opened.
+
+        Args:
+            opening: identity of this opening; repeating it does not count twice.
+            place: the directory it is for.
+
+        """
+
+        def register(data: str) -> int:
+            self.add(data, opening, place)
+            return self.count(data)
+
+        return register
 
     def count(self, data: str) -> int:
         """How often these data have been opened by runs of this user."""

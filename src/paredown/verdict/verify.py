@@ -2,7 +2,6 @@
 
 import dataclasses
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -89,7 +88,6 @@ def verify(  # noqa: PLR0913 (one call, everything about it in sight)
     task: "Task | None" = None,
     original: str | os.PathLike[str] | None = None,
     target: "Target | None" = None,
-    register: Callable[[str], int] | None = None,
     pairs: tuple[int, int] = (5, 9),
     time_limit: float = 120.0,
     trust: bool = False,
@@ -108,7 +106,6 @@ def verify(  # noqa: PLR0913 (one call, everything about it in sight)
         task: to score the file again on the same examples.
         original: the original's file, for what is said in comparison with it.
         target: the runtime, for targets that are not Paredown's own.
-        register: counts openings of ``judge`` (see ``Sealed.open``); needed where the quality was measured on it.
         pairs: least and most number of rounds of the latency.
         time_limit: seconds after which no further round is started.
         trust: whoever made the files may run programs here; without it a compiled package is not opened.
@@ -132,7 +129,7 @@ def verify(  # noqa: PLR0913 (one call, everything about it in sight)
         rest = _unchecked(claimed, "The file does not compute what it did.")[1:]
         return Verified(path, (*checks, *rest), claimed)
     checks += timing_of(case, Effort(pairs, time_limit))
-    checks += [*memory_of(case), *energy_of(case), *score_of(case, task, register)]
+    checks += [*memory_of(case), *energy_of(case), *score_of(case, task)]
     return Verified(path, tuple(checks), claimed)
 
 

@@ -1,11 +1,11 @@
 """How good it is: the score on the certified examples, and what was lost against the original."""
 
 import dataclasses
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from paredown.errors import InputError, LoweringError, MeasureError
+from paredown.data.openings import Openings
+from paredown.errors import DataError, InputError, LoweringError, MeasureError
 from paredown.measure.interval import Interval
 from paredown.measure.quality import Quality, quality
 from paredown.verdict.certificate import Data, file_sha256
@@ -24,8 +24,11 @@ _SAME = 0.1
 _TASK = "--task module:name"
 
 
-def score_of(case: Case, task: "Task | None", register: Callable[[str], int] | None) -> list[Check]:
-    """Whether the file has the certified score on the certified examples, and loses what it is certified to lose."""
+def score_of(case: Case, task: "Task | None") -> list[Check]:
+    """Whether the file has the certified score on the certified examples, and loses what it is certified to lose.
+
+    Opening ``judge`` for it is counted, as every opening is.
+    """
     was, data = case.claimed.quality, case.claimed.data
     if was is None or data is None:
         outcome, text = Held.NOT_CHECKED, "The certificate claims none."
@@ -42,7 +45,7 @@ def score_of(case: Case, task: "Task | None", register: Callable[[str], int] | N
         return [dataclasses.replace(told[0], outcome=Held.FAILS, text=text), *told[1:]]
     if task is None:
         return [dataclasses.replace(check, text="No task was given.", needs=_TASK) for check in told]
-    split = _opened(task, data, register)
+    split = _opened(case, task, data)
     if isinstance(split, str):
         return [dataclasses.replace(check, text=split) for check in told]
     try:
@@ -81,14 +84,16 @@ def _against(case: Case, told: Check, was: Interval, now: Interval, data: Data) 
     return dataclasses.replace(told, outcome=Held.HOLDS if held else Held.FAILS, found=found)
 
 
-def _opened(task: "Task", data: Data, register: Callable[[str], int] | None) -> "Split | str":
+def _opened(case: Case, task: "Task", data: Data) -> "Split | str":
     """The certified examples; in words why they are not to be had."""
     if data.split == "judge":
         if task.data.judge.fingerprint != data.fingerprint:
             return "The task's judge holds other examples than the certified ones."
-        if register is None:
-            return "It was measured on judge; opening that needs a `register` that counts."
-        return task.data.judge.open(register)
+        opening = f"verify {case.claimed.sha256}"
+        try:
+            return task.data.judge.open(Openings().registering(opening, case.path.resolve().parent))
+        except DataError as error:
+            return str(error)
     split = task.data.work.select
     if split.fingerprint() != data.fingerprint:
         return "The task's select holds other examples than the certified ones."
