@@ -33,7 +33,8 @@ def test_several_algorithms_find_together_what_each_finds_alone(form):
         alone = algorithm.collector(form, symmetric=form.signed)
         for batch in batches:
             alone.add(batch)
-        assert observed.ends(algorithm, ["conv"], None, evidence, form) == {"conv": alone.ends()}
+        found = observed.ends(algorithm, ["conv"], None, evidence, form, symmetric=form.signed)
+        assert found == {"conv": alone.ends()}
     assert evidence.passes == [["conv"]]
 
 

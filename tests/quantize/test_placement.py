@@ -262,7 +262,8 @@ def planned(model, **kernels):
 def test_results_of_linear_layers_are_rounded_where_kernels_want_it():
     _, _, without = planned(Tokens())
     _, _, points = planned(Tokens(), output_rounded=True)
-    assert points - without == {"linear", "linear_1"}
+    assert points - without == {"linear"}  # the sum in 8 bits reads the other one anyway
+    assert {"linear", "linear_1"} <= points
 
 
 def test_outputs_of_the_network_are_rounded_where_files_give_8_bits():
