@@ -1,3 +1,5 @@
+import dataclasses
+
 import pytest
 import torch
 from torch import nn
@@ -124,4 +126,4 @@ def test_what_is_refused(network, evidence):
 
 def test_a_place_is_data():
     place = Scalable("norm", ("weight",), ("linear",))
-    assert decode(encode(place)) == place
+    assert Scalable(**dataclasses.asdict(place)) == place

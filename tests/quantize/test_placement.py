@@ -253,6 +253,11 @@ def test_a_network_of_nothing_but_an_lstm_is_rounded_and_skipped_on_request(tmp_
 
 
 def planned(model, **kernels):
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        for module in model.modules():
+            if hasattr(module, "reset_parameters"):
+                module.reset_parameters()
     network = capture(model, 3, 8, 8)
     able = OnnxRuntime().capabilities.with_int8(**kernels)
     plan = quantize.Int8().plan(network, evidence_of(pictures(64, 0)[0], able))
