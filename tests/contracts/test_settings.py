@@ -12,7 +12,7 @@ from paredown.errors import ParedownError
 from .discovery import of_kind
 
 _ROOMS = (architecture, distill, prune, quantize, recipe, regularize)
-_RESULTS = ("recipe.Plan", "quantize.Refined")  # what a technique gives; nobody types it
+_RESULTS = ("recipe.Plan", "recipe.TrainResult", "quantize.Refined")  # what a technique gives; nobody types it
 _CLASSES = {
     name: cls
     for name, cls in of_kind(object, *_ROOMS).items()

@@ -176,7 +176,9 @@ def test_no_inputs_at_all_are_refused():
 
 
 def test_inputs_of_no_form_are_refused(setting):
-    with pytest.raises(DataError, match=r"distill.Unlabelled\(inputs=...\): a str was given"):
+    with pytest.raises(
+        DataError, match=r"the path 'pictures' was given.*then type distill.Unlabelled\(inputs=\(inputs, targets\)\)"
+    ):
         first_row(setting(), distill.Unlabelled("pictures"))
 
 

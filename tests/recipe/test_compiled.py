@@ -29,8 +29,9 @@ def test_a_compiled_training_ends_at_the_same_weights(model, evidence):
     plain, compiled = (
         dataclasses.replace(SHORT, using=using, compiled=how).fit(network, evidence).network for how in (False, True)
     )
-    assert not torch.allclose(before, weights(plain), atol=1e-4)
-    torch.testing.assert_close(weights(compiled), weights(plain), rtol=1e-3, atol=1e-5)
+    way = (weights(plain) - before).norm()
+    assert way > 0.01
+    assert (weights(compiled) - weights(plain)).norm() < 0.01 * way  # sums are taken in another order
     assert [int(b) for name, b in compiled.named_buffers() if "num_batches" in name] == [4]
 
 

@@ -298,24 +298,26 @@ def _examples(given: Any, name: str, *, as_they_are: bool = False) -> Examples:
 
 def _other(given: Any, name: str) -> tuple[str, str]:
     """What people have at hand and a split cannot be, in words, and what to type instead."""
+    kind = type(given).__name__
     match given:
         case type():
-            return f"the class {given.__name__}", f"Type {name}={given.__name__}(...)"
+            return f"the class {given.__name__}", f"Type {_typed(name, f'{given.__name__}(...)')}"
         case str() | Path():
-            return f"the path {str(given)!r}", f"Read it first, then type {name}=(inputs, targets)"
+            return f"the path {str(given)!r}", f"Read it first, then type {_typed(name, '(inputs, targets)')}"
         case (DataLoader(), *_):
-            return (
-                f"a {type(given).__name__} of DataLoaders",
-                f"Batches of one loader are (inputs, targets): type {name}=loader",
-            )
+            one = _typed(name, "loader")
+            return f"a {kind} of DataLoaders", f"Batches of one loader are (inputs, targets): type {one}"
         case (list() | tuple(), list() | tuple()):
-            return "a pair of lists", f"Type {name}=(torch.tensor(inputs), torch.tensor(targets))"
+            return "a pair of lists", f"Type {_typed(name, '(torch.tensor(inputs), torch.tensor(targets))')}"
         case Iterator():
-            return (
-                f"a {type(given).__name__}, which is empty after one pass,",
-                f"Type {name}=loader, or {name}=list(...)",
-            )
-    return f"a {type(given).__name__}", f"Type {name}=(inputs, targets)"
+            ways = f"Type {_typed(name, 'loader')}, or {_typed(name, 'list(...)')}"
+            return f"a {kind}, which is empty after one pass,", ways
+    return f"a {kind}", f"Type {_typed(name, '(inputs, targets)')}"
+
+
+def _typed(name: str, value: str) -> str:
+    """A setting as it is typed; a name such as ``distill.Unlabelled(inputs=...)`` says already where it goes."""
+    return name.replace("...", value) if "..." in name else f"{name}={value}"
 
 
 def _in_memory(given: Any) -> Examples:

@@ -38,8 +38,8 @@ def one_line(text: str) -> str:
 def in_json(text: str) -> str:
     r"""JSON whose texts a terminal shows and does not obey; the same values for whoever reads it.
 
-    >>> in_json('{"label": "2J"}')
-    '{"label": "\u009b2J"}'
+    >>> print(in_json('{"label": "\x9b2J"}'))
+    {"label": "\u009b2J"}
 
     """
     return _UNPRINTABLE.sub(lambda found: json.dumps(found[0])[1:-1], text)
