@@ -13,7 +13,7 @@ _SHORT = {"blocks": 3, "block_s": 0.01, "patience_s": 0.05, "warm_s": 0.1}
 
 @contextlib.contextmanager
 def brisk():
-    """Short turns in every process; one process for memory, a moment for energy."""
+    """Few rounds, short turns in every process; one process for memory, a moment for energy."""
 
     def settings(**given):
         return Settings(**{**given, **_SHORT})
@@ -25,6 +25,7 @@ def brisk():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(latency, "Settings", settings)
         patch.setattr(bench, "RoundSettings", settings)
+        patch.setattr(ending, "_PAIRS", ((2, 3),))
         patch.setattr(ending, "memory", functools.partial(ending.memory, processes=1))
         patch.setattr(ending, "energy", functools.partial(ending.energy, seconds=0.05))
         yield

@@ -110,11 +110,12 @@ def typed(house, *words):
     """Type a command line in the house with the toy."""
     environment = {
         **os.environ,
-        "PYTHONPATH": os.pathsep.join([str(house / "src"), str(HERE)]),
+        "PYTHONPATH": os.pathsep.join([str(house / "src"), str(HERE), str(HERE.parent)]),
         "PAREDOWN_CACHE": str(house / "cache"),
         "COLUMNS": "200",
     }
-    command = [sys.executable, "-m", "paredown", *map(str, words)]
+    code = "from brisk import brisk; from paredown.cli.main import main\nwith brisk():\n    main()"
+    command = [sys.executable, "-c", code, *map(str, words)]
     return subprocess.run(command, capture_output=True, text=True, check=False, cwd=house, env=environment)
 
 

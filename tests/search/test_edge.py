@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from brisk import brisk
 from torch.nn import functional as F
 
 import paredown
@@ -26,7 +27,9 @@ def finished(tmp_path_factory, model):
     patch = pytest.MonkeyPatch()
     patch.setenv("PAREDOWN_CACHE", str(directory / "cache"))
     budget = paredown.Budget(size="80%", drop="20 pt")
-    yield compress(task, budget, target=TARGET, time="15 s", out=directory / "run"), task
+    with brisk():
+        run = compress(task, budget, target=TARGET, time="15 s", out=directory / "run")
+    yield run, task
     patch.undo()
 
 
