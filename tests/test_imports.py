@@ -37,6 +37,12 @@ def test_rooms_that_do_without_torch(name):
     assert "torch" not in loaded(f"import paredown.{name}")
 
 
+def test_reading_a_run_does_without_torch():
+    """The whole room: a report is read on machines that have no torch."""
+    every = "import importlib, pkgutil, paredown.run as room\nfor info in pkgutil.walk_packages(room.__path__, 'paredown.run.'): importlib.import_module(info.name)"
+    assert "torch" not in loaded(every)
+
+
 def test_help_loads_nothing_heavy():
     code = "import contextlib, io, paredown.cli.main as m\nwith contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):\n    m.main(['--help'])"
     assert (HEAVY | {"rich.console", "numpy"}) & loaded(code) == set()
