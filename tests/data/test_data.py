@@ -610,3 +610,18 @@ def test_leaks_and_unseen_classes_become_findings():
     text = "\n".join(data.findings)
     assert "5 of 100 different examples of judge that were looked at are also in train" in text
     assert "judge has classes that train has not: 4, 5" in text
+
+
+@pytest.mark.parametrize(("others", "named"), [(1, {}), (2, {}), (3, {"judge": 0})])
+def test_a_test_split_is_not_taken_for_calibration(others, named):
+    rows = (torch.randn(40, 4), torch.arange(40) % 2)
+    with pytest.raises(
+        DataError, match=rf"given {1 + others} splits by position.*Type paredown.Data\(train, judge=test\)"
+    ):
+        Data(rows, *[rows] * others, **dict.fromkeys(named, rows))
+
+
+def test_all_four_splits_may_stand_in_their_order():
+    sizes = (40, 30, 20, 10)
+    data = Data(*[(torch.randn(n, 4), torch.arange(n) % 2) for n in sizes])
+    assert (len(data.work.train), len(data.work.calibrate), len(data.work.select), data.judge.count) == sizes

@@ -20,7 +20,7 @@ BUDGET = paredown.Budget(size="50%")
         ({"size": "1 MB"}, "budget is a dict; it has to be a paredown.Budget. Type paredown.Budget(size='1 MB')."),
         (0.4, "budget=0.4 is a float; it has to be a paredown.Budget. Type paredown.Budget(latency="),
         (paredown.Budget, "budget=Budget is the class, without a limit. Type paredown.Budget(latency="),
-        (None, "budget=None is a NoneType; it has to be a paredown.Budget."),
+        (None, "No budget was given, and without a limit there is nothing to search for. Type budget=paredown.Budget("),
     ],
 )
 def test_what_is_no_budget(task, verb, budget, words):
@@ -110,3 +110,8 @@ def test_a_single_step_is_a_side():
     families, recipes = _sorted((prune.Channels(keep=0.5), quantize.Int8(), quantize))
     assert families == ("quantize",)
     assert list(recipes.values()) == [(prune.Channels(keep=0.5),), (quantize.Int8(),)]
+
+
+def test_a_missing_budget_is_answered(task):
+    with pytest.raises(InputError, match=r"No budget was given.*Type budget=paredown.Budget\("):
+        paredown.compress(task)

@@ -85,13 +85,15 @@ class Data:
     def __init__(  # noqa: PLR0913 (the four purposes are the signature)
         self,
         train: Any,
+        *others: Any,
         calibrate: Any = None,
         select: Any = None,
         judge: Any = None,
-        *,
         seed: int = 0,
         batch_size: int = 64,
     ) -> None:
+        if others:
+            calibrate, select, judge = _all_four(others, (calibrate, select, judge))
         if batch_size < 1:
             msg = f"Data(batch_size={batch_size}) was given. It is 1 or more. Leave it out for 64."
             raise DataError(msg)
@@ -288,6 +290,17 @@ class Data:
         twin.work = WorkData(train, calibrate, self.work.select)
         twin.judge, twin._problems = self.judge, None
         return twin
+
+
+def _all_four(others: tuple[Any, ...], named: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Splits given by position: all of them, or only train, for a test split taken for calibrate would go unnoticed."""
+    if len(others) == 3 and all(split is None for split in named):
+        return others
+    msg = (
+        f"Data was given {1 + len(others)} splits by position. Either all four stand there (train, calibrate, select, "
+        "judge), or only train, and the others have their names. Type paredown.Data(train, judge=test)."
+    )
+    raise DataError(msg)
 
 
 def _read(given: dict[str, Any], seed: int, batch_size: int) -> dict[str, Split]:

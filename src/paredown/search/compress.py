@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from paredown.budget import Budget, duration
 from paredown.errors import InputError
@@ -71,7 +71,7 @@ class Session:
 
 def compress(  # noqa: PLR0913 (one call, everything about it in sight)
     task: "Task",
-    budget: Budget,
+    budget: Budget | None = None,
     *,
     target: Target | None = None,
     time: str = "30 min",
@@ -104,7 +104,7 @@ def compress(  # noqa: PLR0913 (one call, everything about it in sight)
     """
     chosen = Given("compress", task, target).check_with(budget)
     settings = Settings("compress", budget, chosen, duration(time), seed, family_names(families))
-    check_inputs(task, budget)
+    check_inputs(task, cast("Budget", budget))  # none at all was refused above
     with session(task, settings, out, progress) as held:
         if not held.finished:
             _search(held)

@@ -87,6 +87,8 @@ class Given:
 def _of_budget(given: Any) -> list[str]:
     if isinstance(given, Budget):
         return []
+    if given is None:
+        return [f"No budget was given, and without a limit there is nothing to search for. Type budget={_BUDGET}."]
     if isinstance(given, type):
         return [f"budget={given.__name__} is the class, without a limit. Type {_BUDGET}."]
     if isinstance(given, Mapping):
